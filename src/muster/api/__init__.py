@@ -1,0 +1,1 @@
+"""HTTP; surfaces that do not know each other."""

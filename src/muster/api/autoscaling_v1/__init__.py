@@ -1,0 +1,1 @@
+"""Clusters in one call: flat bodies, stacks, live events."""

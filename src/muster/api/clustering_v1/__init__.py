@@ -1,0 +1,1 @@
+"""The clustering API: routes, bodies, render."""

@@ -1,0 +1,1 @@
+"""Things with no opinion about clusters: clocks, errors, ids, delays, logs."""

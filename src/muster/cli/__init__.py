@@ -1,0 +1,1 @@
+"""The command muster, over the client."""

@@ -1,0 +1,1 @@
+"""The HTTP client: typed, synchronous, without the server's code."""

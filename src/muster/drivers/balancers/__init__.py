@@ -1,0 +1,1 @@
+"""Load balancers that serve more than one cloud."""

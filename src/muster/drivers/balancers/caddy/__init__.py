@@ -1,0 +1,1 @@
+"""Caddy as a child process, driven by its admin API."""

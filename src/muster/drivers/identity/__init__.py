@@ -1,0 +1,1 @@
+"""Who is asking: nobody in particular, a users file, tokens."""

@@ -1,0 +1,104 @@
+"""An action: a durable record of what was asked, and of each thing done to a node for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from muster.base.errors import IllegalTransition
+
+
+class ActionStatus(StrEnum):
+    INIT = "INIT"
+    READY = "READY"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    WAITING_LIFECYCLE_COMPLETION = "WAITING_LIFECYCLE_COMPLETION"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+_S = ActionStatus
+_END = frozenset({_S.SUCCEEDED, _S.FAILED, _S.CANCELLED})
+_OPEN = frozenset(_S) - _END
+
+ACTION_TRANSITIONS: Mapping[ActionStatus, frozenset[ActionStatus]] = {
+    **{status: frozenset(_S) for status in _OPEN},
+    **{status: frozenset() for status in _END},  # what has ended stays ended
+}
+
+
+class Verb(StrEnum):
+    """The names of actions, as the clustering API spells them."""
+
+    CLUSTER_CREATE = "CLUSTER_CREATE"
+    CLUSTER_DELETE = "CLUSTER_DELETE"
+    CLUSTER_UPDATE = "CLUSTER_UPDATE"
+    CLUSTER_RESIZE = "CLUSTER_RESIZE"
+    CLUSTER_SCALE_OUT = "CLUSTER_SCALE_OUT"
+    CLUSTER_SCALE_IN = "CLUSTER_SCALE_IN"
+    CLUSTER_CHECK = "CLUSTER_CHECK"
+    CLUSTER_RECOVER = "CLUSTER_RECOVER"
+    CLUSTER_ADD_NODES = "CLUSTER_ADD_NODES"
+    CLUSTER_DEL_NODES = "CLUSTER_DEL_NODES"
+    CLUSTER_REPLACE_NODES = "CLUSTER_REPLACE_NODES"
+    CLUSTER_OPERATION = "CLUSTER_OPERATION"
+    CLUSTER_ATTACH_POLICY = "CLUSTER_ATTACH_POLICY"
+    CLUSTER_DETACH_POLICY = "CLUSTER_DETACH_POLICY"
+    CLUSTER_UPDATE_POLICY = "CLUSTER_UPDATE_POLICY"
+    NODE_CREATE = "NODE_CREATE"
+    NODE_DELETE = "NODE_DELETE"
+    NODE_UPDATE = "NODE_UPDATE"
+    NODE_CHECK = "NODE_CHECK"
+    NODE_RECOVER = "NODE_RECOVER"
+    NODE_JOIN = "NODE_JOIN"
+    NODE_LEAVE = "NODE_LEAVE"
+    NODE_OPERATION = "NODE_OPERATION"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    id: UUID
+    name: str
+    verb: Verb
+    target: UUID
+    cluster_id: UUID | None
+    project: str
+    user: str
+    cause: str = "RPC Request"  # or "Derived Action", "Autoscaler", "Repair"
+    owner: str = ""  # the engine that runs it
+    status: ActionStatus = ActionStatus.READY
+    reason: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    parent: UUID | None = None  # the wish this was done for
+    generation: int = 0  # of the cluster, when a cluster action was asked for
+    attempts: int = 0
+    timeout_s: int = 3600
+    created_at: datetime
+    updated_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.status in _END
+
+    def turned(self, status: ActionStatus, now: datetime, reason: str = "") -> "Action":
+        """Return this action in `status`; staying put is always allowed."""
+        if status is not self.status and status not in ACTION_TRANSITIONS[self.status]:
+            raise IllegalTransition(f"{self.status} -> {status}", action=self.id)
+        began = self.started_at or (now if status is not _S.READY else None)
+        ended = now if status in _END and not self.ended else self.ended_at
+        return replace(
+            self,
+            status=status,
+            reason=reason or self.reason,
+            started_at=began,
+            ended_at=ended,
+            updated_at=now,
+        )

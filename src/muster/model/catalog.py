@@ -1,0 +1,53 @@
+"""What an instance is made of: images, flavors, keypairs, networks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flavor:
+    id: UUID
+    name: str
+    vcpus: float
+    memory_mib: int
+    disk_gib: int = 0
+    project: str = ""  # "" is everybody's
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keypair:
+    id: UUID
+    project: str
+    user: str
+    name: str
+    public_key: str
+    fingerprint: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image as its cloud reports it; `id` is the cloud's."""
+
+    id: str
+    name: str
+    project: str = ""  # "" is everybody's
+    status: str = "active"  # active | saving | error
+    created_at: datetime | None = None
+    size: int = 0  # bytes
+    version: str = ""
+    snapshot_of: str = ""  # the instance it was taken from
+    port: int | None = None  # what the manifest says the application listens on
+    health_path: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    id: str
+    name: str
+    cidr: str = ""
+    description: str = ""

@@ -1,0 +1,54 @@
+"""What a cloud can do, why it cannot do the rest, and how often it likes to be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from muster.model.catalog import Flavor
+
+
+class Ability(StrEnum):
+    BASTION = "bastion"
+    NETWORKS = "networks"  # more than one
+    ZONES = "zones"
+    DNS = "dns"
+    TCP = "tcp"  # balancing plain TCP
+    HTTPS = "https"
+    SNAPSHOT = "snapshot"
+    USER_DATA = "user_data"
+    KEYPAIR = "keypair"
+    CPU_USAGE = "cpu_usage"
+    BALANCER = "balancer"
+    CONSOLE_LOG = "console_log"
+    PAUSE = "pause"
+    SUSPEND = "suspend"
+    REBUILD = "rebuild"
+    RESIZE = "resize"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often each kind of look is taken, and how patient Muster is here."""
+
+    look_every: timedelta = timedelta(seconds=5)  # every server of the cloud, in one listing
+    probe_every: timedelta = timedelta(seconds=5)  # every application
+    sample_every: timedelta = timedelta(seconds=15)  # metrics, and a scaling decision on them
+    stray_grace: timedelta = timedelta(hours=1)
+    calls_at_once: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """A cloud as users see it in a list."""
+
+    name: str
+    kind: str
+    cannot: Mapping[Ability, str] = field(default_factory=dict)  # ability -> the reason, for people
+    pace: Pace = Pace()
+    default_health_path: str = "/health"
+    own_flavors: tuple[Flavor, ...] = ()  # clouds that keep flavors themselves
+
+    def refusal(self, ability: Ability) -> str | None:
+        """Return why this cloud cannot do `ability`, or None if it can."""
+        return self.cannot.get(ability)

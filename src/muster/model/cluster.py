@@ -1,0 +1,142 @@
+"""A cluster: how many nodes somebody wants, built from which profile, serving what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from muster.base.errors import IllegalTransition
+from muster.model.capacity import Bounds
+from muster.model.pool import Traffic
+from muster.model.rollout import Rollout, Strategy
+from muster.model.scaling import Scaling
+
+
+class ClusterStatus(StrEnum):
+    INIT = "INIT"
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    RESIZING = "RESIZING"
+    UPDATING = "UPDATING"
+    RECOVERING = "RECOVERING"
+    CHECKING = "CHECKING"
+    OPERATING = "OPERATING"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    DELETING = "DELETING"
+
+
+_S = ClusterStatus
+_WORK = frozenset({_S.RESIZING, _S.UPDATING, _S.RECOVERING, _S.CHECKING, _S.OPERATING, _S.DELETING})
+_REST = frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR})
+
+CLUSTER_TRANSITIONS: Mapping[ClusterStatus, frozenset[ClusterStatus]] = {
+    _S.INIT: frozenset({_S.CREATING, _S.DELETING}) | _REST,
+    _S.CREATING: _REST | _WORK,
+    _S.ACTIVE: _REST | _WORK,
+    _S.RESIZING: _REST | _WORK,
+    _S.UPDATING: _REST | _WORK,
+    _S.RECOVERING: _REST | _WORK,
+    _S.CHECKING: _REST | _WORK,
+    _S.OPERATING: _REST | _WORK,
+    _S.WARNING: _REST | _WORK,
+    _S.ERROR: _REST | _WORK,
+    _S.DELETING: frozenset(),  # the row disappears; there is no DELETED
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """What the cluster offers to clients through its load balancer."""
+
+    port: int  # where clients connect, and where every instance listens
+    traffic: Traffic = Traffic.HTTP
+    health_path: str = "/"
+    dns_name: str = ""
+    method: str = "least_conn"
+    certificate: str = ""
+    key: str = ""
+    drain_s: float = 30  # how long open sessions may last once their node is to go
+    address: str = ""  # the balancer's, once it has one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healing:
+    """When a node counts as sick, and how eagerly it is replaced."""
+
+    enabled: bool = True
+    failures: int = 3  # probes failed in a row
+    start_timeout_s: float = 120  # asked for, and still not ready
+    storm_share: float = 0.2  # more than this at once: stop replacing
+    storm_rest_s: float = 30  # then try one, two, four ... for the storm may be over
+    max_tries: int = 8  # failures in a row of one place before it rests for good
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Many nodes were sick at once: replacing has stopped, and is tried again with care."""
+
+    since: datetime
+    retry_at: datetime
+    allowed: int = 0  # how many may be under repair at once in the present trial
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    id: UUID
+    project: str
+    user: str
+    name: str
+    cloud: str
+    profile_id: UUID  # the revision in force; an update writes it when it has succeeded
+    desired: int
+    min_size: int = 0
+    max_size: int | None = None  # None: no limit of its own
+    domain: str | None = None
+    timeout_s: int = 3600
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    network: str = ""
+    keypair: str = ""
+    create_bastion: bool = False
+    warm_pool: int = 0
+
+    service: Service | None = None
+    scaling: Scaling | None = None
+    healing: Healing = Healing()
+    strategy: Strategy = Strategy()
+    rollout: Rollout | None = None  # the last one, under way or ended
+    revisions: tuple[UUID, ...] = ()  # profiles that were in force, newest last, at most ten
+
+    leaving: bool = False  # it is to be deleted
+    storm: Storm | None = None
+    boot_s: float | None = None  # learned: how long from asked for to ready
+
+    next_index: int = 1
+    generation: int = 1  # grows with every wish; a pass that began with an older one is stale
+    settled_generation: int = 0  # the newest one that was brought about
+    status: ClusterStatus = ClusterStatus.INIT
+    reason: str = ""
+    init_at: datetime
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(low=self.min_size, high=self.max_size)
+
+    @property
+    def target(self) -> UUID:
+        """The profile that a node opened now gets."""
+        if self.rollout and self.rollout.under_way:
+            return self.rollout.target
+        return self.profile_id
+
+    def turned(self, status: ClusterStatus, reason: str) -> "Cluster":
+        """Return this cluster in `status`; staying put is always allowed."""
+        if status is not self.status and status not in CLUSTER_TRANSITIONS[self.status]:
+            raise IllegalTransition(f"{self.status} -> {status}", cluster=self.id)
+        return replace(self, status=status, reason=reason)

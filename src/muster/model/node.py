@@ -1,0 +1,129 @@
+"""A node: one place in a cluster, filled by one server or waiting for one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from muster.base.errors import IllegalTransition
+from muster.model.pool import Condition
+
+
+class NodeStatus(StrEnum):
+    INIT = "INIT"
+    CREATING = "CREATING"
+    ACTIVE = "ACTIVE"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    UPDATING = "UPDATING"
+    RECOVERING = "RECOVERING"
+    OPERATING = "OPERATING"
+    DELETING = "DELETING"
+
+
+_S = NodeStatus
+_BUSY = frozenset({_S.UPDATING, _S.RECOVERING, _S.OPERATING, _S.DELETING})
+
+NODE_TRANSITIONS: Mapping[NodeStatus, frozenset[NodeStatus]] = {
+    _S.INIT: frozenset({_S.CREATING, _S.ACTIVE, _S.ERROR, _S.DELETING}),
+    _S.CREATING: frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR, _S.RECOVERING, _S.DELETING}),
+    _S.ACTIVE: frozenset({_S.WARNING, _S.ERROR}) | _BUSY,
+    _S.WARNING: frozenset({_S.ACTIVE, _S.ERROR}) | _BUSY,
+    _S.ERROR: frozenset({_S.ACTIVE, _S.WARNING, _S.CREATING}) | _BUSY,
+    _S.UPDATING: frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR}) | _BUSY,
+    _S.RECOVERING: frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR}) | _BUSY,
+    _S.OPERATING: frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR}) | _BUSY,
+    # A node that was draining and is taken back serves again (scale-out pre-empts).
+    _S.DELETING: frozenset({_S.ACTIVE, _S.WARNING, _S.ERROR}),
+}
+
+
+class Why(StrEnum):
+    """Why a node is on its way out."""
+
+    SCALE_IN = "scale_in"
+    UPDATE = "update"
+    REPAIR = "repair"
+    REQUEST = "request"  # somebody asked for this very node to go
+    DELETE = "delete"  # the whole cluster goes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving:
+    why: Why
+    since: datetime
+    deadline: datetime  # its open sessions have until then
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The three kinds: does it run, does the balancer use it, does the application answer."""
+
+    infrastructure: Condition = Condition.UNKNOWN
+    balancer: Condition = Condition.UNKNOWN
+    application: Condition = Condition.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    id: UUID
+    cluster_id: UUID | None  # None: an orphan
+    project: str
+    user: str
+    index: int  # -1: an orphan
+    name: str
+    profile_id: UUID
+    since: datetime  # when the place was opened
+    domain: str | None = None
+    role: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    status: NodeStatus = NodeStatus.INIT
+    reason: str = ""
+    created_at: datetime | None = None  # first time its server ran
+    updated_at: datetime | None = None
+
+    incarnation: int = 1  # counts the servers that have filled this place
+    ref: str = ""  # the cloud's id of the present one
+    address: str = ""
+    host: str = ""
+    zone: str = ""
+
+    leaving: Leaving | None = None
+    health: Health = Health()
+    began_at: datetime | None = None  # when the present server was asked for
+    ready_at: datetime | None = None  # when it was first in order on every count
+    sick_since: datetime | None = None  # None: nothing wrong, or not yet in service
+    open_requests: int = 0  # while draining
+    standby: bool = False  # warm, outside the pool
+    protected: bool = False  # scaling and updates leave it alone
+    tainted: bool = False  # goes first
+
+    tries: int = 0  # failures in a row of whatever it needs next
+    retry_at: datetime | None = None
+
+    @property
+    def server_id(self) -> UUID:
+        """The id of the server that fills this place now. See Note [Incarnations]."""
+        return server_id(self.id, self.incarnation)
+
+    def turned(self, status: NodeStatus, reason: str) -> "Node":
+        """Return this node in `status`; staying put is always allowed."""
+        if status is not self.status and status not in NODE_TRANSITIONS[self.status]:
+            raise IllegalTransition(f"{self.status} -> {status}", node=self.id)
+        return replace(self, status=status, reason=reason)
+
+
+# Note [Incarnations]
+# A cloud is asked to create by an id that we derive, so that asking twice makes one
+# server. A place whose server died needs a second one that is not the first, while
+# the first may still be listed. Counting the servers of a place gives each its own
+# derived id, and what carries an earlier number is known to be in nobody's way.
+def server_id(node_id: UUID, incarnation: int) -> UUID:
+    return uuid5(node_id, f"server/{incarnation}")
+
+
+def node_id(cluster_id: UUID, index: int) -> UUID:
+    """Name a node from its place, so that planning twice names it once."""
+    return uuid5(cluster_id, f"node/{index}")

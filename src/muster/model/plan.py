@@ -1,0 +1,66 @@
+"""A snapshot goes into a decision; a plan comes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from muster.model.action import Action
+from muster.model.cloud import About
+from muster.model.cluster import Cluster
+from muster.model.event import Event
+from muster.model.node import Node
+from muster.model.observed import Probe, Record, Server
+from muster.model.pool import PoolSeen
+from muster.model.profile import Profile
+from muster.model.step import Step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one pass may do at most, so that large clusters do not keep small ones waiting."""
+
+    creates: int = 2000
+    deletes: int = 2000
+    stray_grace: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that a decision may know, including the time."""
+
+    now: datetime
+    cluster: Cluster
+    cloud: About
+    nodes: tuple[Node, ...]  # by index
+    profiles: Mapping[UUID, Profile]  # every one that the cluster or a node names
+    servers: Mapping[UUID, Server]  # by server_id; those of earlier incarnations and strays too
+    pool: PoolSeen | None = None
+    probes: Mapping[UUID, Probe] = field(default_factory=dict)  # by node id
+    record: Record | None = None  # what the DNS shows under the cluster's name
+    actions: tuple[Action, ...] = ()  # those of this cluster and its nodes that have not ended
+    limits: Limits = Limits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to write down and what to do, all of it startable at once.
+
+    Node actions are not listed: `commit` writes one for every step that touches a node,
+    derived from the oldest open wish, and `run`'s outcome ends it.
+    """
+
+    cluster: Cluster
+    put: tuple[Node, ...] = ()  # new and changed ones
+    drop: tuple[UUID, ...] = ()  # nothing is left of them
+    steps: tuple[Step, ...] = ()
+    events: tuple[Event, ...] = ()
+    actions: tuple[Action, ...] = ()  # wishes that changed: succeeded, failed, progressed
+    waits: tuple[str, ...] = ()  # what has to happen by itself first, in words
+    look_at: datetime | None = None  # when to look again at the latest, if anything waits
+    gone: bool = False  # nothing is left of the cluster: strike it out
+
+    @property
+    def settled(self) -> bool:
+        """Nothing to do and nothing to wait for: the mark may go."""
+        return not (self.drop or self.steps or self.waits)

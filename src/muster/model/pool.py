@@ -1,0 +1,80 @@
+"""A load balancer's pool: the one we want, and the one the balancer shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+
+class Traffic(StrEnum):
+    HTTP = "http"
+    HTTPS = "https"
+    TCP = "tcp"
+
+
+class MemberState(StrEnum):
+    SERVE = "serve"
+    DRAIN = "drain"  # no new sessions; the open ones go on
+
+
+class Condition(StrEnum):
+    """One kind of health of one node."""
+
+    UNKNOWN = "unknown"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberWanted:
+    node_id: UUID
+    address: str
+    port: int
+    state: MemberState = MemberState.SERVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """The side of a pool that clients see."""
+
+    cluster_id: UUID
+    name: str  # the cluster's, for people who read the balancer's configuration
+    project: str
+    port: int
+    traffic: Traffic = Traffic.HTTP
+    health_path: str = "/"
+    dns_name: str = ""
+    method: str = "least_conn"  # least_conn | round_robin | source_ip
+    certificate: str = ""  # PEM; "" with https: the balancer's own authority signs one
+    key: str = ""  # PEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolWanted:
+    front: Front
+    members: tuple[MemberWanted, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSeen:
+    node_id: UUID
+    address: str
+    port: int
+    state: MemberState
+    condition: Condition = Condition.UNKNOWN
+    open_requests: int = 0  # requests or sessions under way now
+    requests: int = 0  # ever, since the balancer began to count this member
+    errors: int = 0  # ever: answers of 500 and above, and failed connections
+    latency_s: float | None = None  # mean of the last while
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSeen:
+    cluster_id: UUID
+    address: str  # where clients connect
+    port: int
+    front_digest: str  # `digest(front)` of what is in force
+    members: Mapping[UUID, MemberSeen] = field(default_factory=dict)
+    requests: int = 0  # ever, all members and those answered without one
+    errors: int = 0
+    waiting: int = 0  # requests under way at the front

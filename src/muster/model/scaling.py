@@ -1,0 +1,202 @@
+"""When a cluster grows and shrinks by itself: rules, samples, and the record of each decision."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class Mode(StrEnum):
+    ON = "on"
+    OUT_ONLY = "out-only"
+    SHADOW = "shadow"  # decides and records, does nothing
+
+
+class Metric(StrEnum):
+    CPU = "cpu"  # share of what the member may use, 0 to 1, mean of ready members
+    REQUESTS = "requests"  # requests per second per ready member, from the balancer
+    CUSTOM = "custom"  # pushed samples, or a Prometheus query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Above `high` add, below `low` remove: sized proportionally, aimed at the middle."""
+
+    metric: Metric = Metric.CPU
+    high: float
+    low: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Keep the mean per member at `value`, within `tolerance` (a share of it)."""
+
+    metric: Metric
+    value: float
+    tolerance: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepBand:
+    """From `above` (inclusive) to the next band: change by `change` members."""
+
+    above: float
+    change: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    metric: Metric
+    bands: tuple[StepBand, ...]  # ascending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """At each time that `cron` names, in `zone`: at least / at most / exactly so many."""
+
+    cron: str
+    zone: str = "UTC"
+    low: int | None = None
+    high: int | None = None
+    desired: int | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """A size below which the reactive rules may not go, from a forecast."""
+
+    horizon_s: float = 300
+    enabled: bool = False
+
+
+class Direction(StrEnum):
+    OUT = "out"
+    IN = "in"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """At most `members`, or `percent` of the size then, whichever is more, per `period_s`."""
+
+    direction: Direction
+    members: int = 4
+    percent: int = 100
+    period_s: float = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """How one cluster sizes itself. Absent numbers are learned or the cloud's own."""
+
+    mode: Mode = Mode.ON
+    thresholds: tuple[Thresholds, ...] = ()
+    targets: tuple[Target, ...] = ()
+    steps: tuple[Steps, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
+    floor: Floor | None = None
+    rates: tuple[Rate, ...] = (
+        Rate(direction=Direction.OUT, members=4, percent=100, period_s=15),
+        Rate(direction=Direction.IN, members=1, percent=100, period_s=15),
+    )
+    cooldown_s: float | None = None  # after a change, for the other direction and for more in
+    warm_up_s: float | None = None  # after ready, before a member counts in the mean
+    out_window_s: float | None = None  # a high must last this long
+    in_window_s: float | None = None  # None: max(300, 3 x learned boot time)
+    stale_after_s: float | None = None  # a sample older than this is missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One reading of one metric over a whole cluster at one moment.
+
+    `mean` is per ready member; None says that nobody could be asked.
+    """
+
+    metric: Metric
+    at: datetime
+    mean: float | None
+    members: int = 0  # how many were counted in
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crew:
+    """Who is there, as far as scaling cares."""
+
+    desired: int
+    ready: int  # in service and warm
+    warming: int = 0  # on the way, or too young for the mean
+    draining: int = 0
+    low: int = 0
+    high: int = 0
+    boot_s: float | None = None  # learned: from asked for to ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What was decided before, newest last: enough for cooldowns, rates and windows."""
+
+    changes: tuple["Changed", ...] = ()
+    recommended: tuple["Recommended", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    at: datetime
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommended:
+    """What the rules alone asked for at a moment, before any limiter."""
+
+    at: datetime
+    size: int
+
+
+class Verdict(StrEnum):
+    OUT = "out"
+    IN = "in"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One limiter that took something away, and what it left."""
+
+    limiter: str  # max, min, rate, cooldown, warm-up, window, missing data, mode, quota, flap
+    before: int
+    after: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One evaluation, whole: what went in, what came out, and why not more."""
+
+    verdict: Verdict
+    before: int
+    wanted: int  # what the rules alone ask for
+    after: int  # what is done; equals `before` on hold
+    reason: str  # one sentence
+    formula: str = ""  # the arithmetic, with the numbers in it
+    inputs: Mapping[str, float | None] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = ()
+    mode: Mode = Mode.ON
+    next_at: datetime | None = None  # when anything may change next, if a limiter says so
+    next_how: str = ""  # "12 -> 9 unless CPU rises above 48 %"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """A decision as it is kept. Equal holds in a row are one record with a count."""
+
+    id: UUID
+    cluster_id: UUID
+    project: str
+    at: datetime  # first time
+    last_at: datetime
+    times: int = 1
+    decision: Decision

@@ -1,0 +1,113 @@
+"""Steps: everything Muster can do to a cloud, one class per verb; and how each may end."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from muster.model.observed import Server
+from muster.model.pool import PoolWanted
+from muster.model.profile import ServerSpec
+
+
+class Operation(StrEnum):
+    REBOOT = "reboot"
+    REBUILD = "rebuild"
+    START = "start"
+    STOP = "stop"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOrder:
+    """All that a cloud needs to make one server. `server_id` makes asking twice harmless."""
+
+    server_id: UUID
+    node_id: UUID
+    cluster_id: UUID
+    project: str
+    name: str
+    index: int
+    spec: ServerSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateServer:
+    node_id: UUID
+    order: ServerOrder
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteServer:
+    node_id: UUID
+    server_id: UUID
+    ref: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperateServer:
+    node_id: UUID
+    ref: str
+    operation: Operation
+    params: Mapping[str, Any] = field(default_factory=dict)
+    action_id: UUID  # the request this fulfils
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutPool:
+    pool: PoolWanted
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovePool:
+    cluster_id: UUID
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutRecord:
+    name: str
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRecord:
+    name: str
+    why: str
+
+
+Step = CreateServer | DeleteServer | OperateServer | PutPool | RemovePool | PutRecord | DropRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It happened. A creation brings what the cloud now shows, a pool its address."""
+
+    server: Server | None = None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Not now; perhaps later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Never, as it stands."""
+
+    reason: str
+
+
+Outcome = Done | Retry | Failed

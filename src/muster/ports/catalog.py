@@ -1,0 +1,34 @@
+"""Images and networks, as far as Muster cares about them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from muster.model.catalog import Image, Network
+
+
+class Images(Protocol):
+    """Every call may raise `DriverError`; a wrong image is `Invalid`, naming what is wrong."""
+
+    async def list_images(self) -> Sequence[Image]:
+        """Return all images, those of every project and those of everybody."""
+        ...
+
+    async def import_image(self, image_id: UUID, name: str, project: str, source: Path) -> Image:
+        """Take a folder or a tarball in as an image. The same id twice is one image."""
+        ...
+
+    async def snapshot(self, image_id: UUID, name: str, project: str, ref: str) -> Image:
+        """Make an image of server `ref` as it is now. The same id twice is one image."""
+        ...
+
+    async def delete_image(self, image_id: str) -> None:
+        """Have the image go away; servers made from it live on. Gone is no error."""
+        ...
+
+
+class Networks(Protocol):
+    async def list_networks(self) -> Sequence[Network]:
+        """Return the private networks an instance can be on, the default first."""
+        ...

@@ -1,0 +1,46 @@
+"""One cloud, as the engine and the service hold it: its parts behind their ports."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from muster.base.clock import Clock
+from muster.model.cloud import About
+from muster.ports.balancer import Balancer
+from muster.ports.catalog import Images, Networks
+from muster.ports.compute import Compute
+from muster.ports.dns import Dns
+from muster.ports.prober import Prober
+
+
+async def _nothing_to_close() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    about: About
+    compute: Compute
+    images: Images
+    networks: Networks
+    prober: Prober
+    balancer: Balancer | None = None
+    dns: Dns | None = None
+    close: Callable[[], Awaitable[None]] = _nothing_to_close
+    """Lets go of files, connections and tasks. Servers and balancers go on running."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudConfig:
+    """What a driver is opened with. `options` is its part of the settings file, unparsed."""
+
+    name: str
+    home: Path  # a folder of this cloud's own; the driver makes it
+    installation: UUID  # goes into every tag; what carries another is never touched
+    clock: Clock
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Open = Callable[[CloudConfig], Awaitable[Cloud]]

@@ -1,0 +1,44 @@
+"""Servers, as far as Muster cares about them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+from muster.model.observed import Server, Usage
+from muster.model.step import Operation, ServerOrder
+
+
+class Compute(Protocol):
+    """A cloud that keeps servers. Every call may raise `DriverError`."""
+
+    async def list_servers(self, cluster_id: UUID | None = None) -> Sequence[Server]:
+        """Return every server of this installation in any condition, or those of one cluster.
+
+        Going away counts as there until it is gone. A server of another installation,
+        or of no installation, is never listed.
+        """
+        ...
+
+    async def create_server(self, order: ServerOrder) -> Server:
+        """Return the server `order.server_id`, as the cloud shows it, creating it if need be.
+
+        Asked twice with the same `server_id` there is one server. It need not run yet.
+        Raises `Transient` (full for now, busy) or `Permanent` (this order never works).
+        """
+        ...
+
+    async def delete_server(self, ref: str) -> None:
+        """Have the server and all that came with it go away. One already gone is no error."""
+        ...
+
+    async def operate_server(self, ref: str, operation: Operation) -> None:
+        """Reboot, stop, start ... Doing twice what was done is no error."""
+        ...
+
+    async def usage(self, cluster_id: UUID | None = None) -> Sequence[Usage]:
+        """Return what every running server has used so far, one reading each."""
+        ...
+
+    async def console_log(self, ref: str, lines: int) -> str:
+        """Return the newest lines of what the server has printed."""
+        ...

@@ -1,0 +1,17 @@
+"""Who is asking."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from muster.model.who import Who
+
+
+class Identity(Protocol):
+    challenge: str  # the WWW-Authenticate header of a 401, "" if nobody need ask
+
+    async def who(self, headers: Mapping[str, str]) -> Who:
+        """Return who sent a request with these headers (lower-case names).
+
+        Raises `Unknown` where credentials are missing, wrong or expired.
+        """
+        ...

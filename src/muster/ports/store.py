@@ -1,0 +1,208 @@
+"""Muster's memory.
+
+All work on the store is a plain function over a `Transaction`, handed to `write` or
+`read`. It runs whole or not at all, perhaps more than once, perhaps in another thread:
+it must do nothing but talk to the transaction and return a value.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from muster.model.action import Action
+from muster.model.catalog import Flavor, Keypair
+from muster.model.cluster import Cluster
+from muster.model.event import Event
+from muster.model.node import Node
+from muster.model.observed import Probe
+from muster.model.profile import Profile
+from muster.model.scaling import DecisionRecord
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which rows of one noun, in which order.
+
+    `where` maps a column to the values it may have (one of them; an empty tuple matches
+    nothing). Order is by `sort`, then by id; nulls come first ascending, last descending.
+    `marker` is the id of the last row of the page before; one that is unknown is ignored.
+    """
+
+    where: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    project: str | None = None  # None: every project
+    sort: tuple[tuple[str, bool], ...] = ()  # (column, descending)
+    marker: UUID | None = None
+    limit: int | None = None
+    id_prefix: str = ""
+
+
+class Table(Protocol[T]):
+    """The rows of one noun. `put` adds or replaces; many at once cost little more than one."""
+
+    def get(self, id: UUID) -> T | None: ...
+
+    def find(self, query: Query) -> list[T]: ...
+
+    def count(self, query: Query) -> int: ...
+
+    def put(self, *rows: T) -> None: ...
+
+    def drop(self, *ids: UUID) -> None: ...
+
+
+class Events(Protocol):
+    """Appended, read in the order of `seq`, and trimmed by age."""
+
+    def append(self, *events: Event) -> None: ...
+
+    def after(self, seq: int, limit: int, project: str | None) -> list[Event]:
+        """Return the events that follow `seq`, oldest first.
+
+        Never skips one: an event becomes visible here only when all with a smaller
+        `seq` are, whichever transaction commits first.
+        """
+        ...
+
+    def newest(self) -> int:
+        """Return the greatest visible `seq`, 0 when there is none."""
+        ...
+
+    def get(self, id: UUID) -> Event | None: ...
+
+    def find(self, query: Query) -> list[Event]: ...
+
+    def count(self, query: Query) -> int: ...
+
+    def trim(self, before: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One worker's right to look after one cluster for a while. See Note [Fencing]."""
+
+    cluster_id: UUID
+    version: int  # of the mark when it was claimed
+    fence: int  # grows with every claim of anything; an older one is worth nothing
+    owner: str
+    until: datetime
+
+
+# Note [Fencing]
+# A worker that was stopped longer than its lease and then continued does not know
+# that another has taken over. Every claim therefore gets a number from one counter
+# that only grows, and whatever is written under a claim checks, in the same
+# transaction, that no later claim exists. The cloud calls of the late worker may
+# still happen; they are harmless because they can be repeated, or leave strays.
+class Marks(Protocol):
+    """Which clusters want a look, who looks, and how it went. See Note [Fencing]."""
+
+    def mark(self, *cluster_ids: UUID, due: datetime | None = None) -> None:
+        """Ask for a look, now or by `due`; asking again bumps the version. Earliest due wins."""
+        ...
+
+    def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> list[Claim]:
+        """Take due marks whose lease is free or over; oldest due first."""
+        ...
+
+    def renew(self, claims: Sequence[Claim], until: datetime) -> list[Claim]:
+        """Lengthen the leases that are still ours, and return just those."""
+        ...
+
+    def check(self, claim: Claim) -> None:
+        """Raise `Stale` unless the claim is still the newest. Locks it for this transaction."""
+        ...
+
+    def release(self, claim: Claim, look_at: datetime | None) -> None:
+        """Give the cluster back: unmark it, or leave it due at `look_at`.
+
+        If somebody asked again since the claim, it stays marked and due at once. A
+        claim that is no longer ours changes nothing.
+        """
+        ...
+
+    def due(self) -> datetime | None:
+        """Return when the earliest unclaimed mark is due, None when there is none."""
+        ...
+
+    def lag(self, now: datetime) -> tuple[int, float]:
+        """Return how many marks are overdue and by how many seconds the oldest is."""
+        ...
+
+
+class Leases(Protocol):
+    """Who does what only one may do at a time: ticks of a cloud, trimming, sweeping."""
+
+    def take(self, name: str, owner: str, now: datetime, until: datetime) -> bool:
+        """Return True if `name` is now ours until then: it was free, over, or ours already."""
+        ...
+
+    def give_up(self, owner: str) -> None: ...
+
+
+class Settings(Protocol):
+    """Small facts about this installation, such as its id."""
+
+    def get(self, name: str) -> str | None: ...
+
+    def put(self, name: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    id: UUID
+    project: str
+    user: str
+    roles: tuple[str, ...]
+    digest: str  # of the secret; the secret itself is shown once and kept nowhere
+    created_at: datetime
+    expires_at: datetime | None
+    note: str = ""
+
+
+class Transaction(Protocol):
+    @property
+    def clusters(self) -> Table[Cluster]: ...
+    @property
+    def nodes(self) -> Table[Node]: ...
+    @property
+    def profiles(self) -> Table[Profile]: ...
+    @property
+    def actions(self) -> Table[Action]: ...
+    @property
+    def probes(self) -> Table[Probe]: ...
+    @property
+    def decisions(self) -> Table[DecisionRecord]: ...
+    @property
+    def flavors(self) -> Table[Flavor]: ...
+    @property
+    def keypairs(self) -> Table[Keypair]: ...
+    @property
+    def tokens(self) -> Table[Token]: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def marks(self) -> Marks: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def settings(self) -> Settings: ...
+
+
+class Store(Protocol):
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in one transaction and return its result once it is on disk.
+
+        What `work` raises undoes all of it and is raised here. `Unavailable` if the
+        database does not answer or its disk is full. Wakes `signal` for marks and events.
+        """
+        ...
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` over one consistent view. It must not write."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,110 @@
+"""One frozen Settings, parsed once. Nobody else reads the environment or the file."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from muster.base.errors import Invalid
+
+
+def _setting(default: Any, about: str) -> Any:
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata={"about": about})
+    return field(default=default, metadata={"about": about})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting is `MUSTER_<NAME>` in the environment and `<name>` in the TOML file.
+
+    The environment wins. The file is `MUSTER_CONFIG`, or `muster.toml` in the home.
+    """
+
+    home: Path = _setting(Path("~/.muster"), "folder for all state: database, images, logs")
+    listen: str = _setting("127.0.0.1:8778", "address and port of the API, host:port")
+    database_url: str = _setting("", "sqlite:///... or postgresql://...; empty: SQLite in the home")
+    default_cloud: str = _setting("local", "cloud of a cluster that names none")
+    identity: str = _setting("none", "who may ask: none (loopback only), basic")
+    users_file: str = _setting("", "users for identity basic; empty: users.toml in the home")
+    tls_certificate: str = _setting("", "PEM file; with tls_key the API is served by HTTPS")
+    tls_key: str = _setting("", "PEM file")
+    log_level: str = _setting("info", "debug, info, warning, error")
+    log_format: str = _setting("auto", "json, text, auto")
+    max_cluster_size: int = _setting(1000, "nodes per cluster")
+    max_clusters: int = _setting(1000, "clusters per project")
+    passes_at_once: int = _setting(8, "clusters that one engine works on at a time")
+    lease_s: float = _setting(10.0, "after this long without a word an engine's work is taken over")
+    stray_grace_s: float = _setting(0.0, "before a stray server is removed; 0: the cloud's own")
+    sweep_every_s: float = _setting(300.0, "every cluster is looked at at least this often")
+    keep_events_days: int = _setting(30, "events, decisions and ended actions older than this go")
+    balancer_port: int = _setting(0, "port of every local balancer address; 0: the cluster's own")
+    api_workers: int = _setting(1, "processes that answer the API (PostgreSQL only beyond 1)")
+    clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
+
+    @property
+    def host(self) -> str:
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.listen.rpartition(":")[2])
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'muster.db'}"
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings in force. Raises `Invalid` naming the line or variable at fault."""
+    home = Path(environ.get("MUSTER_HOME") or "~/.muster").expanduser().absolute()
+    path = Path(environ.get("MUSTER_CONFIG") or home / "muster.toml")
+    said = _file(path) if path.exists() or "MUSTER_CONFIG" in environ else {}
+    values: dict[str, Any] = {}
+    for each in fields(Settings):
+        name = f"MUSTER_{each.name.upper()}"
+        if each.name in said:
+            values[each.name] = _parsed(each.name, each.default, said[each.name], str(path))
+        if environ.get(name) and each.name != "clouds":
+            values[each.name] = _parsed(each.name, each.default, environ[name], name)
+    values["home"] = home if "MUSTER_HOME" in environ or "home" not in said else values["home"]
+    return _checked(Settings(**values))
+
+
+def _file(path: Path) -> dict[str, Any]:
+    try:
+        said = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise Invalid(f"{path}: {error}", field=str(path)) from None
+    known = {each.name for each in fields(Settings)}
+    for name in said:
+        if name not in known:
+            raise Invalid(f"{path}: no setting is called {name!r}", field=name)
+    return said
+
+
+def _parsed(name: str, default: Any, said: Any, where: str) -> Any:
+    kind = dict if default is MISSING else type(default)
+    try:
+        if isinstance(default, Path):
+            return Path(said).expanduser().absolute()
+        if kind in (int, float):
+            return kind(said)
+        if not isinstance(said, kind):
+            raise ValueError(f"must be {kind.__name__}")
+        return said
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"{where}: {name}: {error}", field=name) from None
+
+
+def _checked(settings: Settings) -> Settings:
+    host, _, port = settings.listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
+        raise Invalid(f"listen must be host:port, not {settings.listen!r}", field="listen")
+    if settings.log_format not in ("auto", "json", "text"):
+        raise Invalid("log_format must be auto, json or text", field="log_format")
+    if settings.log_level not in ("debug", "info", "warning", "error"):
+        raise Invalid("log_level must be debug, info, warning or error", field="log_level")
+    return settings

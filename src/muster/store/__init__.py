@@ -1,0 +1,1 @@
+"""The store port, kept: one data layer over SQLite and PostgreSQL."""
