@@ -1,0 +1,60 @@
+# The only door: every command of this project is a target here. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTEST_ARGS ?=
+
+.PHONY: help run test check lint types imports unit bench chaos docs lock format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: ## set everything up and start the service on this machine
+	@scripts/environment run
+	@exec $(BIN)/muster serve
+
+test: ## set everything up and run every test that this machine can
+	@scripts/environment dev
+	@scripts/debian-packages
+	@$(MAKE) --no-print-directory lint types imports
+	$(BIN)/pytest -rs $(PYTEST_ARGS)
+
+check: ## lint, types, imports and the fast tests: the inner loop, under a minute
+	@scripts/environment dev
+	@$(MAKE) --no-print-directory lint types imports unit
+
+lint:
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+types:
+	$(BIN)/mypy
+
+imports:
+	@$(BIN)/lint-imports --no-logo
+
+unit:
+	$(BIN)/pytest -m "not slow and not postgresql and not system and not chaos" $(PYTEST_ARGS)
+
+bench: ## measure, print ratios and figures
+	@scripts/environment dev
+	@$(BIN)/python -m benchmarks
+
+chaos: ## kill servers at random moments for longer (CHAOS_MOMENTS=n, CHAOS_SEED=n)
+	@scripts/environment dev
+	CHAOS_MOMENTS=$${CHAOS_MOMENTS:-2000} $(BIN)/pytest -m chaos -rs -s $(PYTEST_ARGS)
+
+docs: ## make the reference pages from the code
+	@scripts/environment dev
+	@$(BIN)/python -m scripts.reference
+
+format: ## put the code into shape
+	@$(BIN)/ruff check --fix src tests benchmarks
+	@$(BIN)/ruff format src tests benchmarks
+
+lock: ## choose newest versions and lock them
+	@scripts/environment dev
+	@scripts/lock
+
+clean: ## remove what can be made again
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
