@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
 from uuid import UUID
 
 
@@ -47,6 +49,12 @@ class Front:
     method: str = "least_conn"  # least_conn | round_robin | source_ip
     certificate: str = ""  # PEM; "" with https: the balancer's own authority signs one
     key: str = ""  # PEM
+
+
+@lru_cache(maxsize=4096)
+def digest(front: Front) -> str:
+    """Return a short fingerprint of everything clients see; the private key does not leak."""
+    return blake2b(repr(front).encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
