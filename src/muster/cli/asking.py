@@ -1,0 +1,99 @@
+"""What every command has at hand: the server, and how to print."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from muster.client.http import Session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    url: str
+    token: str
+    user: str
+    password: str
+    project: str
+    ca: str
+    as_json: bool
+
+    @classmethod
+    def said(cls, *, as_json: bool = False, **options: str | None) -> "Asking":
+        """Return what the options, the environment and the defaults amount to."""
+        url = options.pop("url", None) or _default_url()
+        return cls(url=url.rstrip("/"), as_json=as_json, **{k: v or "" for k, v in options.items()})
+
+    @contextmanager
+    def session(self) -> Iterator["Session"]:
+        """Open a conversation; what the server refuses ends the command with its words."""
+        from muster.client.http import Access, ApiError, Session, Unreachable
+        from muster.client.waiting import Failed
+
+        access = Access(
+            url=self.url,
+            token=self.token,
+            user=self.user,
+            password=self.password,
+            project=self.project,
+            verify=self.ca or True,
+        )
+        try:
+            with Session(access) as session:
+                yield session
+        except ApiError as error:
+            raise click.ClickException(_told(error)) from None
+        except (Unreachable, Failed) as error:
+            raise click.ClickException(str(error)) from None
+
+    def console(self) -> "Console":
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    def show(self, answer: object, people: Callable[["Console"], None]) -> None:
+        """Print `answer` as JSON where that was asked for, else let `people` print it."""
+        if self.as_json:
+            click.echo(json.dumps(answer, indent=2))
+        else:
+            people(self.console())
+
+
+def _default_url() -> str:
+    listen = os.environ.get("MUSTER_LISTEN", "127.0.0.1:8778")
+    scheme = "https" if os.environ.get("MUSTER_TLS_CERTIFICATE") else "http"
+    return f"{scheme}://{listen}"
+
+
+def _told(error: Any) -> str:
+    """Say what was refused, every field at fault on a line of its own."""
+    lines = [str(error.message)]
+    for each in error.errors:
+        if isinstance(each, dict) and str(each.get("message")) not in lines[0]:
+            lines.append(f"  {each.get('field')}: {each.get('message')}")
+    if error.status == 401:
+        lines.append("Say who you are with --token, or --user and --password (MUSTER_TOKEN ...).")
+    return "\n".join(lines)
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the `Asking` of this call as its first argument, and let it take --json."""
+
+    @click.option("--json", "json_here", is_flag=True, help="Print JSON instead of tables.")
+    @click.pass_obj
+    @wraps(command)
+    def run(asked: Asking, /, *args: Any, json_here: bool = False, **options: Any) -> None:
+        from dataclasses import replace
+
+        command(replace(asked, as_json=asked.as_json or json_here), *args, **options)
+
+    return run

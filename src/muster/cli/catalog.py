@@ -1,0 +1,164 @@
+"""Flavors, keypairs, networks, clouds and tokens."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from muster.cli.asking import Asking, asking
+from muster.cli.show import field, listing, local
+
+
+@click.group()
+def flavor() -> None:
+    """Sizes of instances: processors, memory, disk."""
+
+
+@flavor.command("list")
+@asking
+def flavor_list(asked: Asking) -> None:
+    """List all flavors."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/flavors")["flavors"]
+    columns = [(k.upper(), field(k)) for k in ("name", "vcpus", "memory_mib", "disk_gib", "id")]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No flavors."))
+
+
+@flavor.command("create")
+@click.argument("name")
+@click.option("--vcpus", type=float, required=True, help="Processors; a share such as 0.5 is fine.")
+@click.option("--memory", type=int, required=True, help="MiB.")
+@click.option("--disk", type=int, default=0, help="GiB.")
+@asking
+def flavor_create(asked: Asking, name: str, vcpus: float, memory: int, disk: int) -> None:
+    """Add a flavor called NAME."""
+    body = {"name": name, "vcpus": vcpus, "memory_mib": memory, "disk_gib": disk}
+    with asked.session() as session:
+        made = session.call("POST", "/v1/flavors", body)["flavor"]
+    asked.show(made, lambda out: out.print(f"Flavor {made['name']} is there: {made['id']}"))
+
+
+@flavor.command("delete")
+@click.argument("name_or_id")
+@asking
+def flavor_delete(asked: Asking, name_or_id: str) -> None:
+    """Remove a flavor; instances that have it keep it."""
+    with asked.session() as session:
+        session.call("DELETE", f"/v1/flavors/{name_or_id}")
+    asked.show(None, lambda out: out.print(f"Flavor {name_or_id} is gone."))
+
+
+@click.group()
+def keypair() -> None:
+    """SSH public keys by name."""
+
+
+@keypair.command("list")
+@asking
+def keypair_list(asked: Asking) -> None:
+    """List your keypairs."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/keypairs")["keypairs"]
+    columns = [("NAME", field("name")), ("FINGERPRINT", field("fingerprint"))]
+    empty = "No keypairs. Add one: muster keypair create NAME --public-key ~/.ssh/id_ed25519.pub"
+    asked.show(rows, lambda out: listing(out, rows, columns, empty))
+
+
+@keypair.command("create")
+@click.argument("name")
+@click.option("--public-key", type=click.Path(exists=True, dir_okay=False), required=True)
+@asking
+def keypair_create(asked: Asking, name: str, public_key: str) -> None:
+    """Store the public key of a file under NAME."""
+    body = {"name": name, "public_key": Path(public_key).read_text().strip()}
+    with asked.session() as session:
+        made = session.call("POST", "/v1/keypairs", body)["keypair"]
+    asked.show(made, lambda out: out.print(f"Keypair {name} is there: {made['fingerprint']}"))
+
+
+@keypair.command("delete")
+@click.argument("name")
+@asking
+def keypair_delete(asked: Asking, name: str) -> None:
+    """Forget a keypair."""
+    with asked.session() as session:
+        session.call("DELETE", f"/v1/keypairs/{name}")
+    asked.show(None, lambda out: out.print(f"Keypair {name} is gone."))
+
+
+@click.group()
+def network() -> None:
+    """Networks that instances can be on."""
+
+
+@network.command("list")
+@click.option("--cloud", help="Of this cloud only.")
+@asking
+def network_list(asked: Asking, cloud: str | None) -> None:
+    """List networks, the default of each cloud first."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/networks", query={"cloud": cloud})["networks"]
+    columns = [(k.upper(), field(k)) for k in ("name", "cidr", "cloud", "id")]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No networks."))
+
+
+@click.group()
+def cloud() -> None:
+    """Clouds that instances can run on."""
+
+
+@cloud.command("list")
+@asking
+def cloud_list(asked: Asking) -> None:
+    """List clouds and what each cannot do."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/clouds")["clouds"]
+    columns = [
+        ("NAME", field("name")),
+        ("KIND", field("kind")),
+        ("CANNOT", lambda row: ", ".join(row.get("cannot") or {})),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No clouds."))
+
+
+@click.group()
+def token() -> None:
+    """Tokens: secrets for programs, shown once, revocable."""
+
+
+@token.command("list")
+@asking
+def token_list(asked: Asking) -> None:
+    """List your tokens, without their secrets."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/tokens")["tokens"]
+    columns = [
+        ("ID", field("id")),
+        ("NOTE", field("note")),
+        ("EXPIRES", lambda row: local(row.get("expires_at"))),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No tokens."))
+
+
+@token.command("create")
+@click.option("--note", default="", help="What it is for.")
+@click.option("--hours", type=float, help="How long it is good for; without: until revoked.")
+@asking
+def token_create(asked: Asking, note: str, hours: float | None) -> None:
+    """Make a token and print its secret, this once."""
+    body: dict[str, Any] = {"note": note}
+    if hours is not None:
+        body["expires_in_seconds"] = int(hours * 3600)
+    with asked.session() as session:
+        made = session.call("POST", "/v1/tokens", body)["token"]
+    asked.show(made, lambda out: out.print(made["secret"]))
+
+
+@token.command("delete")
+@click.argument("token_id")
+@asking
+def token_delete(asked: Asking, token_id: str) -> None:
+    """Revoke a token."""
+    with asked.session() as session:
+        session.call("DELETE", f"/v1/tokens/{token_id}")
+    asked.show(None, lambda out: out.print("The token is revoked."))

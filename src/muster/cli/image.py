@@ -1,0 +1,94 @@
+"""Images and snapshots."""
+
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from muster.cli.asking import Asking, asking
+from muster.cli.show import field, listing, local, size
+
+
+@click.group()
+def image() -> None:
+    """Images that instances are made from."""
+
+
+@image.command("list")
+@click.option("--cloud", help="Of this cloud only.")
+@asking
+def image_list(asked: Asking, cloud: str | None) -> None:
+    """List images and snapshots."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/images", query={"cloud": cloud})["images"]
+    columns = [
+        ("NAME", field("name")),
+        ("VERSION", field("version")),
+        ("SIZE", lambda row: size(row.get("size"))),
+        ("CLOUD", field("cloud")),
+        ("STATUS", field("status")),
+        ("CREATED", lambda row: local(row.get("created_at"))),
+        ("ID", field("id")),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No images."))
+
+
+@image.command("import")
+@click.argument("source", type=click.Path(exists=True))
+@click.option("--name", help="Default: the name in the manifest.")
+@click.option("--cloud", help="Default: the server's default cloud.")
+@asking
+def image_import(asked: Asking, source: str, name: str | None, cloud: str | None) -> None:
+    """Upload SOURCE, a folder or a tarball with a manifest `muster-image.toml`."""
+    query = {k: v for k, v in (("name", name), ("cloud", cloud)) if v}
+    with asked.session() as session, _tarball(Path(source)) as content:
+        made = session.send("/v1/images", _chunks(content), query)["image"]
+    asked.show(made, lambda out: out.print(f"Image {made['name']} is there: {made['id']}"))
+
+
+@image.command("delete")
+@click.argument("name_or_id")
+@asking
+def image_delete(asked: Asking, name_or_id: str) -> None:
+    """Remove an image; instances made from it live on."""
+    with asked.session() as session:
+        session.call("DELETE", f"/v1/images/{name_or_id}")
+    asked.show(None, lambda out: out.print(f"Image {name_or_id} is gone."))
+
+
+@contextmanager
+def _tarball(source: Path) -> Iterator[IO[bytes]]:
+    if source.is_file():
+        with source.open("rb") as content:
+            yield content
+        return
+    with tempfile.TemporaryFile() as packed:
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            archive.add(source, arcname=".")
+        packed.seek(0)
+        yield packed
+
+
+def _chunks(content: IO[bytes]) -> Iterator[bytes]:
+    while chunk := content.read(1 << 16):
+        yield chunk
+
+
+@click.group()
+def snapshot() -> None:
+    """Make an image of a running instance."""
+
+
+@snapshot.command("create")
+@click.argument("instance")
+@click.option("--name", required=True, help="What the image is to be called.")
+@asking
+def snapshot_create(asked: Asking, instance: str, name: str) -> None:
+    """Make an image called NAME of INSTANCE (a name or an id) as it is now."""
+    with asked.session() as session:
+        made = session.call("POST", f"/v1/instances/{instance}/snapshot", {"name": name})["image"]
+    asked.show(made, lambda out: out.print(f"Image {made['name']}: {made['id']}, {made['status']}"))

@@ -1,0 +1,69 @@
+"""Instances of all clusters."""
+
+import click
+
+from muster.cli.asking import Asking, asking
+from muster.cli.show import field, listing, local, pairs
+
+
+@click.group()
+def instance() -> None:
+    """Instances: health, log, replace, protect."""
+
+
+@instance.command("list")
+@click.option("--cluster", help="Of this cluster only (name or id).")
+@asking
+def instance_list(asked: Asking, cluster: str | None) -> None:
+    """List instances."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/instances", query={"cluster": cluster})["instances"]
+    columns = [
+        ("NAME", field("name")),
+        ("STATUS", field("status")),
+        ("ADDRESS", field("address")),
+        ("HOST", field("host")),
+        ("RUNS", lambda row: (row.get("health") or {}).get("infrastructure")),
+        ("BALANCER", lambda row: (row.get("health") or {}).get("load_balancer")),
+        ("ANSWERS", lambda row: (row.get("health") or {}).get("application")),
+        ("ID", field("id")),
+    ]
+    empty = "No instances. A cluster makes some: muster cluster create --help"
+    asked.show(rows, lambda out: listing(out, rows, columns, empty))
+
+
+@instance.command("show")
+@click.argument("instance")
+@asking
+def instance_show(asked: Asking, instance: str) -> None:
+    """Show everything about INSTANCE (a name or an id)."""
+    with asked.session() as session:
+        seen = session.call("GET", f"/v1/instances/{instance}")["instance"]
+    rows = [(k, local(v) if k.endswith("_at") else v) for k, v in seen.items()]
+    asked.show(seen, lambda out: pairs(out, rows))
+
+
+@instance.command("log")
+@click.argument("instance")
+@click.option("--lines", type=int, default=50, show_default=True)
+@asking
+def instance_log(asked: Asking, instance: str, lines: int) -> None:
+    """Print the newest lines of what INSTANCE has printed."""
+    with asked.session() as session:
+        text = session.text(f"/v1/instances/{instance}/log", {"lines": lines})
+    asked.show({"log": text}, lambda out: click.echo(text, nl=not text.endswith("\n")))
+
+
+def _verb(name: str, about: str, done: str) -> None:
+    @instance.command(name, help=about)
+    @click.argument("instance_")
+    @asking
+    def run(asked: Asking, instance_: str) -> None:
+        with asked.session() as session:
+            answer = session.call("POST", f"/v1/instances/{instance_}/{name}")
+        asked.show(answer, lambda out: out.print(f"{instance_} {done}"))
+
+
+_verb("replace", "Put a new instance in the place of this one, drained first.", "is being replaced")
+_verb("protect", "Keep scaling and updates from removing it.", "is protected")
+_verb("unprotect", "Let scaling and updates remove it again.", "is no longer protected")

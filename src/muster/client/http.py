@@ -1,0 +1,189 @@
+"""One conversation with a Muster server: requests, answers, and errors in plain words."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import httpx2
+
+Answer = Any  # JSON: dict, list, str, int, float, bool, None
+
+
+class ApiError(Exception):
+    """The server said no. `code` is stable; `errors` lists every field at fault."""
+
+    def __init__(self, status: int, code: str, message: str, errors: list[Any]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+
+
+class Unreachable(Exception):
+    """Nobody answered at the address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where the server is and who is asking."""
+
+    url: str = "http://127.0.0.1:8778"
+    token: str = ""
+    user: str = ""
+    password: str = ""
+    project: str = ""
+    verify: bool | str = True
+
+    @property
+    def headers(self) -> dict[str, str]:
+        said = {"Accept": "application/json"}
+        if self.token:
+            said["Authorization"] = f"Bearer {self.token}"
+        if self.project:
+            said["X-Project"] = self.project
+        return said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveEvent:
+    seq: int
+    kind: str
+    body: Mapping[str, Any]
+
+
+class Session:
+    """Speaks to one server. Closing it closes the connections."""
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        auth = (access.user, access.password) if access.user and not access.token else None
+        self._http = httpx2.Client(
+            base_url=access.url,
+            headers=access.headers,
+            auth=auth,
+            timeout=httpx2.Timeout(60, connect=5),
+            verify=access.verify,
+        )
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._http.close()
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Return the JSON of the answer, None where there is none.
+
+        Raises `ApiError` for a refusal and `Unreachable` where nobody answers.
+        """
+        params = {k: _word(v) for k, v in (query or {}).items() if v is not None}
+        try:
+            answer = self._http.request(method, path, json=body, params=params)
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+        return _read(answer)
+
+    def send(self, path: str, content: Iterator[bytes], query: Mapping[str, str]) -> Answer:
+        """Upload `content` as it comes and return the JSON of the answer."""
+        headers = {"Content-Type": "application/octet-stream"}
+        try:
+            answer = self._http.post(
+                path, content=content, params=query, headers=headers, timeout=600
+            )
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+        return _read(answer)
+
+    def text(self, path: str, query: Mapping[str, object] | None = None) -> str:
+        params = {k: _word(v) for k, v in (query or {}).items() if v is not None}
+        try:
+            answer = self._http.get(path, params=params)
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+        if answer.is_error:
+            _read(answer)
+        return answer.text
+
+    def live(self, after: int | None = None, cluster: str | None = None) -> Iterator[LiveEvent]:
+        """Yield events as they happen, beginning behind `after`; reconnects by itself."""
+        while True:
+            try:
+                for event in self._stream(after, cluster):
+                    after = event.seq
+                    yield event
+            except (httpx2.RemoteProtocolError, httpx2.ReadTimeout, httpx2.ReadError):
+                continue
+            except httpx2.TransportError as error:
+                raise self._unreachable(error) from None
+
+    def _stream(self, after: int | None, cluster: str | None) -> Iterator[LiveEvent]:
+        params = {k: str(v) for k, v in (("after", after), ("cluster", cluster)) if v is not None}
+        timeout = httpx2.Timeout(60, connect=5)
+        with self._http.stream(
+            "GET", "/v1/events/stream", params=params, timeout=timeout
+        ) as answer:
+            if answer.is_error:
+                answer.read()
+                _read(answer)
+            yield from _events(answer.iter_lines())
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        return Unreachable(
+            f"no Muster server answers at {self.access.url} ({error}). "
+            "Start one with `make run` or `muster serve`, or name another with --url or MUSTER_URL."
+        )
+
+
+def _word(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _read(answer: httpx2.Response) -> Answer:
+    try:
+        said = answer.json() if answer.content else None
+    except json.JSONDecodeError:
+        said = {"error": {"code": "not_json", "message": answer.text[:200]}}
+    if not answer.is_error:
+        return said
+    fault = said.get("error", said) if isinstance(said, dict) else {}
+    raise ApiError(
+        answer.status_code,
+        str(fault.get("type") or fault.get("code") or answer.status_code),
+        str(fault.get("message") or f"the server answered {answer.status_code}"),
+        list(fault.get("errors") or ()),
+    )
+
+
+def _events(lines: Iterator[str]) -> Iterator[LiveEvent]:
+    """Parse server-sent events: a block of fields ends at an empty line."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        elif "data" in fields:
+            body = json.loads(fields["data"])
+            yield LiveEvent(
+                seq=int(fields.get("id") or body.get("seq") or 0),
+                kind=fields.get("event", "message"),
+                body=body,
+            )
+            fields = {}
+        else:
+            fields = {}

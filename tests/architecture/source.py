@@ -1,0 +1,67 @@
+"""The product's source as trees: what the rules about the code are checked on."""
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PRODUCT = ROOT / "src" / "muster"
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def modules() -> tuple[Path, ...]:
+    """Every module of the product but images it ships, which are not its code."""
+    found = sorted(PRODUCT.rglob("*.py"))
+    return tuple(m for m in found if "images" not in m.relative_to(PRODUCT).parts)
+
+
+@cache
+def tree(module: Path) -> ast.Module:
+    return ast.parse(module.read_text())
+
+
+def named(module: Path) -> str:
+    return str(module.relative_to(PRODUCT))
+
+
+def functions(module: Path) -> Iterator[Function]:
+    for node in ast.walk(tree(module)):
+        if isinstance(node, Function):
+            yield node
+
+
+def body_lines(function: Function) -> int:
+    """Lines of the body, the docstring left out."""
+    body = function.body
+    if ast.get_docstring(function):
+        body = body[1:]
+    if not body:
+        return 0
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+def calls(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Call):
+            yield ast.unparse(each.func)
+
+
+def is_pass_through(function: Function) -> bool:
+    """Whether the whole body is one call that hands the function's own arguments on.
+
+    Methods that a Protocol or a framework asks for are counted too: the share is what
+    is budgeted, not the single case.
+    """
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    own = [a.arg for a in (*function.args.args, *function.args.kwonlyargs)]
+    own = [a for a in own if a not in ("self", "cls")]
+    if len(body) != 1 or not own:
+        return False
+    value = body[0].value if isinstance(body[0], ast.Return | ast.Expr) else None
+    value = value.value if isinstance(value, ast.Await) else value
+    if not isinstance(value, ast.Call):
+        return False
+    given = [*value.args, *(k.value for k in value.keywords)]
+    return [a.id for a in given if isinstance(a, ast.Name)] == own and len(given) == len(own)

@@ -1,0 +1,87 @@
+"""Rules about the code itself that no linter holds."""
+
+import ast
+import re
+
+import pytest
+
+from architecture.source import PRODUCT, ROOT, calls, functions, modules, named, tree
+
+AMBIENT = re.compile(
+    r"(datetime|date)\.(now|utcnow|today)$|(^|\.)uuid[14]$|^random\.|^secrets\.|^time\.time$"
+)
+# Where a clock or chance is the point, with the reason.
+AMBIENT_ALLOWED = {
+    "base/clock.py": "the one clock",
+    "base/ids.py": "the one source of ids",
+    "service/tokens.py": "secrets must not be guessable",
+    "drivers/identity/passwords.py": "salts must not be guessable",
+}
+
+
+@pytest.mark.parametrize("ring", ["decide", "model"])
+def test_the_centre_is_pure(ring):
+    for module in modules():
+        if module.relative_to(PRODUCT).parts[0] == ring:
+            awaits = [n for n in ast.walk(tree(module)) if isinstance(n, ast.AsyncFunctionDef)]
+            assert not awaits, named(module)
+
+
+@pytest.mark.parametrize("module", modules(), ids=named)
+def test_time_and_chance_come_from_base_only(module):
+    if named(module) not in AMBIENT_ALLOWED:
+        assert [c for c in calls(tree(module)) if AMBIENT.search(c)] == []
+
+
+def test_every_cited_note_exists_and_every_note_is_cited():
+    text = "\n".join(m.read_text() for m in modules())
+    written = re.findall(r"^\s*# Note \[(.+?)\]$", text, re.M)
+    cited = set(re.findall(r"[Ss]ee Note\s+(?:#\s*)?\[(.+?)\]", text))
+    assert len(written) == len(set(written)), "two notes of one title"
+    assert set(written) == cited
+
+
+@pytest.mark.parametrize("module", modules(), ids=named)
+def test_every_module_says_what_it_answers_for(module):
+    assert ast.get_docstring(tree(module))
+
+
+def test_names_say_what_is_inside():
+    banned = {"utils", "common", "helpers", "manager", "base_class", "misc", "util"}
+    assert [named(m) for m in modules() if m.stem in banned] == []
+
+
+def broad(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = {ast.unparse(t) for t in getattr(handler.type, "elts", [handler.type])}
+    return bool(names & {"Exception", "BaseException"})
+
+
+def test_exactly_three_broad_excepts_exist_and_the_map_names_them():
+    found = {
+        named(module)
+        for module in modules()
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ExceptHandler) and broad(node)
+    }
+    assert len(found) == 3, found
+    told = (ROOT / "ARCHITECTURE.md").read_text()
+    assert [m for m in found if m not in told] == []
+
+
+def test_the_tree_holds_no_machine_path_and_no_registry_host():
+    wrong = re.compile(r"(?<![\w.])/(work|farm)/|pythonhosted|registry\.npmjs|files\.pypi")
+    kinds = {".py", ".md", ".toml", ".lock", ".txt", ".yaml", ".yml", ".json", ""}
+    skip = {".git", ".venv", "node_modules", ".mypy_cache", ".ruff_cache", ".hypothesis"}
+    for path in ROOT.rglob("*"):
+        if skip & set(path.relative_to(ROOT).parts) or not path.is_file():
+            continue
+        if path.suffix in kinds and path.name != "test_rules.py":
+            assert not wrong.search(path.read_text(errors="replace")), path
+
+
+def test_functions_that_answer_have_types():
+    for module in modules():
+        for function in functions(module):
+            assert function.returns is not None, (named(module), function.name)
