@@ -40,8 +40,6 @@ class Settings:
     stray_grace_s: float = _setting(0.0, "before a stray server is removed; 0: the cloud's own")
     sweep_every_s: float = _setting(300.0, "every cluster is looked at at least this often")
     keep_events_days: int = _setting(30, "events, decisions and ended actions older than this go")
-    balancer_port: int = _setting(0, "port of every local balancer address; 0: the cluster's own")
-    api_workers: int = _setting(1, "processes that answer the API (PostgreSQL only beyond 1)")
     clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
 
     @property

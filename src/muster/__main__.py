@@ -1,0 +1,20 @@
+"""The program: the command line's own commands and those that run a server."""
+
+from muster.cli.main import COMMANDS, tree
+
+SERVER_COMMANDS = {
+    "serve": ("muster.wiring.serve", "Run the service: API and engine in one process."),
+    "work": ("muster.wiring.serve", "Run one more engine over a shared PostgreSQL database."),
+    "db": ("muster.wiring.database", "Upgrade, check and back up the database."),
+    "user": ("muster.wiring.user", "Users of identity basic."),
+    "simulate": ("muster.wiring.simulate", "Replay a load through scaling rules, and compare."),
+}
+
+
+def main() -> None:
+    COMMANDS.update(SERVER_COMMANDS)
+    tree(prog_name="muster")
+
+
+if __name__ == "__main__":
+    main()

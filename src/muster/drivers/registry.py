@@ -1,0 +1,17 @@
+"""Which kinds of cloud there are."""
+
+from collections.abc import Mapping
+
+from muster.drivers.local.cloud import open_cloud as open_local
+from muster.drivers.simulated.cloud import open_cloud as open_simulated
+from muster.ports.cloud import Open
+
+DRIVERS: Mapping[str, Open] = {
+    "local": open_local,
+    "simulated": open_simulated,
+}
+
+BUILT_IN: Mapping[str, Mapping[str, object]] = {
+    "local": {"kind": "local"},
+    "simulated": {"kind": "simulated"},
+}

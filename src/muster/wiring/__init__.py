@@ -1,0 +1,1 @@
+"""The one place that chooses implementations, and the commands that run a server."""

@@ -1,0 +1,178 @@
+"""`muster serve` and `muster work`: processes that run until they are told to stop."""
+
+import asyncio
+import fcntl
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from muster.base.errors import Invalid, MusterError
+from muster.settings import Settings, load
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from muster.wiring.house import House
+
+
+@click.command()
+def serve() -> None:
+    """Run the service: API and engine in one process.
+
+    Settings come from MUSTER_... variables and from muster.toml in MUSTER_HOME; the
+    reference lists them. Instances and load balancers go on when this ends, and are
+    taken up again when it starts.
+    """
+    with told():
+        settings = load()
+        refuse_open_door(settings)
+        prepare(settings)
+        with alone(settings.home):
+            asyncio.run(_serve(settings))
+
+
+@click.command()
+def work() -> None:
+    """Run one more engine over a PostgreSQL database that others share."""
+    with told():
+        settings = load()
+        if not settings.database.startswith("postgresql"):
+            raise Invalid(
+                "`muster work` shares a PostgreSQL database with other processes; "
+                "on SQLite everything is one process: `muster serve`. Set MUSTER_DATABASE_URL.",
+                field="database_url",
+            )
+        prepare(settings)
+        asyncio.run(_work(settings))
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """End the command with the words of what went wrong instead of a traceback."""
+    try:
+        yield
+    except MusterError as error:
+        raise click.ClickException(error.text) from None
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def prepare(settings: Settings) -> None:
+    from muster.base.log import set_up
+
+    set_up(settings.log_level, settings.log_format)
+
+
+def refuse_open_door(settings: Settings) -> None:
+    """Raise `Invalid` where everybody in the network could do everything."""
+    from muster.drivers.identity.none import listens_beyond_loopback
+
+    if settings.identity == "none" and listens_beyond_loopback(settings.host):
+        raise Invalid(
+            f"listen is {settings.listen}, which others can reach, and identity is none, which asks "
+            "nobody who he is. Listen on 127.0.0.1, or set MUSTER_IDENTITY=basic and add a user: "
+            "muster user add NAME",
+            field="listen",
+        )
+    if bool(settings.tls_certificate) != bool(settings.tls_key):
+        raise Invalid("tls_certificate and tls_key go together", field="tls_key")
+
+
+@contextmanager
+def alone(home: Path) -> Iterator[None]:
+    """Hold the home for this process; a second one is refused by name."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "muster.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise Invalid(
+                f"{home} is in use by process {lock.read().strip()}. Stop that one, or give this "
+                "one another home: MUSTER_HOME=...",
+                field="home",
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+async def _serve(settings: Settings) -> None:
+    import uvicorn
+
+    from muster.wiring.house import open_house
+    from muster.wiring.surface import application
+
+    async with open_house(settings) as house:
+        config = uvicorn.Config(
+            await application(house),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            ssl_certfile=settings.tls_certificate or None,
+            ssl_keyfile=settings.tls_key or None,
+            timeout_graceful_shutdown=3,
+            ws="websockets-sansio",
+        )
+        await _run_both(house, _Announced(uvicorn.Server(config), settings))
+
+
+class _Announced:
+    """A server that says where it listens once it does."""
+
+    def __init__(self, server: "uvicorn.Server", settings: Settings) -> None:
+        self.server = server
+        self.settings = settings
+
+    async def announce(self) -> None:
+        while not self.server.started:
+            await asyncio.sleep(0.02)
+        port = self.server.servers[0].sockets[0].getsockname()[1]
+        scheme = "https" if self.settings.tls_certificate else "http"
+        click.echo(welcome(f"{scheme}://{self.settings.host}:{port}", self.settings))
+
+
+def welcome(url: str, settings: Settings) -> str:
+    """Return what to do next, for whoever has just started the service."""
+    other = "" if url == "http://127.0.0.1:8778" else f"MUSTER_URL={url} "
+    program = ".venv/bin/muster" if Path(".venv/bin/muster").exists() else "muster"
+    return (
+        f"Muster serves at {url} (state in {settings.home}). Next, in another terminal:\n"
+        f"  {other}{program} demo           # a cluster that sizes, heals and updates itself\n"
+        f"  {other}{program} cluster create web --image demo-web --flavor tiny "
+        "--min 2 --max 6 --port 8080 --wait"
+    )
+
+
+async def _run_both(house: "House", announced: _Announced) -> None:
+    """Serve the API and run the engine until a signal; the engine finishes what it has begun."""
+    stop = asyncio.Event()
+    engine = asyncio.create_task(house.engine.run(stop))
+    saying = asyncio.create_task(announced.announce())
+    try:
+        serving = asyncio.create_task(announced.server.serve())
+        await asyncio.wait({serving, engine}, return_when=asyncio.FIRST_COMPLETED)
+        announced.server.should_exit = True
+        await serving
+    finally:
+        saying.cancel()
+        stop.set()
+        await engine
+
+
+async def _work(settings: Settings) -> None:
+    from muster.wiring.house import open_house
+
+    stop = asyncio.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with open_house(settings) as house:
+        click.echo("Muster's engine works. Stop it with ctrl-C; others take over what it leaves.")
+        await house.engine.run(stop)
