@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,8 +75,8 @@ def refuse_open_door(settings: Settings) -> None:
 
     if settings.identity == "none" and listens_beyond_loopback(settings.host):
         raise Invalid(
-            f"listen is {settings.listen}, which others can reach, and identity is none, which asks "
-            "nobody who he is. Listen on 127.0.0.1, or set MUSTER_IDENTITY=basic and add a user: "
+            f"listen is {settings.listen}, which others can reach, and identity is none, which "
+            "asks nobody who he is. Listen on 127.0.0.1, or set MUSTER_IDENTITY=basic and add a user: "
             "muster user add NAME",
             field="listen",
         )
@@ -103,40 +104,17 @@ def alone(home: Path) -> Iterator[None]:
         yield
 
 
-async def _serve(settings: Settings) -> None:
-    import uvicorn
-
-    from muster.wiring.house import open_house
-    from muster.wiring.surface import application
-
-    async with open_house(settings) as house:
-        config = uvicorn.Config(
-            await application(house),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            ssl_certfile=settings.tls_certificate or None,
-            ssl_keyfile=settings.tls_key or None,
-            timeout_graceful_shutdown=3,
-            ws="websockets-sansio",
-        )
-        await _run_both(house, _Announced(uvicorn.Server(config), settings))
-
-
-class _Announced:
-    """A server that says where it listens once it does."""
-
-    def __init__(self, server: "uvicorn.Server", settings: Settings) -> None:
-        self.server = server
-        self.settings = settings
-
-    async def announce(self) -> None:
-        while not self.server.started:
-            await asyncio.sleep(0.02)
-        port = self.server.servers[0].sockets[0].getsockname()[1]
-        scheme = "https" if self.settings.tls_certificate else "http"
-        click.echo(welcome(f"{scheme}://{self.settings.host}:{port}", self.settings))
+def listening(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say. Raises `Invalid` if it cannot."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise Invalid(
+            f"cannot listen on {settings.listen}: {error.strerror or error}. Choose another with "
+            "MUSTER_LISTEN=host:port, or stop what listens there.",
+            field="listen",
+        ) from None
 
 
 def welcome(url: str, settings: Settings) -> str:
@@ -151,18 +129,29 @@ def welcome(url: str, settings: Settings) -> str:
     )
 
 
-async def _run_both(house: "House", announced: _Announced) -> None:
+async def _serve(settings: Settings) -> None:
+    from muster.wiring.house import open_house
+    from muster.wiring.surface import server_of
+
+    with listening(settings) as door:
+        scheme = "https" if settings.tls_certificate else "http"
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = f"{scheme}://{host}:{door.getsockname()[1]}"
+        async with open_house(settings) as house:
+            server = await server_of(house, lambda: click.echo(welcome(url, settings)))
+            await _run_both(house, server, door)
+
+
+async def _run_both(house: "House", server: "uvicorn.Server", door: socket.socket) -> None:
     """Serve the API and run the engine until a signal; the engine finishes what it has begun."""
     stop = asyncio.Event()
     engine = asyncio.create_task(house.engine.run(stop))
-    saying = asyncio.create_task(announced.announce())
+    serving = asyncio.create_task(server.serve(sockets=[door]))
     try:
-        serving = asyncio.create_task(announced.server.serve())
         await asyncio.wait({serving, engine}, return_when=asyncio.FIRST_COMPLETED)
-        announced.server.should_exit = True
+        server.should_exit = True
         await serving
     finally:
-        saying.cancel()
         stop.set()
         await engine
 
