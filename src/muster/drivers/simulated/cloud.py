@@ -1,0 +1,47 @@
+"""A simulated cloud, opened: its parts over one world."""
+
+from muster.base.errors import Permanent
+from muster.drivers.simulated.balancer import SimulatedBalancer
+from muster.drivers.simulated.compute import SimulatedCompute
+from muster.drivers.simulated.dns import SimulatedDns
+from muster.drivers.simulated.images import SimulatedImages
+from muster.drivers.simulated.networks import SimulatedNetworks
+from muster.drivers.simulated.options import parsed
+from muster.drivers.simulated.prober import SimulatedProber
+from muster.drivers.simulated.world import World
+from muster.model.cloud import Ability, About
+from muster.ports.cloud import Cloud, CloudConfig
+
+CANNOT = {
+    Ability.BASTION: "A simulated cloud builds no bastion: nobody can log in to what is simulated.",
+}
+
+
+async def open_cloud(config: CloudConfig) -> Cloud:
+    """Return a cloud over a world of its own; raises `Invalid` naming an option at fault."""
+    return cloud_over(World(config.clock, parsed(config.options)), config)
+
+
+def cloud_over(world: World, config: CloudConfig) -> Cloud:
+    """Return one installation's view of a world, which others may look into as well."""
+    return Cloud(
+        about=About(
+            name=config.name,
+            kind="simulated",
+            cannot=CANNOT,
+            pace=world.options.pace,
+        ),
+        compute=SimulatedCompute(world, config.installation),
+        images=SimulatedImages(world, config.installation),
+        networks=SimulatedNetworks(world),
+        prober=SimulatedProber(world),
+        balancer=SimulatedBalancer(world, config.installation),
+        dns=SimulatedDns(world, config.installation),
+    )
+
+
+def world_of(cloud: Cloud) -> World:
+    """Return the world behind a simulated cloud, for whoever wants to play fate in it."""
+    if not isinstance(cloud.compute, SimulatedCompute):
+        raise Permanent(f"{cloud.about.name} is no simulated cloud")
+    return cloud.compute.world

@@ -1,0 +1,218 @@
+"""The compute port over a simulated world."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from uuid import UUID
+
+from muster.base.errors import Permanent, Transient
+from muster.drivers.simulated.entries import Created, Going, Make, Turned
+from muster.drivers.simulated.machine import NEVER, Machine, ref
+from muster.drivers.simulated.networks import NETWORKS
+from muster.drivers.simulated.world import World, turned
+from muster.model.observed import Seen, Server, Usage
+from muster.model.step import Operation, ServerOrder
+
+IDLE = 0.005  # the share of a processor that a machine uses when nobody asks anything of it
+MIB = 1 << 20
+
+
+class SimulatedCompute:
+    def __init__(self, world: World, installation: UUID) -> None:
+        self.world = world
+        self._installation = installation
+
+    async def list_servers(self, cluster_id: UUID | None = None) -> Sequence[Server]:
+        world = self.world
+        with world.call("list_servers"):
+            now = world.look()
+            view, latest = world.state.view, now - world.options.list_lag_s
+            return [
+                view(machine, now)
+                for machine in world.state.fleet(self._installation, cluster_id)
+                if machine.made_at <= latest
+            ]
+
+    async def create_server(self, order: ServerOrder) -> Server:
+        world = self.world
+        with world.call("create_server", order.name), world.still() as now:
+            machine = world.state.machines.get(ref(order.server_id))
+            if not machine:
+                world.write(self._creation(order, now))
+                machine = world.state.machines[ref(order.server_id)]
+            return world.state.view(machine, now)
+
+    async def delete_server(self, ref: str) -> None:
+        world = self.world
+        with world.call("delete_server", ref), world.still() as now:
+            machine = self._own(ref)
+            if machine and machine.gone_at == NEVER:
+                wait = machine.make.wait_s
+                takes = world.options.delete_s if wait < 0 else wait
+                world.write(Going(now, ref, now + self._spread(takes, ref, "delete")))
+
+    async def operate_server(self, ref: str, operation: Operation) -> None:
+        world = self.world
+        with world.call("operate_server", ref), world.still() as now:
+            machine = self._own(ref)
+            if not machine or machine.gone_at < NEVER:
+                raise Permanent(f"there is no server {ref}", ref=ref)
+            entry = self._operated(machine, operation, now)
+            if entry:
+                world.write(entry)
+
+    async def usage(self, cluster_id: UUID | None = None) -> Sequence[Usage]:
+        world = self.world
+        with world.call("usage"):
+            now = world.look()
+            at = datetime.fromtimestamp(now, UTC)
+            running = [
+                machine
+                for machine in world.state.fleet(self._installation, cluster_id)
+                if world.state.view(machine, now).seen is Seen.RUNNING
+            ]
+            loaded = {machine.shown.cluster_id for machine in running} & world.state.flows.keys()
+            busy = {}
+            for one in loaded:
+                for name, tally in world.state.counts(one, now).tallies.items():
+                    busy[name] = tally.busy_s
+            return [
+                _usage(machine, now, at, busy.get(machine.shown.ref, 0.0)) for machine in running
+            ]
+
+    async def console_log(self, ref: str, lines: int) -> str:
+        world = self.world
+        with world.call("console_log", ref):
+            now = world.look()
+            machine = self._own(ref)
+            if not machine:
+                raise Permanent(f"there is no server {ref}", ref=ref)
+            said = _printed(machine, world.state.view(machine, now), now)
+            return "\n".join(said[-lines:] if lines > 0 else [])
+
+    def _own(self, ref: str) -> Machine | None:
+        machine = self.world.state.machines.get(ref)
+        return machine if machine and machine.installation == self._installation else None
+
+    def _creation(self, order: ServerOrder, now: float) -> Created:
+        make = self._make(order)
+        state, options = self.world.state, self.world.options
+        host = state.hosts.choose(order.cluster_id, order.spec.zones)
+        if host is None:
+            raise Transient(f"no room for {order.name}: every host in its zones is full or down")
+        name = ref(order.server_id)
+        wait = options.create_s if make.wait_s < 0 else make.wait_s
+        runs_at = now + self._spread(wait, name, "create")
+        return Created(
+            at=now,
+            installation=self._installation,
+            server_id=order.server_id,
+            node_id=order.node_id,
+            cluster_id=order.cluster_id,
+            name=order.name,
+            project=order.project,
+            serial=state.serial + 1,
+            host=host,
+            make=make,
+            runs_at=runs_at,
+            answers_at=runs_at + self._spread(options.boot_s, name, "boot"),
+        )
+
+    def _make(self, order: ServerOrder) -> Make:
+        spec, options, images = order.spec, self.world.options, self.world.state.images
+        image = images.get(spec.image)
+        if not image and not options.accept_any:
+            raise Permanent(f"there is no image {spec.image_name or spec.image}", image=spec.image)
+        if spec.network and spec.network not in NETWORKS and not options.accept_any:
+            raise Permanent(f"there is no network {spec.network}", network=spec.network)
+        unknown = set(spec.zones).difference(options.zones)
+        if unknown:
+            raise Permanent(f"there is no zone {', '.join(sorted(unknown))}")
+        fault = str(spec.metadata.get("simulated_fault", "")) or (image.fault if image else "")
+        if fault == "create":
+            raise Permanent("simulated fault: create", server=order.server_id)
+        return Make(
+            image=spec.image,
+            network=spec.network or next(iter(NETWORKS)),
+            vcpus=spec.flavor.vcpus,
+            memory_mib=spec.flavor.memory_mib,
+            port=spec.port or 0,
+            wait_s=_wait(spec.metadata.get("simulated_wait_time")),
+            fault=fault,
+        )
+
+    def _operated(self, machine: Machine, operation: Operation, now: float) -> Turned | None:
+        """Return what the operation does to the machine, or None if it is so already."""
+        options, name = self.world.options, machine.shown.ref
+        boot = self._spread(options.boot_s, name, "boot")
+        begun = {"runs_at": now, "answers_at": now + boot, "power": "on"}
+        match operation:
+            case Operation.REBOOT:
+                return turned(machine, now, answers_at=now + boot, power="on", sick="", broken="")
+            case Operation.REBUILD:
+                built = now + self._spread(options.create_s, name, "create")
+                fresh = {"runs_at": built, "answers_at": built + boot, "power": "on"}
+                return turned(machine, now, **fresh, sick="", broken="")
+            case Operation.START:
+                return None if machine.power == "on" else turned(machine, now, **begun)
+            case Operation.UNPAUSE | Operation.RESUME:
+                return None if machine.power == "on" else turned(machine, now, power="on")
+            case Operation.STOP | Operation.PAUSE | Operation.SUSPEND:
+                power = POWER[operation]
+                return None if machine.power == power else turned(machine, now, power=power)
+
+    def _spread(self, seconds: float, name: str, what: str) -> float:
+        """Return the delay, lengthened or shortened by a hash of whom it concerns."""
+        jitter = self.world.options.jitter
+        if not jitter or not seconds:
+            return seconds
+        digest = blake2b(f"{name}/{what}".encode(), digest_size=4).digest()
+        return seconds * (1 + jitter * (int.from_bytes(digest, "big") / 2**31 - 1))
+
+
+POWER = {
+    Operation.STOP: "stopped",
+    Operation.PAUSE: "paused",
+    Operation.SUSPEND: "suspended",
+}
+
+
+def _wait(said: object) -> float:
+    """Return the delay that an order asks for, or -1 if it asks for none."""
+    if said is None:
+        return -1.0
+    try:
+        wait = float(str(said))
+    except ValueError:
+        wait = -1.0
+    if not 0 <= wait < NEVER:
+        raise Permanent(f"metadata.simulated_wait_time must be seconds, not {said!r}")
+    return wait
+
+
+def _usage(machine: Machine, now: float, at: datetime, busy_s: float) -> Usage:
+    make, up = machine.make, now - machine.runs_at
+    limit = make.memory_mib * MIB
+    return Usage(
+        server_id=machine.shown.server_id,
+        at=at,
+        cpu_s=IDLE * make.vcpus * up + busy_s,
+        vcpus=make.vcpus,
+        memory_bytes=limit // 4,
+        memory_limit=limit,
+    )
+
+
+def _printed(machine: Machine, server: Server, now: float) -> list[str]:
+    """Return what the machine has printed by now; it follows from its times."""
+    said = [
+        (machine.made_at, f"building {server.name} from {server.image} on {server.host}"),
+        (machine.runs_at, f"running at {server.address}"),
+        (machine.answers_at, "the application answers"),
+    ]
+    lines = [
+        f"{datetime.fromtimestamp(when, UTC):%Y-%m-%dT%H:%M:%SZ} {what}"
+        for when, what in said
+        if when <= now
+    ]
+    return lines + [why for why in (server.reason, machine.sick) if why]

@@ -1,0 +1,183 @@
+"""What can happen in a simulated world, one class per kind; its state is these, applied in order.
+
+Times are seconds since 1970; 0.0 stands for never where a time is optional.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+
+class Make(msgspec.Struct, frozen=True, array_like=True):
+    """What a machine is made of, as far as a simulation cares. Shared by many machines."""
+
+    image: str
+    network: str = ""
+    vcpus: float = 1.0
+    memory_mib: int = 0
+    port: int = 0
+    wait_s: float = -1.0  # instead of the world's delays, if not negative
+    fault: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    at: float
+
+
+class Created(Entry, frozen=True, tag="create"):
+    installation: UUID
+    server_id: UUID
+    node_id: UUID
+    cluster_id: UUID
+    name: str
+    project: str
+    serial: int  # of the address
+    host: str
+    make: Make
+    runs_at: float
+    answers_at: float
+    gone_at: float = 0.0
+    power: str = "on"
+    broken: str = ""
+    sick: str = ""
+    made_at: float = 0.0  # if that is not `at`: the entry comes from compaction
+
+
+class Turned(Entry, frozen=True, tag="turn"):
+    """A machine after an operation, or after something happened to it."""
+
+    ref: str
+    runs_at: float
+    answers_at: float
+    power: str = "on"
+    broken: str = ""
+    sick: str = ""
+
+
+class Going(Entry, frozen=True, tag="delete"):
+    ref: str
+    gone_at: float
+
+
+class HostTurned(Entry, frozen=True, tag="host"):
+    host: str
+    condition: str  # "" in order | "dark" no power | "cut off" no network
+
+
+class Imaged(Entry, frozen=True, tag="image"):
+    id: str
+    installation: UUID
+    name: str
+    project: str
+    active_at: float
+    size: int = 0
+    version: str = ""
+    snapshot_of: str = ""
+    port: int = 0
+    health_path: str = ""
+    fault: str = ""
+
+
+class Unimaged(Entry, frozen=True, tag="unimage"):
+    id: str
+
+
+class Member(msgspec.Struct, frozen=True, array_like=True):
+    node_id: UUID
+    address: str
+    port: int
+    drains: bool = False
+    since: float = 0.0  # when it began to drain
+    open: float = 0.0  # how many requests were under way then
+
+
+class PoolPut(Entry, frozen=True, tag="pool"):
+    installation: UUID
+    cluster_id: UUID
+    address: str
+    port: int
+    digest: str
+    members: tuple[Member, ...]
+
+
+class PoolRemoved(Entry, frozen=True, tag="unpool"):
+    cluster_id: UUID
+
+
+class RecordPut(Entry, frozen=True, tag="record"):
+    installation: UUID
+    name: str
+    address: str
+    owner: UUID
+
+
+class RecordDropped(Entry, frozen=True, tag="unrecord"):
+    name: str
+
+
+class LoadSet(Entry, frozen=True, tag="load"):
+    cluster_id: UUID
+    rate: float  # requests per second
+
+
+class Held(Entry, frozen=True, tag="hold"):
+    """Requests that a client keeps open on one member until a moment."""
+
+    cluster_id: UUID
+    node_id: UUID
+    count: int
+    until: float
+
+
+class Tally(msgspec.Struct, array_like=True):
+    """What one machine has done so far."""
+
+    requests: float = 0.0
+    errors: float = 0.0
+    busy_s: float = 0.0
+
+
+class Counted(Entry, frozen=True, tag="count"):
+    """The counts of a cluster, written down whole at compaction."""
+
+    cluster_id: UUID
+    requests: float
+    errors: float
+    tallies: dict[str, Tally]
+
+
+class FaultSet(Entry, frozen=True, tag="fault"):
+    call: str
+    error: str  # transient | permanent | lost: the world obeys, and says nothing
+    times: int = 0  # 0: until it is lifted
+    every: int = 1  # every so many calls
+    match: str = ""  # part of what the call is about
+
+
+class FaultLifted(Entry, frozen=True, tag="unfault"):
+    call: str
+
+
+class FaultFired(Entry, frozen=True, tag="fired"):
+    call: str
+    match: str
+
+
+Happening = (
+    Created
+    | Turned
+    | Going
+    | HostTurned
+    | Imaged
+    | Unimaged
+    | PoolPut
+    | PoolRemoved
+    | RecordPut
+    | RecordDropped
+    | LoadSet
+    | Held
+    | Counted
+    | FaultSet
+    | FaultLifted
+    | FaultFired
+)

@@ -1,0 +1,340 @@
+"""Everything there is in a simulated world, as the entries applied so far have made it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from math import ceil
+from typing import Any
+from uuid import UUID
+
+from muster.drivers.simulated import entries as e
+from muster.drivers.simulated.builtin import BUILT_IN
+from muster.drivers.simulated.hosts import Hosts
+from muster.drivers.simulated.load import Account, Stint, Worker, account, latency, share
+from muster.drivers.simulated.machine import (
+    NEVER,
+    Machine,
+    next_turn,
+    ref,
+    shown,
+    well_from,
+)
+from muster.drivers.simulated.options import Options
+from muster.model.observed import Server
+
+
+class Pool:
+    """A pool as it was put last, and the requests that clients hold open in it."""
+
+    __slots__ = ("held", "put")
+
+    def __init__(self, put: e.PoolPut) -> None:
+        self.put = put
+        self.held: list[e.Held] = []
+
+
+class Flow:
+    """The load on one cluster, and what came of it up to `since`."""
+
+    __slots__ = ("errors", "rate", "requests", "since", "tallies")
+
+    def __init__(self, since: float) -> None:
+        self.rate = 0.0
+        self.since = since
+        self.requests = 0.0
+        self.errors = 0.0
+        self.tallies: dict[str, e.Tally] = {}
+
+    def add(self, more: Account, until: float) -> None:
+        self.since = until
+        self.requests += more.requests
+        self.errors += more.errors
+        for name, tally in more.tallies.items():
+            kept = self.tallies.setdefault(name, e.Tally())
+            kept.requests += tally.requests
+            kept.errors += tally.errors
+            kept.busy_s += tally.busy_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rush:
+    """What the load does to a cluster at one moment."""
+
+    now: float
+    busy: float  # how much of its processors it takes; beyond 1 it cannot keep up
+    each: float  # requests under way on each member that serves
+    serving: frozenset[str]
+
+
+def held(pool: Pool, member: e.Member, now: float) -> int:
+    """Return how many requests clients hold open on a member on purpose."""
+    mine = (one for one in pool.held if one.node_id == member.node_id)
+    return sum(one.count for one in mine if one.until > now)
+
+
+Fleet = dict[str, Machine]
+
+
+class State:
+    """Applies entries, and answers from what they add up to. It has no clock and no dice."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.hosts = Hosts(options)
+        self.machines: Fleet = {}
+        self.fleets: dict[UUID, dict[UUID, Fleet]] = {}  # installation, cluster
+        self.by_address: Fleet = {}
+        self.images: dict[str, e.Imaged] = {image.id: image for image in BUILT_IN}
+        self.pools: dict[UUID, Pool] = {}
+        self.records: dict[str, e.RecordPut] = {}
+        self.flows: dict[UUID, Flow] = {}
+        self.serial = 0
+        self._makes: dict[e.Make, e.Make] = {}
+        self._going: list[tuple[float, str]] = []
+        self._apply: Mapping[type[e.Entry], Callable[[Any], None]] = {
+            e.Created: self._created,
+            e.Turned: self._turned,
+            e.Going: self._goes,
+            e.HostTurned: self._host_turned,
+            e.Imaged: self._imaged,
+            e.Unimaged: self._unimaged,
+            e.PoolPut: self._pool_put,
+            e.PoolRemoved: self._pool_removed,
+            e.RecordPut: self._record_put,
+            e.RecordDropped: self._record_dropped,
+            e.LoadSet: self._load_set,
+            e.Held: self._held,
+            e.Counted: self._counted,
+        }
+
+    def apply(self, entry: e.Entry) -> None:
+        happens = self._apply.get(type(entry))
+        if happens:  # faults are no part of the world: the calls that meet them keep them
+            happens(entry)
+
+    def sweep(self, now: float) -> None:
+        """Strike out the machines that are gone by now."""
+        while self._going and self._going[0][0] <= now:
+            _, name = heappop(self._going)
+            machine = self.machines.get(name)
+            if machine and machine.gone_at <= now:
+                self._strike(name, machine)
+
+    def view(self, machine: Machine, now: float) -> Server:
+        if now >= machine.shown_until:
+            machine.shown = shown(machine, now, self.condition(machine))
+            machine.shown_until = next_turn(machine, now)
+        return machine.shown
+
+    def fleet(self, installation: UUID, cluster_id: UUID | None) -> Iterator[Machine]:
+        """Yield the machines of one cluster, or all of the installation."""
+        fleets = self.fleets.get(installation, {})
+        chosen = fleets.values() if cluster_id is None else [fleets.get(cluster_id, {})]
+        for fleet in chosen:
+            yield from fleet.values()
+
+    def condition(self, machine: Machine) -> str:
+        return self.hosts.condition.get(machine.shown.host, "")
+
+    def workers(self, cluster_id: UUID) -> list[Worker]:
+        """Return who takes the cluster's load: its pool's members, or all if it has none."""
+        pool = self.pools.get(cluster_id)
+        if pool:
+            serving = [member.address for member in pool.put.members if not member.drains]
+            found = [self.by_address[one] for one in serving if one in self.by_address]
+        else:
+            fleets = (fleet.get(cluster_id, {}) for fleet in self.fleets.values())
+            found = [machine for fleet in fleets for machine in fleet.values()]
+        starts = [(m, well_from(m, self.condition(m))) for m in found]
+        return [Worker(m.shown.ref, start, m.make.vcpus) for m, start in starts if start < NEVER]
+
+    def counts(self, cluster_id: UUID, now: float) -> Account:
+        """Return all that the cluster's load has come to by now."""
+        flow = self.flows.get(cluster_id)
+        if not flow:
+            return Account(0.0, 0.0, {})
+        whole = Flow(flow.since)
+        whole.add(Account(flow.requests, flow.errors, flow.tallies), flow.since)
+        if flow.rate:
+            whole.add(self._stint(cluster_id, flow, now), now)
+        return Account(whole.requests, whole.errors, whole.tallies)
+
+    def rush(self, cluster_id: UUID, now: float) -> "Rush":
+        """Return what goes on at this moment in the cluster."""
+        flow = self.flows.get(cluster_id)
+        if not flow or not flow.rate:
+            return Rush(now, 0.0, 0.0, frozenset())
+        there = [worker for worker in self.workers(cluster_id) if worker.start <= now]
+        busy = share(flow.rate, there, now, self.options.requests_per_vcpu)
+        each = flow.rate / len(there) * latency(self.options.request_s, busy) if there else 0.0
+        return Rush(now, busy, each, frozenset(worker.ref for worker in there))
+
+    def flowing(self, member: e.Member, rush: "Rush") -> int:
+        """Return how many requests of the load are under way on a member of a pool."""
+        if member.drains:
+            left = 1.0 - (rush.now - member.since) / max(self.options.drain_s, 1e-9)
+            return ceil(member.open * max(left, 0.0))
+        machine = self.by_address.get(member.address)
+        return ceil(rush.each) if machine and machine.shown.ref in rush.serving else 0
+
+    def _stint(self, cluster_id: UUID, flow: Flow, until: float) -> Account:
+        stint = Stint(flow.rate, flow.since, until, self.options.requests_per_vcpu)
+        return account(stint, self.workers(cluster_id))
+
+    def _settle(self, cluster_id: UUID, at: float) -> None:
+        """Write the load's account up to this moment, for the next entry changes who shares it."""
+        flow = self.flows.get(cluster_id)
+        if flow and flow.rate and at > flow.since:
+            flow.add(self._stint(cluster_id, flow, at), at)
+        elif flow:
+            flow.since = max(flow.since, at)
+
+    def _cut(self, cluster_id: UUID, at: float, addresses: set[str]) -> None:
+        """Count the requests that are under way at these members as failed."""
+        pool = self.pools.get(cluster_id)
+        if not pool:
+            return
+        hit = [member for member in pool.put.members if member.address in addresses]
+        rush = self.rush(cluster_id, at) if hit else None
+        for member in hit:
+            lost = held(pool, member, at) + (self.flowing(member, rush) if rush else 0)
+            if lost:
+                self.flows.setdefault(cluster_id, Flow(at)).errors += lost
+            pool.held = [held for held in pool.held if held.node_id != member.node_id]
+
+    def _created(self, entry: e.Created) -> None:
+        make = self._makes.setdefault(entry.make, entry.make)
+        name = ref(entry.server_id)
+        if name in self.machines:  # its forerunner of the same id is gone
+            self._strike(name, self.machines[name])
+        if entry.cluster_id in self.flows and entry.cluster_id not in self.pools:
+            self._settle(entry.cluster_id, entry.at)
+        machine = Machine(entry, make, self.hosts.zone(entry.host))
+        self.serial = max(self.serial, entry.serial)
+        self.machines[name] = self.by_address[machine.shown.address] = machine
+        fleets = self.fleets.setdefault(entry.installation, {})
+        fleets.setdefault(entry.cluster_id, {})[name] = machine
+        self.hosts.settle(entry.cluster_id, entry.host, 1)
+        if machine.gone_at < NEVER:
+            heappush(self._going, (machine.gone_at, name))
+
+    def _strike(self, name: str, machine: Machine) -> None:
+        server = machine.shown
+        del self.machines[name]
+        self.by_address.pop(server.address, None)
+        fleets = self.fleets[machine.installation]
+        del fleets[server.cluster_id][name]
+        if not fleets[server.cluster_id]:
+            del fleets[server.cluster_id]
+        self.hosts.settle(server.cluster_id, server.host, -1)
+        if server.cluster_id in self.flows:
+            self.flows[server.cluster_id].tallies.pop(name, None)
+
+    def _turned(self, entry: e.Turned) -> None:
+        machine = self.machines[entry.ref]
+        self._disturb(machine, entry.at)
+        machine.runs_at, machine.answers_at = entry.runs_at, entry.answers_at
+        machine.power, machine.broken, machine.sick = entry.power, entry.broken, entry.sick
+
+    def _disturb(self, machine: Machine, at: float) -> None:
+        server = machine.shown
+        if server.cluster_id in self.flows or server.cluster_id in self.pools:
+            self._settle(server.cluster_id, at)
+            self._cut(server.cluster_id, at, {server.address})
+        machine.shown_until = 0.0
+
+    def _goes(self, entry: e.Going) -> None:
+        machine = self.machines[entry.ref]
+        self._disturb(machine, entry.at)
+        machine.gone_at = entry.gone_at
+        if entry.gone_at <= entry.at:
+            self._strike(entry.ref, machine)
+        else:
+            heappush(self._going, (entry.gone_at, entry.ref))
+
+    def _host_turned(self, entry: e.HostTurned) -> None:
+        machines = [m for m in self.machines.values() if m.shown.host == entry.host]
+        for machine in machines:
+            self._disturb(machine, entry.at)
+        self.hosts.condition[entry.host] = entry.condition
+        if entry.condition == "dark":
+            for machine in machines:
+                machine.broken = "its host lost power"
+
+    def _imaged(self, entry: e.Imaged) -> None:
+        self.images[entry.id] = entry
+
+    def _unimaged(self, entry: e.Unimaged) -> None:
+        self.images.pop(entry.id, None)
+
+    def _pool_put(self, entry: e.PoolPut) -> None:
+        self._settle(entry.cluster_id, entry.at)
+        pool = self.pools.get(entry.cluster_id)
+        if pool:
+            stay = {member.address for member in entry.members}
+            leave = {member.address for member in pool.put.members} - stay
+            self._cut(entry.cluster_id, entry.at, leave)
+            pool.put = entry
+        else:
+            self.pools[entry.cluster_id] = Pool(entry)
+
+    def _pool_removed(self, entry: e.PoolRemoved) -> None:
+        self._settle(entry.cluster_id, entry.at)
+        pool = self.pools.get(entry.cluster_id)
+        if pool:
+            self._cut(entry.cluster_id, entry.at, {m.address for m in pool.put.members})
+            del self.pools[entry.cluster_id]
+
+    def _record_put(self, entry: e.RecordPut) -> None:
+        self.records[entry.name] = entry
+
+    def _record_dropped(self, entry: e.RecordDropped) -> None:
+        self.records.pop(entry.name, None)
+
+    def _load_set(self, entry: e.LoadSet) -> None:
+        self._settle(entry.cluster_id, entry.at)
+        self.flows.setdefault(entry.cluster_id, Flow(entry.at)).rate = entry.rate
+
+    def _held(self, entry: e.Held) -> None:
+        self.pools[entry.cluster_id].held.append(entry)
+
+    def _counted(self, entry: e.Counted) -> None:
+        flow = self.flows.setdefault(entry.cluster_id, Flow(entry.at))
+        flow.since, flow.requests, flow.errors = entry.at, entry.requests, entry.errors
+        flow.tallies = entry.tallies
+
+
+def snapshot(state: State, now: float) -> Iterator[e.Entry]:
+    """Yield the entries that make a state like this one from nothing."""
+    for host, condition in state.hosts.condition.items():
+        if condition:  # before the machines: what a power cut broke is written with each
+            yield e.HostTurned(now, host, condition)
+    for machine in state.machines.values():
+        server = machine.shown
+        yield e.Created(
+            at=now,
+            installation=machine.installation,
+            server_id=server.server_id,
+            node_id=server.node_id,
+            cluster_id=server.cluster_id,
+            name=server.name,
+            project=server.project,
+            serial=machine.serial,
+            host=server.host,
+            make=machine.make,
+            runs_at=machine.runs_at,
+            answers_at=machine.answers_at,
+            gone_at=0.0 if machine.gone_at == NEVER else machine.gone_at,
+            power=machine.power,
+            broken=machine.broken,
+            sick=machine.sick,
+            made_at=machine.made_at,
+        )
+    yield from (image for image in state.images.values() if image.at)  # not the built-in ones
+    yield from state.records.values()
+    for pool in state.pools.values():
+        yield pool.put
+        yield from (held for held in pool.held if held.until > now)
+    for cluster_id, flow in state.flows.items():
+        yield e.Counted(flow.since, cluster_id, flow.requests, flow.errors, flow.tallies)
+        yield e.LoadSet(flow.since, cluster_id, flow.rate)
