@@ -76,8 +76,8 @@ def refuse_open_door(settings: Settings) -> None:
     if settings.identity == "none" and listens_beyond_loopback(settings.host):
         raise Invalid(
             f"listen is {settings.listen}, which others can reach, and identity is none, which "
-            "asks nobody who he is. Listen on 127.0.0.1, or set MUSTER_IDENTITY=basic and add a user: "
-            "muster user add NAME",
+            "asks nobody who he is. Listen on 127.0.0.1, or set MUSTER_IDENTITY=basic and add a "
+            "user: muster user add NAME",
             field="listen",
         )
     if bool(settings.tls_certificate) != bool(settings.tls_key):
