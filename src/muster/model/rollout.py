@@ -71,6 +71,17 @@ class Rollout:
         return self.state in UNDER_WAY
 
     @property
+    def held(self) -> bool:
+        """It neither opens nor retires nodes now: somebody, or the canary, holds it."""
+        return self.state in (RolloutState.PAUSED, RolloutState.BAKING)
+
+    @property
+    def unproven(self) -> bool:
+        """Its canary has not passed yet."""
+        back = self.state is RolloutState.ROLLING_BACK
+        return self.strategy.canary is not None and not (self.canary_passed or back)
+
+    @property
     def target(self) -> UUID:
         """The profile that nodes are being brought to now."""
         back = self.state in (RolloutState.ROLLING_BACK, RolloutState.ROLLED_BACK)
