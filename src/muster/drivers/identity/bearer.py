@@ -1,0 +1,52 @@
+"""Identity by token, in front of another identity that answers where there is none."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from muster.base.clock import Clock
+from muster.base.errors import Unknown
+from muster.base.secret import matches
+from muster.model.who import Who
+from muster.ports.identity import Identity
+from muster.ports.store import Store
+
+
+class Bearer:
+    """`Authorization: Bearer SECRET` or `X-Auth-Token: SECRET`; all else is for `otherwise`."""
+
+    def __init__(self, store: Store, clock: Clock, otherwise: Identity) -> None:
+        self._store = store
+        self._clock = clock
+        self._otherwise = otherwise
+
+    @property
+    def challenge(self) -> str:
+        return self._otherwise.challenge
+
+    async def who(self, headers: Mapping[str, str]) -> Who:
+        secret = _secret(headers)
+        return await self._known(secret) if secret else await self._otherwise.who(headers)
+
+    async def _known(self, secret: str) -> Who:
+        id = _id(secret)
+        token = await self._store.read(lambda tx: tx.tokens.get(id)) if id else None
+        if token is None or not matches(secret, token.digest):
+            raise Unknown("this token is not known here; it may have been revoked")
+        if token.expires_at is not None and token.expires_at <= self._clock.now():
+            raise Unknown("this token has expired; make another")
+        return Who(user=token.user, project=token.project, roles=token.roles)
+
+
+def _secret(headers: Mapping[str, str]) -> str:
+    kind, _, secret = headers.get("authorization", "").partition(" ")
+    if kind.lower() == "bearer":
+        return secret.strip() or "-"
+    return headers.get("x-auth-token", "")
+
+
+def _id(secret: str) -> UUID | None:
+    """Return the id that a secret begins with; it is not secret, and finds the row."""
+    try:
+        return UUID(hex=secret.partition(".")[0])
+    except ValueError:
+        return None

@@ -1,0 +1,58 @@
+"""What happened: list it, show it, follow it as it happens."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from uuid import UUID
+
+from muster.base.errors import NotFound
+from muster.model.event import Event
+from muster.model.who import Who
+from muster.ports.signal import EVENTS
+from muster.ports.store import Query, Transaction
+from muster.service.desk import Desk
+from muster.service.lookup import as_id, find_cluster, sees
+
+_PAGE = 500
+
+
+async def listing(desk: Desk, query: Query) -> list[Event]:
+    return await desk.store.read(lambda tx: tx.events.find(query))
+
+
+async def show(desk: Desk, who: Who, said: str) -> Event:
+    event = await desk.store.read(lambda tx: tx.events.get(as_id(said) or UUID(int=0)))
+    if event is None or not sees(who, event.project):
+        raise NotFound(f"The event '{said}' could not be found.")
+    return event
+
+
+async def newest(desk: Desk) -> int:
+    return await desk.store.read(lambda tx: tx.events.newest())
+
+
+async def watched(desk: Desk, who: Who, said: str) -> UUID:
+    """Return the id of the cluster to follow. Raises `NotFound` for those of others."""
+    return await desk.store.read(lambda tx: find_cluster(tx, who, said).id)
+
+
+def _page(who: Who, after: int) -> Callable[[Transaction], list[Event]]:
+    return lambda tx: tx.events.after(after, _PAGE, who.scope)
+
+
+async def follow(
+    desk: Desk, who: Who, after: int, cluster: UUID | None, every_s: float
+) -> AsyncIterator[Sequence[Event]]:
+    """Yield what happens behind `after`, for ever, in order and without a gap.
+
+    An empty page comes when nothing happened for `every_s`, so that whoever listens can tell
+    a quiet time from a broken line.
+    """
+    while True:
+        page = await desk.store.read(_page(who, after))
+        if page:
+            after = page[-1].seq
+            mine = [each for each in page if cluster is None or each.cluster_id == cluster]
+            if mine:
+                yield mine
+            continue
+        if not await desk.signal.wait(EVENTS, every_s):
+            yield ()

@@ -1,0 +1,50 @@
+"""Plan without committing: what a wish would do to a cluster, from the planner itself."""
+
+from collections.abc import Sequence
+
+from muster.decide.foresee import foresee
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.plan import Snapshot
+from muster.model.profile import Profile
+from muster.ports.store import Query, Transaction
+from muster.service.desk import Desk
+from muster.service.intent import Foretold
+
+
+async def foretell(
+    desk: Desk,
+    imagined: Cluster,
+    profiles: Sequence[Profile],
+    stamp: str,
+    changed: Sequence[Node] = (),
+) -> Foretold:
+    """Return what the engine would do if the cluster were as imagined.
+
+    The rest is as it is now: nodes and probes from the store, servers and pool from the
+    cloud. Nothing is written.
+    """
+    cloud = desk.cloud(imagined.cloud)
+    servers = await cloud.compute.list_servers(imagined.id)
+    offers = imagined.service and cloud.balancer
+    pool = await cloud.balancer.pool(imagined.id) if offers and cloud.balancer else None
+    name = imagined.service.dns_name if imagined.service else ""
+    record = await cloud.dns.record(name) if name and cloud.dns else None
+
+    def snapshot(tx: Transaction) -> Snapshot:
+        mine = Query(where={"cluster_id": (imagined.id,)})
+        nodes = {each.id: each for each in (*tx.nodes.find(mine), *changed)}
+        return Snapshot(
+            now=desk.clock.now(),
+            cluster=imagined,
+            cloud=cloud.about,
+            nodes=tuple(sorted(nodes.values(), key=lambda each: each.index)),
+            profiles={each.id: each for each in profiles},
+            servers={each.server_id: each for each in servers},
+            pool=pool,
+            probes={each.node_id: each for each in tx.probes.find(mine)},
+            record=record,
+        )
+
+    seen = foresee(await desk.store.read(snapshot))
+    return Foretold(steps=seen.steps, loses=seen.loses, reversible=seen.reversible, stamp=stamp)
