@@ -1,12 +1,16 @@
 """A simulated cloud, opened: its parts over one world."""
 
+from dataclasses import replace
+from pathlib import Path
+
 from muster.base.errors import Permanent
 from muster.drivers.simulated.balancer import SimulatedBalancer
 from muster.drivers.simulated.compute import SimulatedCompute
 from muster.drivers.simulated.dns import SimulatedDns
 from muster.drivers.simulated.images import SimulatedImages
+from muster.drivers.simulated.journal import Journal
 from muster.drivers.simulated.networks import SimulatedNetworks
-from muster.drivers.simulated.options import parsed
+from muster.drivers.simulated.options import Options, parsed
 from muster.drivers.simulated.prober import SimulatedProber
 from muster.drivers.simulated.world import World
 from muster.model.cloud import Ability, About
@@ -19,7 +23,15 @@ CANNOT = {
 
 async def open_cloud(config: CloudConfig) -> Cloud:
     """Return a cloud over a world of its own; raises `Invalid` naming an option at fault."""
-    return cloud_over(World(config.clock, parsed(config.options)), config)
+    options = parsed(config.options)
+    if options.world == "memory":
+        return cloud_over(World(config.clock, options), config)
+    journal = Journal(_file(options, config))
+
+    async def close() -> None:
+        journal.close()
+
+    return replace(cloud_over(World(config.clock, options, journal), config), close=close)
 
 
 def cloud_over(world: World, config: CloudConfig) -> Cloud:
@@ -45,3 +57,7 @@ def world_of(cloud: Cloud) -> World:
     if not isinstance(cloud.compute, SimulatedCompute):
         raise Permanent(f"{cloud.about.name} is no simulated cloud")
     return cloud.compute.world
+
+
+def _file(options: Options, config: CloudConfig) -> Path:
+    return Path(options.file).expanduser() if options.file else config.home / "world.journal"

@@ -36,11 +36,10 @@ class SimulatedCompute:
     async def create_server(self, order: ServerOrder) -> Server:
         world = self.world
         with world.call("create_server", order.name), world.still() as now:
-            machine = world.state.machines.get(ref(order.server_id))
-            if not machine:
-                world.write(self._creation(order, now))
-                machine = world.state.machines[ref(order.server_id)]
-            return world.state.view(machine, now)
+            name = ref(order.server_id)
+            if name not in world.state.machines:
+                world.write(self._creation(order, name, now))
+            return world.state.view(world.state.machines[name], now)
 
     async def delete_server(self, ref: str) -> None:
         world = self.world
@@ -94,13 +93,12 @@ class SimulatedCompute:
         machine = self.world.state.machines.get(ref)
         return machine if machine and machine.installation == self._installation else None
 
-    def _creation(self, order: ServerOrder, now: float) -> Created:
+    def _creation(self, order: ServerOrder, name: str, now: float) -> Created:
         make = self._make(order)
         state, options = self.world.state, self.world.options
         host = state.hosts.choose(order.cluster_id, order.spec.zones)
         if host is None:
             raise Transient(f"no room for {order.name}: every host in its zones is full or down")
-        name = ref(order.server_id)
         wait = options.create_s if make.wait_s < 0 else make.wait_s
         runs_at = now + self._spread(wait, name, "create")
         return Created(

@@ -50,20 +50,22 @@ class Machine:
         self.power = entry.power
         self.broken = entry.broken
         self.sick = entry.sick
-        self.shown_until = 0.0
+        seen, reason = _seen(self, entry.at, "")
+        self.shown_until = next_turn(self, entry.at)
         self.shown = Server(
             ref=ref(entry.server_id),
             server_id=entry.server_id,
             node_id=entry.node_id,
             cluster_id=entry.cluster_id,
             name=entry.name,
-            seen=Seen.BUILDING,
+            seen=seen,
             created=datetime.fromtimestamp(self.made_at, UTC),
             address=address(entry.serial, make.network),
             host=entry.host,
             zone=zone,
             image=make.image,
             project=entry.project,
+            reason=reason,
         )
 
 

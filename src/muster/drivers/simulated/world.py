@@ -185,14 +185,15 @@ class World:
             self._take_in(entry)
 
     def _take_in(self, entry: e.Entry) -> None:
-        if isinstance(entry, e.FaultSet):
-            self._faults.put(entry)
-        elif isinstance(entry, e.FaultLifted):
-            self._faults.lift(entry.call)
-        elif isinstance(entry, e.FaultFired):
-            self._faults.fire(entry.call, entry.match)
-        else:
-            self.state.apply(entry)
+        match entry:
+            case e.FaultSet():
+                self._faults.put(entry)
+            case e.FaultLifted():
+                self._faults.lift(entry.call)
+            case e.FaultFired():
+                self._faults.fire(entry.call, entry.match)
+            case _:
+                self.state.apply(entry)
 
     def _own_faults(self) -> None:
         for call, said in self.options.faults.items():
@@ -207,9 +208,10 @@ class World:
     def _written_whole(self) -> Iterator[e.Entry]:
         now = self.clock.now().timestamp()
         yield from snapshot(self.state, now)
-        for fault, _ in self._faults.all():
+        for fault, fired in self._faults.all():
             if fault.at:  # the others are in the options
-                yield fault
+                left = fault.times - fired if fault.times else 0
+                yield msgspec.structs.replace(fault, times=left)
 
 
 class OptionFault(msgspec.Struct, forbid_unknown_fields=True):
