@@ -8,6 +8,7 @@ MusterError            code: stable, listed in the reference; text: for people; 
     QuotaExceeded      more than the limit allows                                403
     NotFound           the named thing is not there, or not yours                404
     Conflict           the thing is busy, or the name is taken                   409
+      StalePlan        what was planned is no longer what would happen           409
     Unsupported        this cloud cannot do that, and why                        400
   DriverError          a cloud said no, or said nothing
     Transient          the same call may succeed later
@@ -60,6 +61,10 @@ class NotFound(Refused):
 
 class Conflict(Refused):
     code = "conflict"
+
+
+class StalePlan(Conflict):
+    code = "stale_plan"
 
 
 class Unsupported(Refused):
