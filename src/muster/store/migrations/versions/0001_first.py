@@ -1,0 +1,91 @@
+"""The first schema: nouns, events, marks, leases, settings."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+WORD = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# Per table: words, numbers and moments; a "?" says that it may be absent.
+NOUNS = {
+    "clusters": (
+        "project name cloud status profile_id",
+        "init_at created_at? updated_at?",
+    ),
+    "nodes": (
+        "project cluster_id? name status profile_id",
+        "index init_at created_at? updated_at?",
+    ),
+    "profiles": ("project name type", "created_at? updated_at?"),
+    "actions": (
+        "project cluster_id? target name action cause status parent?",
+        "created_at updated_at? ended_at?",
+    ),
+    "probes": ("cluster_id condition", ""),
+    "decisions": ("project cluster_id verdict", "at last_at"),
+    "flavors": ("project name", "created_at?"),
+    "keypairs": ("project user name", "created_at"),
+    "tokens": ("project user digest", "created_at expires_at?"),
+}
+
+INDEXES = (
+    ("clusters_by_name", "clusters", "project name"),
+    ("nodes_by_place", "nodes", "cluster_id index"),
+    ("nodes_by_name", "nodes", "project name"),
+    ("profiles_by_name", "profiles", "project name"),
+    ("actions_by_cluster", "actions", "cluster_id status"),
+    ("actions_by_target", "actions", "target"),
+    ("actions_by_age", "actions", "created_at"),
+    ("probes_by_cluster", "probes", "cluster_id"),
+    ("decisions_by_cluster", "decisions", "cluster_id at"),
+    ("decisions_by_age", "decisions", "last_at"),
+    ("keypairs_by_name", "keypairs", "project name"),
+    ("tokens_by_digest", "tokens", "digest"),
+    ("events_by_age", "events", "timestamp"),
+    ("events_by_cluster", "events", "cluster_id timestamp"),
+    ("events_by_object", "events", "oid"),
+    ("marks_by_due", "marks", "due"),
+)
+
+
+def upgrade() -> None:
+    for name, (words, numbers) in NOUNS.items():
+        op.create_table(name, _key("id"), *_columns(words, numbers), _body())
+    op.create_table(
+        "events",
+        sa.Column("seq", NUMBER, primary_key=True, autoincrement=True),
+        *_columns("id project cluster_id? oid oname otype kind level action status", "timestamp"),
+        _body(),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "marks", _key("cluster_id"), *_columns("owner?", "version at_once due fence until?")
+    )
+    op.create_table("leases", _key("name"), *_columns("owner", "until"))
+    op.create_table("settings", _key("name"), *_columns("value", ""))
+    op.create_table("guards", _key("name"), *_columns("", "turn"))
+    for name, table, columns in INDEXES:
+        op.create_index(name, table, columns.split())
+    op.create_index("events_by_id", "events", ["id"], unique=True)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(sa.schema.CreateSequence(sa.Sequence("fences")))
+
+
+def _key(name: str) -> sa.Column[Any]:
+    return sa.Column(name, WORD, primary_key=True)
+
+
+def _body() -> sa.Column[Any]:
+    return sa.Column("body", sa.Text(), nullable=False)
+
+
+def _columns(words: str, numbers: str) -> list[sa.Column[Any]]:
+    kinds = [(WORD, each) for each in words.split()] + [(NUMBER, each) for each in numbers.split()]
+    return [sa.Column(name.rstrip("?"), kind, nullable=name.endswith("?")) for kind, name in kinds]

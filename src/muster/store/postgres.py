@@ -1,0 +1,115 @@
+"""The store on PostgreSQL: a pool of connections, and works that run again if they lose."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, NullPool, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from muster.base.clock import Clock
+from muster.ports.store import Transaction
+from muster.store.failures import TROUBLE, again, broken, meaning
+from muster.store.signals import LocalSignal, PostgresSignal
+from muster.store.transaction import SqlTransaction
+from muster.store.urls import PostgresServer
+
+T = TypeVar("T")
+
+_TRIES = 12
+_TURN = text("SELECT pg_advisory_xact_lock(5059, 2)")
+_ARGUMENTS = {
+    "timeout": 10,
+    "command_timeout": 120,
+    "server_settings": {"application_name": "muster", "jit": "off"},
+}
+
+
+def engine(place: PostgresServer) -> AsyncEngine:
+    return create_async_engine(
+        place.url,
+        isolation_level="REPEATABLE READ",
+        pool_size=8,
+        max_overflow=8,
+        connect_args=_ARGUMENTS,
+    )
+
+
+def one_off(place: PostgresServer) -> AsyncEngine:
+    """Return an engine each of whose statements sees all that was committed before it."""
+    return create_async_engine(
+        place.url, isolation_level="READ COMMITTED", poolclass=NullPool, connect_args=_ARGUMENTS
+    )
+
+
+# Note [Losing and trying again]
+# Works run under snapshot isolation: of two that change the same row the later one is
+# told so, and runs again on what it then sees. A work that has lost once takes its turn
+# among all that have lost, in every process, so that a crowd that wants one row gets
+# through one by one instead of losing to each other for ever. The lock for that is on a
+# connection of its own: taken on the work's, it would come with an older view. A
+# connection that breaks before the commit was sent is tried again too: nothing has
+# happened. After that nobody knows, and the caller is told instead.
+class PostgresStore:
+    """See Note [Losing and trying again]."""
+
+    def __init__(self, place: PostgresServer, signal: LocalSignal, clock: Clock) -> None:
+        self.signal = PostgresSignal(signal, place.arguments)
+        self._clock = clock
+        self._writing = engine(place)
+        self._reading = self._writing.execution_options(postgresql_readonly=True)
+        self._in_turn = asyncio.Lock()
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        def whole(conn: Connection) -> tuple[T, frozenset[str]]:
+            tx = SqlTransaction(conn, self._clock)
+            return work(tx), tx.finish()
+
+        result, topics = await self._tried(self._writing, whole)
+        for topic in topics:
+            self.signal.wake(topic)
+        return result
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        return await self._tried(
+            self._reading, lambda conn: work(SqlTransaction(conn, self._clock))
+        )
+
+    async def close(self) -> None:
+        await self.signal.close()
+        await self._writing.dispose()
+
+    async def _tried(self, on: AsyncEngine, work: Callable[[Connection], T]) -> T:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with self._turn(attempt), on.connect() as conn:
+                    answer = await conn.run_sync(work)
+                    await _told_plainly(conn.commit())
+                    return answer
+            except TROUBLE as error:
+                if again(error) and attempt < _TRIES:
+                    continue
+                if broken(error) and attempt == 1:
+                    continue
+                raise (meaning(error) or error) from error
+
+    @asynccontextmanager
+    async def _turn(self, attempt: int) -> AsyncIterator[None]:
+        """Hold the lock of those who have lost, from the second attempt on."""
+        if attempt == 1:
+            yield
+            return
+        async with self._in_turn, self._writing.connect() as keeper:
+            await keeper.execute(_TURN)
+            yield
+
+
+async def _told_plainly(commit: Awaitable[Any]) -> None:
+    """Commit, and name what goes wrong so that it is not tried again."""
+    try:
+        await commit
+    except TROUBLE as error:
+        raise (meaning(error) or error) from error

@@ -1,0 +1,111 @@
+"""Which noun is kept in which table, and how a value becomes a row and comes back."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import ColumnElement, Table, case
+
+from muster.model.action import Action
+from muster.model.catalog import Flavor, Keypair
+from muster.model.cluster import Cluster
+from muster.model.event import Event, Level
+from muster.model.node import Node
+from muster.model.observed import Probe
+from muster.model.profile import Profile
+from muster.model.scaling import DecisionRecord
+from muster.ports.store import Token
+from muster.store import tables
+
+T = TypeVar("T")
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def moment(micros: int) -> datetime:
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def _word(value: str) -> str:
+    # PostgreSQL keeps no NUL in a text; the body, being JSON, has it escaped.
+    return value.replace("\0", "\ufffd") if "\0" in value else value
+
+
+_CELLS: dict[type, Callable[[Any], Any]] = {
+    str: _word,
+    UUID: str,
+    datetime: micros,
+    bool: int,
+    int: int,
+    type(None): lambda _: None,
+}
+
+
+def cell(value: Any) -> Any:
+    """Return `value` as a column holds it and as a search has to name it."""
+    convert = _CELLS.get(type(value))
+    return convert(value) if convert else getattr(value, "value", value)
+
+
+@dataclass(frozen=True)
+class Noun(Generic[T]):
+    """One kind of value and its table. A column holds the attribute of its own name,
+    or the one that `named` says."""
+
+    table: Table
+    type: type[T]
+    named: Mapping[str, str] = field(default_factory=dict)
+    order: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)  # not by the bare column
+    unique: bool = False  # no two may bear one name: see Note [Guards]
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Name the columns that a row fills, the body last."""
+        return tuple(each.name for each in self.table.columns if each.name != "seq")
+
+    @cached_property
+    def _attributes(self) -> Callable[[T], tuple[Any, ...]]:
+        return attrgetter(*(self.named.get(name, name) for name in self.columns[:-1]))
+
+    @cached_property
+    def _decoder(self) -> msgspec.json.Decoder[T]:
+        return msgspec.json.Decoder(self.type)
+
+    def row(self, value: T) -> tuple[Any, ...]:
+        cells = [cell(each) for each in self._attributes(value)]
+        cells.append(_ENCODER.encode(value).decode())
+        return tuple(cells)
+
+    def values(self, bodies: Iterable[str]) -> list[T]:
+        decode = self._decoder.decode
+        return [decode(body) for body in bodies]
+
+
+_ENCODER = msgspec.json.Encoder()
+_RANK = {level.value: rank for rank, level in enumerate(Level)}
+
+CLUSTERS = Noun(tables.clusters, Cluster, unique=True)
+NODES = Noun(tables.nodes, Node, named={"init_at": "since"})
+PROFILES = Noun(tables.profiles, Profile)
+ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
+PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
+DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
+FLAVORS = Noun(tables.flavors, Flavor, unique=True)
+KEYPAIRS = Noun(tables.keypairs, Keypair, unique=True)
+TOKENS = Noun(tables.tokens, Token)
+EVENTS = Noun(
+    tables.events,
+    Event,
+    named={"timestamp": "at"},
+    order={"level": case(_RANK, value=tables.events.c.level)},  # by weight, not by letter
+)

@@ -1,0 +1,123 @@
+"""The store on SQLite: one writer thread, and readers beside it."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+
+from muster.base.clock import Clock
+from muster.ports.signal import Signal
+from muster.ports.store import Transaction
+from muster.store.failures import TROUBLE, meaning
+from muster.store.transaction import SqlTransaction
+from muster.store.urls import SqliteFile
+from muster.store.writer import Writer, dbapi
+
+T = TypeVar("T")
+
+_READERS = 4
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 10000",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA journal_size_limit = 67108864",
+)
+
+
+def engine(place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
+    """Return an engine whose transactions begin as told, and none by itself."""
+    made = create_engine("sqlite://", creator=lambda: _opened(place), poolclass=NullPool)
+    event.listen(made, "begin", lambda conn: conn.exec_driver_sql(begin))
+    return made
+
+
+def _opened(place: SqliteFile) -> sqlite3.Connection:
+    if place.path is not None:
+        place.path.parent.mkdir(parents=True, exist_ok=True)
+        # Only for us: certificates' keys and digests of tokens are in it.
+        os.close(os.open(place.path, os.O_CREAT | os.O_RDWR, 0o600))
+    conn = sqlite3.connect(place.name, isolation_level=None, check_same_thread=False)
+    for pragma in _PRAGMAS:
+        conn.execute(pragma)
+    return conn
+
+
+class _Readers:
+    """A few threads, each with a connection of its own that cannot write."""
+
+    def __init__(self, made: Engine, clock: Clock) -> None:
+        self._engine = made
+        self._clock = clock
+        self._mine = threading.local()
+        self._open: list[Connection] = []
+        self._pool = ThreadPoolExecutor(_READERS, "muster-reader")
+
+    async def run(self, work: Callable[[Transaction], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown)
+        for conn in self._open:
+            conn.close()
+
+    def _read(self, work: Callable[[Transaction], T]) -> T:
+        conn = self._connection()
+        with conn.begin():
+            return work(SqlTransaction(conn, self._clock))
+
+    def _connection(self) -> Connection:
+        conn: Connection | None = getattr(self._mine, "conn", None)
+        if conn is None:
+            conn = self._mine.conn = self._engine.connect()
+            self._open.append(conn)
+            dbapi(conn).execute("PRAGMA query_only = ON")
+        return conn
+
+
+class SqliteStore:
+    def __init__(self, place: SqliteFile, signal: Signal, clock: Clock) -> None:
+        self.signal = signal
+        self._writer = Writer(engine(place), clock)
+        # In memory there is one connection, and so one thread for everything.
+        beside = place.path is not None
+        self._readers = _Readers(engine(place, "BEGIN"), clock) if beside else None
+
+    async def open(self, prepare: Callable[[Connection], object]) -> None:
+        await _in_our_words(self._writer.start(prepare))
+
+    async def write(self, work: Callable[[Transaction], T]) -> T:
+        result, topics = await _in_our_words(self._writer.run(work))
+        for topic in topics:
+            self.signal.wake(topic)
+        answer: T = result
+        return answer
+
+    async def read(self, work: Callable[[Transaction], T]) -> T:
+        if self._readers is not None:
+            return await _in_our_words(self._readers.run(work))
+        result, _ = await _in_our_words(self._writer.run(work, reads=True))
+        answer: T = result
+        return answer
+
+    async def close(self) -> None:
+        if self._readers is not None:
+            await self._readers.stop()
+        await self._writer.stop()
+
+
+async def _in_our_words(running: Awaitable[T]) -> T:
+    try:
+        return await running
+    except TROUBLE as error:
+        said = meaning(error)
+        if said is None:
+            raise
+        raise said from error

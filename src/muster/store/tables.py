@@ -1,0 +1,208 @@
+"""Every table. Columns are what is searched or sorted by; the whole value is in `body`.
+
+Moments are microseconds since 1970 in UTC, ids are text, so both databases compare and
+sort them alike. A change here needs a migration; a test compares the two.
+"""
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Sequence, Table, Text
+
+metadata = MetaData()
+
+WORD = Text().with_variant(Text(collation="C"), "postgresql")  # sorted by bytes, as SQLite does
+NUMBER = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _key(name: str = "id") -> Column[Any]:
+    return Column(name, WORD, primary_key=True)
+
+
+def _word(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, WORD, nullable=null)
+
+
+def _number(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, NUMBER, nullable=null)
+
+
+def _moment(name: str, *, null: bool = False) -> Column[Any]:
+    return Column(name, NUMBER, nullable=null)
+
+
+def _body() -> Column[Any]:
+    return Column("body", Text(), nullable=False)
+
+
+clusters = Table(
+    "clusters",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _word("cloud"),
+    _word("status"),
+    _word("profile_id"),
+    _moment("init_at"),
+    _moment("created_at", null=True),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("clusters_by_name", "project", "name"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cluster_id", null=True),
+    _word("name"),
+    _word("status"),
+    _word("profile_id"),
+    _number("index"),
+    _moment("init_at"),
+    _moment("created_at", null=True),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("nodes_by_place", "cluster_id", "index"),
+    Index("nodes_by_name", "project", "name"),
+)
+
+profiles = Table(
+    "profiles",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _word("type"),
+    _moment("created_at", null=True),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("profiles_by_name", "project", "name"),
+)
+
+actions = Table(
+    "actions",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cluster_id", null=True),
+    _word("target"),
+    _word("name"),
+    _word("action"),
+    _word("cause"),
+    _word("status"),
+    _word("parent", null=True),
+    _moment("created_at"),
+    _moment("updated_at", null=True),
+    _moment("ended_at", null=True),
+    _body(),
+    Index("actions_by_cluster", "cluster_id", "status"),
+    Index("actions_by_target", "target"),
+    Index("actions_by_age", "created_at"),
+)
+
+probes = Table(
+    "probes",
+    metadata,
+    _key(),
+    _word("cluster_id"),
+    _word("condition"),
+    _body(),
+    Index("probes_by_cluster", "cluster_id"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cluster_id"),
+    _word("verdict"),
+    _moment("at"),
+    _moment("last_at"),
+    _body(),
+    Index("decisions_by_cluster", "cluster_id", "at"),
+    Index("decisions_by_age", "last_at"),
+)
+
+flavors = Table(
+    "flavors",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _moment("created_at", null=True),
+    _body(),
+)
+
+keypairs = Table(
+    "keypairs",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("user"),
+    _word("name"),
+    _moment("created_at"),
+    _body(),
+    Index("keypairs_by_name", "project", "name"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("user"),
+    _word("digest"),
+    _moment("created_at"),
+    _moment("expires_at", null=True),
+    _body(),
+    Index("tokens_by_digest", "digest"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", NUMBER, primary_key=True, autoincrement=True),
+    _word("id"),
+    _word("project"),
+    _word("cluster_id", null=True),
+    _word("oid"),
+    _word("oname"),
+    _word("otype"),
+    _word("kind"),
+    _word("level"),
+    _word("action"),
+    _word("status"),
+    _moment("timestamp"),
+    _body(),
+    Index("events_by_id", "id", unique=True),
+    Index("events_by_age", "timestamp"),
+    Index("events_by_cluster", "cluster_id", "timestamp"),
+    Index("events_by_object", "oid"),
+    sqlite_autoincrement=True,  # the number of a trimmed event is never given again
+)
+
+# One row per cluster that wants a look; `fence` and `owner` say who looks now.
+marks = Table(
+    "marks",
+    metadata,
+    _key("cluster_id"),
+    _number("version"),
+    _number("at_once"),  # 1: asked for without a time; `due` is then when it was asked
+    _moment("due"),
+    _word("owner", null=True),
+    _number("fence"),
+    _moment("until", null=True),
+    Index("marks_by_due", "due"),
+)
+
+leases = Table("leases", metadata, _key("name"), _word("owner"), _moment("until"))
+
+settings = Table("settings", metadata, _key("name"), _word("value"))
+
+# PostgreSQL only: bumped by whoever adds a row whose name has to be unique.
+guards = Table("guards", metadata, _key("name"), _number("turn"))
+
+fences = Sequence("fences", metadata=metadata)  # SQLite counts in `settings`

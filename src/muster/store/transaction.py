@@ -1,0 +1,88 @@
+"""What a work is handed: every noun over one connection, and the end of the transaction."""
+
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from muster.base.clock import Clock
+from muster.model.action import Action
+from muster.model.catalog import Flavor, Keypair
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.observed import Probe
+from muster.model.profile import Profile
+from muster.model.scaling import DecisionRecord
+from muster.ports.signal import EVENTS, MARKS
+from muster.ports.store import Token
+from muster.store import rows
+from muster.store.events import EventRows
+from muster.store.leases import LeaseRows, SettingRows
+from muster.store.marks import MarkRows
+from muster.store.nouns import Rows
+
+
+class SqlTransaction:
+    def __init__(self, conn: Connection, clock: Clock) -> None:
+        self._conn = conn
+        self._clock = clock
+
+    @cached_property
+    def clusters(self) -> Rows[Cluster]:
+        return Rows(self._conn, rows.CLUSTERS)
+
+    @cached_property
+    def nodes(self) -> Rows[Node]:
+        return Rows(self._conn, rows.NODES)
+
+    @cached_property
+    def profiles(self) -> Rows[Profile]:
+        return Rows(self._conn, rows.PROFILES)
+
+    @cached_property
+    def actions(self) -> Rows[Action]:
+        return Rows(self._conn, rows.ACTIONS)
+
+    @cached_property
+    def probes(self) -> Rows[Probe]:
+        return Rows(self._conn, rows.PROBES)
+
+    @cached_property
+    def decisions(self) -> Rows[DecisionRecord]:
+        return Rows(self._conn, rows.DECISIONS)
+
+    @cached_property
+    def flavors(self) -> Rows[Flavor]:
+        return Rows(self._conn, rows.FLAVORS)
+
+    @cached_property
+    def keypairs(self) -> Rows[Keypair]:
+        return Rows(self._conn, rows.KEYPAIRS)
+
+    @cached_property
+    def tokens(self) -> Rows[Token]:
+        return Rows(self._conn, rows.TOKENS)
+
+    @cached_property
+    def events(self) -> EventRows:
+        return EventRows(self._conn)
+
+    @cached_property
+    def marks(self) -> MarkRows:
+        return MarkRows(self._conn, self._clock)
+
+    @cached_property
+    def leases(self) -> LeaseRows:
+        return LeaseRows(self._conn)
+
+    @cached_property
+    def settings(self) -> SettingRows:
+        return SettingRows(self._conn)
+
+    def finish(self) -> frozenset[str]:
+        """Write what had to wait for the end, and return the topics to wake for it.
+
+        Marks before events: whoever has the lock of the events waits for nobody.
+        """
+        marked = "marks" in self.__dict__ and self.marks.flush()
+        told = "events" in self.__dict__ and self.events.flush()
+        return frozenset({MARKS} if marked else ()) | frozenset({EVENTS} if told else ())
