@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from itertools import count
 
-import postgres
 import pytest
+
+import postgres
 
 _databases = count(1)
 
