@@ -7,7 +7,7 @@ import msgspec
 
 from muster.base.errors import Permanent
 from muster.drivers.simulated.entries import Member, PoolPut, PoolRemoved, Tally
-from muster.drivers.simulated.load import Account, latency
+from muster.drivers.simulated.load import Account, latency, whole
 from muster.drivers.simulated.machine import Machine, answer
 from muster.drivers.simulated.state import Pool, Rush, held
 from muster.drivers.simulated.world import World
@@ -48,6 +48,8 @@ class SimulatedBalancer:
             if no:
                 raise Permanent(no, cluster=front.cluster_id)
             pool = self._own(front.cluster_id)
+            if not pool and front.cluster_id in world.state.pools:
+                raise Permanent("another installation has a pool of this cluster")
             put = self._put(wanted, pool, now)
             if not pool or not _like(put, pool.put):
                 world.write(put)
@@ -124,8 +126,8 @@ class SimulatedBalancer:
             port=put.port,
             front_digest=put.digest,
             members=members,
-            requests=int(account.requests),
-            errors=int(account.errors),
+            requests=whole(account.requests),
+            errors=whole(account.errors),
             waiting=sum(member.open_requests for member in members.values()),
         )
 
@@ -141,8 +143,8 @@ class SimulatedBalancer:
             state=MemberState.DRAIN if member.drains else MemberState.SERVE,
             condition=Condition.GOOD if self._well(machine, member, rush.now) else Condition.BAD,
             open_requests=held(pool, member, rush.now) + state.flowing(member, rush),
-            requests=int(tally.requests),
-            errors=int(tally.errors),
+            requests=whole(tally.requests),
+            errors=whole(tally.errors),
             latency_s=latency(self._world.options.request_s, rush.busy) if tally.requests else None,
         )
 

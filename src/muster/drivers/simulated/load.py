@@ -80,3 +80,8 @@ def share(rate: float, workers: Sequence[Worker], now: float, per_vcpu: float) -
 def latency(request_s: float, busy: float) -> float:
     """Return how long a request takes at that share: short queues, then long ones."""
     return request_s / max(1.0 - busy, 0.05)
+
+
+def whole(count: float) -> int:
+    """Return how many have come to their end, forgiving what sums of floats lose."""
+    return int(count + 1e-6)

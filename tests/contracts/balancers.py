@@ -1,0 +1,126 @@
+"""The balancers that have to keep their promises: a new one adds one line to `BALANCERS`."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from contracts.clouds import Bed, simulated_file, simulated_memory
+from muster.drivers.simulated.cloud import world_of
+from muster.drivers.simulated.machine import ref
+from muster.model.observed import Server
+from muster.model.pool import Condition, Front, MemberState, MemberWanted, PoolSeen, PoolWanted
+from muster.ports.balancer import Balancer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upstream:
+    """An application that answers 200, and can be made to answer badly."""
+
+    member: MemberWanted
+    make_sick: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancerBed:
+    """One balancer, and what a test needs to play clients and applications.
+
+    `ask` sends requests one after the other through the front of a pool and returns how
+    many did not succeed. `hold` keeps requests open on one member until `let_go`.
+    """
+
+    balancer: Balancer
+    stranger: Balancer  # the same place, for another installation
+    upstream: Callable[[], Awaitable[Upstream]]
+    ask: Callable[[PoolSeen, int], Awaitable[int]]
+    hold: Callable[[PoolSeen, MemberWanted, int], Awaitable[None]]
+    let_go: Callable[[], Awaitable[None]]
+    until: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
+    port: int = 8080
+
+    def front(self, **but: Any) -> Front:
+        plain = {"cluster_id": uuid4(), "name": "web", "project": "demo", "port": self.port}
+        return Front(**plain | {"health_path": "/health"} | but)
+
+    async def seen(self, cluster_id: UUID) -> PoolSeen:
+        pool = await self.balancer.pool(cluster_id)
+        assert pool
+        return pool
+
+    async def put(self, front: Front, *members: MemberWanted) -> PoolSeen:
+        await self.balancer.put_pool(PoolWanted(front=front, members=members))
+        return await self.seen(front.cluster_id)
+
+    async def good(self, front: Front, *members: MemberWanted) -> PoolSeen:
+        """Put the pool and wait until the balancer calls its serving members well."""
+        await self.put(front, *members)
+        serving = {each.node_id for each in members if each.state is MemberState.SERVE}
+
+        async def all_good() -> bool:
+            shown = (await self.seen(front.cluster_id)).members
+            return all(shown[each].condition is Condition.GOOD for each in serving)
+
+        await self.until(all_good)
+        return await self.seen(front.cluster_id)
+
+
+MakeBalancerBed = Callable[[Path], AbstractAsyncContextManager[BalancerBed]]
+
+
+def _simulated(make: Callable[[Path], AbstractAsyncContextManager[Bed]]) -> MakeBalancerBed:
+    @asynccontextmanager
+    async def opened(home: Path) -> AsyncIterator[BalancerBed]:
+        async with make(home) as bed:
+            yield _over(bed)
+
+    return opened
+
+
+def _over(bed: Bed) -> BalancerBed:
+    assert bed.cloud.balancer
+    assert bed.stranger.balancer
+    world = world_of(bed.cloud)
+
+    async def upstream() -> Upstream:
+        server = await bed.running(bed.order(uuid4()))
+
+        async def make_sick() -> None:
+            world.make_sick(ref(server.server_id))
+
+        return Upstream(member=_member(bed, server), make_sick=make_sick)
+
+    async def ask(pool: PoolSeen, count: int) -> int:
+        before = world.state.counts(pool.cluster_id, world.look())
+        world.set_load(pool.cluster_id, count)
+        await bed.pause(1.0)
+        world.set_load(pool.cluster_id, 0)
+        after = world.state.counts(pool.cluster_id, world.look())
+        return round(after.errors - before.errors)
+
+    async def hold(pool: PoolSeen, member: MemberWanted, count: int) -> None:
+        world.hold(pool.cluster_id, member.node_id, count, 5.0)
+
+    async def let_go() -> None:
+        await bed.pause(6.0)
+
+    return BalancerBed(
+        balancer=bed.cloud.balancer,
+        stranger=bed.stranger.balancer,
+        upstream=upstream,
+        ask=ask,
+        hold=hold,
+        let_go=let_go,
+        until=bed.until,
+    )
+
+
+def _member(bed: Bed, server: Server) -> MemberWanted:
+    return MemberWanted(node_id=server.node_id, address=server.address, port=bed.port)
+
+
+BALANCERS: dict[str, MakeBalancerBed] = {
+    "simulated-memory": _simulated(simulated_memory),
+    "simulated-file": _simulated(simulated_file),
+}

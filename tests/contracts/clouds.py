@@ -1,0 +1,141 @@
+"""The clouds that have to keep their promises: a new one adds one line to `CLOUDS`.
+
+A bed is one cloud, made up for tests: with a way to wait for what it promises to
+happen by itself, and the same place opened for another installation.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import anyio
+
+import builders
+from muster.base.clock import Clock, ManualClock
+from muster.drivers.simulated.cloud import cloud_over, open_cloud, world_of
+from muster.model.observed import Seen, Server
+from muster.model.profile import ServerSpec
+from muster.model.step import ServerOrder
+from muster.ports.cloud import Cloud, CloudConfig
+
+MANIFEST = """
+name = "tested"
+version = "7"
+command = ["{python}", "-c", "import time; time.sleep(600)"]
+port = 8080
+health_path = "/health"
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bed:
+    cloud: Cloud
+    stranger: Cloud  # the same place, for another installation
+    pause: Callable[[float], Awaitable[None]]  # let so many seconds go by
+    image: str = "demo-web"  # the id of one that serves HTTP on `port`
+    port: int = 8080
+    health_path: str = "/health"
+    network: str = ""
+    deadline_s: float = 20.0
+    step_s: float = 0.05
+    installation: UUID = field(default_factory=uuid4)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Wait for what has to happen by itself; fails when the deadline is over."""
+        for _ in range(int(self.deadline_s / self.step_s)):
+            if await holds():
+                return
+            await self.pause(self.step_s)
+        raise AssertionError(f"did not happen within {self.deadline_s} s: {holds.__qualname__}")
+
+    def order(self, cluster_id: UUID, index: int = 0, **but: Any) -> ServerOrder:
+        spec: dict[str, Any] = {
+            "image": self.image,
+            "image_name": self.image,
+            "flavor": builders.TINY,
+            "network": self.network,
+            "network_name": self.network,
+            "port": self.port,
+            "health_path": self.health_path,
+        }
+        return ServerOrder(
+            server_id=uuid4(),
+            node_id=uuid4(),
+            cluster_id=cluster_id,
+            project="demo",
+            name=f"node-{index}",
+            index=index,
+            spec=ServerSpec(**spec | but),
+        )
+
+    async def running(self, order: ServerOrder) -> Server:
+        """Create the server and wait until it runs."""
+        await self.cloud.compute.create_server(order)
+
+        async def runs() -> bool:
+            return (await self.shown(order)).seen is Seen.RUNNING
+
+        await self.until(runs)
+        return await self.shown(order)
+
+    async def shown(self, order: ServerOrder) -> Server:
+        servers = await self.cloud.compute.list_servers(order.cluster_id)
+        [found] = [server for server in servers if server.server_id == order.server_id]
+        return found
+
+    async def gone(self, *orders: ServerOrder) -> None:
+        """Wait until none of these is listed any more."""
+        ids = {order.server_id for order in orders}
+
+        async def nobody() -> bool:
+            listed = await self.cloud.compute.list_servers()
+            return not ids & {server.server_id for server in listed}
+
+        await self.until(nobody)
+
+
+MakeBed = Callable[[Path], AbstractAsyncContextManager[Bed]]
+
+SLOW: Mapping[str, Any] = {"create_s": 2, "boot_s": 1, "delete_s": 1, "snapshot_s": 1}
+
+
+def config(home: Path, clock: Clock, options: Mapping[str, Any] | None = None) -> CloudConfig:
+    return CloudConfig(
+        name="tested", home=home, installation=uuid4(), clock=clock, options=options or {}
+    )
+
+
+@asynccontextmanager
+async def simulated_memory(home: Path) -> AsyncIterator[Bed]:
+    clock = ManualClock()
+    cloud = await open_cloud(config(home, clock, SLOW))
+    stranger = cloud_over(world_of(cloud), config(home, clock))
+    yield Bed(cloud=cloud, stranger=stranger, pause=_advance(clock))
+
+
+@asynccontextmanager
+async def simulated_file(home: Path) -> AsyncIterator[Bed]:
+    """Two worlds over one file: whatever the one is told, the other has to see."""
+    clock, options = ManualClock(), {**SLOW, "world": "file"}
+    cloud = await open_cloud(config(home, clock, options))
+    stranger = await open_cloud(config(home, clock, options))
+    yield Bed(cloud=cloud, stranger=stranger, pause=_advance(clock))
+    await stranger.close()
+    await cloud.close()
+
+
+def _advance(clock: ManualClock) -> Callable[[float], Awaitable[None]]:
+    async def pause(seconds: float) -> None:
+        clock.advance(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    return pause
+
+
+CLOUDS: dict[str, MakeBed] = {
+    "simulated-memory": simulated_memory,
+    "simulated-file": simulated_file,
+}
