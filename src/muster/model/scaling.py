@@ -53,7 +53,11 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """At each time that `cron` names, in `zone`: at least / at most / exactly so many."""
+    """From each time that `cron` names, in `zone`: at least / at most so many; then: just so many.
+
+    `low` and `high` narrow the cluster's own bounds for `duration_s`, or without it until
+    another schedule says the same one. `desired` is set once, at the time itself.
+    """
 
     cron: str
     zone: str = "UTC"
@@ -61,11 +65,15 @@ class Schedule:
     high: int | None = None
     desired: int | None = None
     name: str = ""
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Floor:
-    """A size below which the reactive rules may not go, from a forecast."""
+    """A size below which the reactive rules may not go, from a forecast.
+
+    The forecast itself is `Crew.foreseen`; it only ever raises the lower bound.
+    """
 
     horizon_s: float = 300
     enabled: bool = False
@@ -78,7 +86,10 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """At most `members`, or `percent` of the size then, whichever is more, per `period_s`."""
+    """At most `members`, or `percent` of the size then, whichever is more, per `period_s`.
+
+    Several for one direction all hold: the tightest decides.
+    """
 
     direction: Direction
     members: int = 4
@@ -100,18 +111,19 @@ class Scaling:
         Rate(direction=Direction.OUT, members=4, percent=100, period_s=15),
         Rate(direction=Direction.IN, members=1, percent=100, period_s=15),
     )
-    cooldown_s: float | None = None  # after a change, for the other direction and for more in
+    cooldown_s: float | None = None  # after any change no removal; an addition never waits for it
     warm_up_s: float | None = None  # after ready, before a member counts in the mean
-    out_window_s: float | None = None  # a high must last this long
-    in_window_s: float | None = None  # None: max(300, 3 x learned boot time)
-    stale_after_s: float | None = None  # a sample older than this is missing
+    out_window_s: float | None = None  # a high must last this long; None: not at all
+    in_window_s: float | None = None  # a low must; None: max(300, 3 x learned boot time)
+    stale_after_s: float | None = None  # a sample older than this is missing; None: a minute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """One reading of one metric over a whole cluster at one moment.
 
-    `mean` is per ready member; None says that nobody could be asked.
+    `mean` is per ready member; None says that nobody could be asked. Without members
+    it is the whole load, so that requests to an empty cluster can wake it.
     """
 
     metric: Metric
@@ -131,6 +143,7 @@ class Crew:
     low: int = 0
     high: int = 0
     boot_s: float | None = None  # learned: from asked for to ready
+    foreseen: int | None = None  # how many a forecast wants by now; None: there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +179,8 @@ class Verdict(StrEnum):
 class Cut:
     """One limiter that took something away, and what it left."""
 
-    limiter: str  # max, min, rate, cooldown, warm-up, window, missing data, mode, quota, flap
+    # max, min, rate, cooldown, warm-up, window, missing data, mode, quota, flap, forecast
+    limiter: str
     before: int
     after: int
     why: str
