@@ -1,0 +1,290 @@
+"""The balancer port over Caddy: one Caddy for each pool, which outlives this process."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network
+from pathlib import Path
+from uuid import UUID
+
+from muster.base.clock import Clock
+from muster.base.errors import DriverError, Permanent, Transient
+from muster.base.log import log
+from muster.drivers.balancers.caddy import admin, process
+from muster.drivers.balancers.caddy.address import allocated
+from muster.drivers.balancers.caddy.folder import Folder, Run, alone, folders
+from muster.drivers.balancers.caddy.listener import fetched, listening
+from muster.drivers.balancers.caddy.refusal import refused
+from muster.drivers.balancers.caddy.seen import pool_seen
+from muster.drivers.balancers.caddy.slots import Kept, room_for, seated
+from muster.drivers.balancers.caddy.tally import Tally
+from muster.model.pool import Front, PoolSeen, PoolWanted
+from muster.ports.cloud import CloudConfig
+
+_WATCH_EVERY_S = 0.25
+_SAVE_EVERY = 8  # looks
+_END_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where Caddy's folders are, and which addresses its fronts may have."""
+
+    home: Path
+    network: IPv4Network = IPv4Network("127.128.0.0/10")
+    port: int = 0  # of every front; 0: the cluster's own
+
+    @property
+    def pools(self) -> Path:
+        return self.home / "pools"
+
+    def folder(self, cluster_id: UUID) -> Folder:
+        return Folder(self.pools / str(cluster_id))
+
+    def lock(self, name: object) -> Path:
+        return self.home / "locks" / str(name)
+
+
+# Note [One Caddy for each pool]
+# What changes in one pool must not touch another, and a Caddy that takes or loses a
+# front has to reload, which loses requests of all of them (see Note [Slots]). A Caddy
+# for each pool costs about 16 MB of its own (the program itself is shared) and nothing
+# while idle; it starts in a tenth of a second and ends with its pool.
+class CaddyBalancer:
+    """See Note [One Caddy for each pool] and Note [Never two]."""
+
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self._place = place
+        self._clock = clock
+        self._children = process.Children()
+        self._held: dict[UUID, socket.socket] = {}
+        self._tallies: dict[UUID, Tally] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    async def list_pools(self) -> Sequence[UUID]:
+        return [each.cluster_id for each in folders(self._place.pools) if each.kept()]
+
+    async def pool(self, cluster_id: UUID) -> PoolSeen | None:
+        folder = self._place.folder(cluster_id)
+        kept = folder.kept()
+        if kept is None:
+            return None
+        run = folder.run()
+        if run is None or not process.alive(folder, run):
+            run = await self._revived(folder)
+        open_requests = await admin.open_requests(folder.path / run.admin)
+        now = self._now()
+        tally = self._tally(folder)
+        tally.read(now)
+        return pool_seen(cluster_id, kept, open_requests, tally, now)
+
+    async def put_pool(self, wanted: PoolWanted) -> str:
+        reason = refused(wanted.front)
+        if reason:
+            raise Permanent(reason)
+        cluster_id = wanted.front.cluster_id
+        folder = self._place.folder(cluster_id)
+        async with alone(self._place.lock(cluster_id)):
+            before = folder.kept()
+            if before is None:
+                return await self._open(folder, wanted)
+            await self._change(folder, before, wanted)
+            return before.address
+
+    async def _open(self, folder: Folder, wanted: PoolWanted) -> str:
+        port = self._port(wanted.front)
+        async with alone(self._place.lock("addresses")):
+            address, sock = allocated(folder.cluster_id, self._place.network, self._taken(), port)
+            self._hold(folder.cluster_id, sock)
+            size = room_for(len(wanted.members))
+            empty = Kept(front=wanted.front, address=address, port=port, size=size)
+            kept = seated(empty, wanted.members, self._now())
+            try:
+                await process.start(folder, kept, sock, self._children)
+            except DriverError:
+                self._let_go(folder.cluster_id)
+                raise
+            folder.keep(kept)
+        return address
+
+    async def _change(self, folder: Folder, before: Kept, wanted: PoolWanted) -> None:
+        port = self._port(wanted.front)
+        asked = replace(before, front=wanted.front, port=port)
+        after = seated(asked, wanted.members, self._now())
+        if (before.front, before.port, before.size) != (after.front, after.port, after.size):
+            sock = await self._socket(folder, after)
+            await process.start(folder, after, sock, self._children)
+            self._hold(folder.cluster_id, sock)
+        elif not process.alive(folder, folder.run()):
+            await self._start(folder, after)
+        if after != before:
+            folder.keep(after)
+        gone = set(before.dials()) - {f"{s.member.address}:{s.member.port}" for s in after.seats}
+        self._tally(folder).forget(gone)
+
+    async def remove_pool(self, cluster_id: UUID) -> None:
+        folder = self._place.folder(cluster_id)
+        async with alone(self._place.lock(cluster_id)):
+            folder.forget()
+            self._let_go(cluster_id)
+            self._tallies.pop(cluster_id, None)
+            if await process.stop(folder, patience_s=1.0):
+                folder.clear()
+
+    async def refusal(self, front: Front) -> str | None:
+        reason = refused(front)
+        kept = self._place.folder(front.cluster_id).kept()
+        port = self._port(front)
+        if reason or (kept and kept.port == port):
+            return reason
+        try:
+            if kept:
+                listening(kept.address, port).close()
+            else:
+                network, taken = self._place.network, self._taken()
+                allocated(front.cluster_id, network, taken, port)[1].close()
+        except Permanent as error:
+            return error.text
+        return None
+
+    def watch(self) -> None:
+        """Begin to start again what dies, and to count."""
+        self._watching = asyncio.get_running_loop().create_task(self._watch())
+
+    async def close(self) -> None:
+        """Let go of tasks and sockets; every Caddy goes on."""
+        if self._watching:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+            self._watching = None
+        for tally in self._tallies.values():
+            tally.save()
+        for cluster_id in list(self._held):
+            self._let_go(cluster_id)
+
+    async def stop_caddy(self) -> None:
+        """Close, and end every Caddy too. The pools stay written down for the next start."""
+        await self.close()
+        for folder in folders(self._place.pools):
+            async with alone(self._place.lock(folder.cluster_id)):
+                await process.stop(folder, patience_s=_END_S)
+        self._children.reap()
+
+    async def _watch(self) -> None:
+        looks = 0
+        while True:
+            looks += 1
+            self._children.reap()
+            for folder in folders(self._place.pools):
+                await self._look(folder, save=looks % _SAVE_EVERY == 0)
+            await asyncio.sleep(_WATCH_EVERY_S)
+
+    async def _look(self, folder: Folder, *, save: bool) -> None:
+        try:
+            if folder.kept() is None:
+                await self._sweep(folder)
+                return
+            if not process.alive(folder, folder.run()):
+                await self._revived(folder)
+            self._adopt(folder)
+            tally = self._tally(folder)
+            tally.read(self._now())
+            if save:
+                tally.save()
+        except DriverError as error:
+            log().warning("caddy.not_started", pool=folder.path.name, reason=error.text)
+
+    async def _sweep(self, folder: Folder) -> None:
+        async with alone(self._place.lock(folder.cluster_id)):
+            if folder.kept() is None and await process.stop(folder, patience_s=0.1):
+                folder.clear()
+
+    async def _revived(self, folder: Folder) -> Run:
+        """Return the run of this pool that lives, having started one if none did."""
+        async with alone(self._place.lock(folder.cluster_id)):
+            run, kept = folder.run(), folder.kept()
+            if run is not None and process.alive(folder, run):
+                return run
+            if kept is None:
+                raise Transient("this pool has just been removed")
+            log().warning("caddy.started_again", pool=folder.path.name)
+            return await self._start(folder, kept)
+
+    async def _start(self, folder: Folder, kept: Kept) -> Run:
+        sock = await self._socket(folder, kept)
+        run = await process.start(folder, kept, sock, self._children)
+        self._hold(folder.cluster_id, sock)
+        return run
+
+    async def _socket(self, folder: Folder, kept: Kept) -> socket.socket:
+        """Return the socket of this front: ours, that of a Caddy that lives, or a new one."""
+        self._adopt(folder)
+        held = self._held.get(folder.cluster_id)
+        if held and held.getsockname() == (kept.address, kept.port):
+            return held
+        try:
+            return listening(kept.address, kept.port)
+        except Permanent:
+            if not process.lives(folder):
+                raise
+        await process.stop(folder, patience_s=_END_S)
+        return listening(kept.address, kept.port)
+
+    def _adopt(self, folder: Folder) -> None:
+        """Hold the front's socket too. See Note [A socket that stays]."""
+        if folder.cluster_id in self._held:
+            return
+        for run in process.lives(folder):
+            pid = process.pid_of(folder, run)
+            fd = process.listener_of(pid) if pid is not None else None
+            sock = fetched(pid, fd) if pid is not None and fd is not None else None
+            if sock is not None:
+                self._hold(folder.cluster_id, sock)
+                return
+
+    def _hold(self, cluster_id: UUID, sock: socket.socket) -> None:
+        if self._held.get(cluster_id) is not sock:
+            self._let_go(cluster_id)
+            self._held[cluster_id] = sock
+
+    def _let_go(self, cluster_id: UUID) -> None:
+        sock = self._held.pop(cluster_id, None)
+        if sock is not None:
+            sock.close()
+
+    def _taken(self) -> list[str]:
+        kept = [folder.kept() for folder in folders(self._place.pools)]
+        return [each.address for each in kept if each]
+
+    def _tally(self, folder: Folder) -> Tally:
+        tally = self._tallies.get(folder.cluster_id)
+        if tally is None:
+            tally = self._tallies[folder.cluster_id] = Tally(folder.path)
+            tally.load()
+        return tally
+
+    def _port(self, front: Front) -> int:
+        return self._place.port or front.port
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+async def open_balancer(config: CloudConfig) -> CaddyBalancer:
+    """Return the balancer of this cloud; Caddies that an earlier one left running are its own.
+
+    Options: `balancer_range`, the loopback addresses that fronts get, and
+    `balancer_port`, one port for all of them.
+    """
+    place = Place(
+        home=config.home / "caddy",
+        network=IPv4Network(config.options.get("balancer_range", "127.128.0.0/10")),
+        port=int(config.options.get("balancer_port", 0)),
+    )
+    place.pools.mkdir(parents=True, exist_ok=True)
+    balancer = CaddyBalancer(place, config.clock)
+    balancer.watch()
+    return balancer
