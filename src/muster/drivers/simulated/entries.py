@@ -146,6 +146,12 @@ class Counted(Entry, frozen=True, tag="count"):
     tallies: dict[str, Tally]
 
 
+class Numbered(Entry, frozen=True, tag="number"):
+    """The last serial number that was given out, written down at compaction."""
+
+    serial: int
+
+
 class FaultSet(Entry, frozen=True, tag="fault"):
     call: str
     error: str  # transient | permanent | lost: the world obeys, and says nothing
@@ -177,6 +183,7 @@ Happening = (
     | LoadSet
     | Held
     | Counted
+    | Numbered
     | FaultSet
     | FaultLifted
     | FaultFired

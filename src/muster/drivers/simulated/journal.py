@@ -33,8 +33,9 @@ class Journal:
     """See Note [Torn line] and Note [Another file]. Nothing is flushed to the disk: the
     world outlives its processes, not its machine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rough: int = ROUGH) -> None:
         self._path = path
+        self._rough = rough
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(Happening)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,42 +73,38 @@ class Journal:
     def news(self) -> tuple[bool, list[Happening]]:
         """Return what was appended since the last time; True if it starts from nothing.
 
-        What cannot be read is `Permanent` under the lock. Without it somebody may just be
-        cutting off a torn line and writing in its place: it is left for the next time.
+        What makes no sense is read again under the lock, for without it somebody may just
+        be cutting off a torn line and writing in its place. Then it is `Permanent`.
         """
         try:
-            self._open()
-            text = self._unread()
-            news = self._decoder.decode_lines(text)
-        except OSError as error:
-            raise Transient(f"{self._path} cannot be read: {error.strerror}") from error
+            return self._news()
         except msgspec.MsgspecError as error:
             if self._locked:
                 raise Permanent(f"{self._path} is no world of ours: {error}") from error
-            return False, []
-        self._read += len(text)
-        anew, self._anew = self._anew, False
-        if anew:
-            self._whole = self._read
-        return anew, news
+        self.lock()
+        try:
+            return self.news()
+        finally:
+            self.unlock()
 
     def append(self, entry: Entry) -> None:
         """Put an entry on record; only while locked, and with all news taken in."""
         line = self._encoder.encode(entry) + b"\n"
         try:
             _write(self._file, line, self._read)
-        except OSError as error:
-            os.ftruncate(self._file, self._read)
+        except OSError as error:  # what was written of it is a torn line
             raise Transient(f"{self._path} cannot be written: {error.strerror}") from error
         self._read += len(line)
 
     def compact(self, entries: Callable[[], Iterator[Entry]]) -> None:
         """Write the world anew from these if the file has grown well beyond them."""
-        if self._read < max(ROUGH, GROWTH * self._whole):
+        if self._read < max(self._rough, GROWTH * self._whole):
             return
         fresh = self._path.with_suffix(".new")
-        file = os.open(fresh, NEW_FILE | os.O_TRUNC, 0o600)
-        size = 0
+        try:
+            file, size = os.open(fresh, NEW_FILE | os.O_TRUNC, 0o600), 0
+        except OSError:
+            return
         try:
             for entry in entries():
                 line = self._encoder.encode(entry) + b"\n"
@@ -121,6 +118,19 @@ class Journal:
             return
         os.close(self._file)
         self._file, self._read, self._whole = file, size, size
+
+    def _news(self) -> tuple[bool, list[Happening]]:
+        try:
+            self._open()
+            text = self._unread()
+        except OSError as error:
+            raise Transient(f"{self._path} cannot be read: {error.strerror}") from error
+        news = self._decoder.decode_lines(text)
+        self._read += len(text)
+        anew, self._anew = self._anew, False
+        if anew:
+            self._whole = self._read
+        return anew, news
 
     def _open(self) -> None:
         """Open the file that the path leads to now, if that is another than before."""

@@ -54,8 +54,6 @@ def parsed(said: Mapping[str, Any]) -> Options:
     kinds = {each.name: each.type for each in fields(Options)}
     values: dict[str, Any] = {}
     for name, value in said.items():
-        if name == "driver":  # whoever opened us has read it
-            continue
         if name not in kinds:
             raise Invalid(f"no option of a simulated cloud is called {name!r}", field=name)
         values[name] = _value(name, kinds[name], value)

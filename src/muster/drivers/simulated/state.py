@@ -105,6 +105,7 @@ class State:
             e.LoadSet: self._load_set,
             e.Held: self._held,
             e.Counted: self._counted,
+            e.Numbered: self._numbered,
         }
 
     def apply(self, entry: e.Entry) -> None:
@@ -230,8 +231,14 @@ class State:
         if server.cluster_id in self.flows:
             self.flows[server.cluster_id].tallies.pop(name, None)
 
+    # Note [Clocks of two]
+    # Each process strikes out by its own clock, so one may have forgotten a machine that
+    # another still turns. What is told of a machine that is gone changes nothing.
     def _turned(self, entry: e.Turned) -> None:
-        machine = self.machines[entry.ref]
+        """See Note [Clocks of two]."""
+        machine = self.machines.get(entry.ref)
+        if not machine:
+            return
         self._disturb(machine, entry.at)
         machine.runs_at, machine.answers_at = entry.runs_at, entry.answers_at
         machine.power, machine.broken, machine.sick = entry.power, entry.broken, entry.sick
@@ -244,7 +251,9 @@ class State:
         machine.shown_until = 0.0
 
     def _goes(self, entry: e.Going) -> None:
-        machine = self.machines[entry.ref]
+        machine = self.machines.get(entry.ref)
+        if not machine:
+            return
         self._disturb(machine, entry.at)
         machine.gone_at = entry.gone_at
         if entry.gone_at <= entry.at:
@@ -303,9 +312,13 @@ class State:
         flow.since, flow.requests, flow.errors = entry.at, entry.requests, entry.errors
         flow.tallies = entry.tallies
 
+    def _numbered(self, entry: e.Numbered) -> None:
+        self.serial = max(self.serial, entry.serial)
+
 
 def snapshot(state: State, now: float) -> Iterator[e.Entry]:
     """Yield the entries that make a state like this one from nothing."""
+    yield e.Numbered(now, state.serial)
     for host, condition in state.hosts.condition.items():
         if condition:  # before the machines: what a power cut broke is written with each
             yield e.HostTurned(now, host, condition)
