@@ -38,6 +38,10 @@ class Wish:
     blind: Vote | None = None  # a removal was not even asked for, because this one cannot see
 
 
+def direction(before: int, after: int) -> Verdict:
+    return Verdict.OUT if after > before else Verdict.IN if after < before else Verdict.HOLD
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """What one limiter took away, and when it will let go, if that can be said."""

@@ -4,7 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil, floor
 
-from muster.decide.scaling.case import BOOTS_PER_WINDOW, Case, Limited, Stop, Wish, in_window
+from muster.decide.scaling.case import (
+    BOOTS_PER_WINDOW,
+    Case,
+    Limited,
+    Stop,
+    Wish,
+    direction,
+    in_window,
+)
 from muster.model.scaling import Changed, Cut, Direction, Mode, Rate, Verdict
 
 Limiter = Callable[[Case, int], Stop | None]
@@ -20,7 +28,7 @@ def limit(case: Case, wish: Wish) -> Limited:
     size = goal = _cut(case, wish.size, (bounds,), stops)
     # What a schedule sets at its time is an order, not a reaction: no window delays it.
     ordered = case.due is not None and wish.size == case.due.desired
-    if size != case.crew.desired and not ordered:
+    if direction(case.crew.desired, size) is wish.verdict and not ordered:
         size = _cut(case, size, LIMITERS[wish.verdict], stops)
     size = _cut(case, size, (bounds, shadow), stops)
     return Limited(size=size, goal=goal, stops=stops)
@@ -87,10 +95,10 @@ def rate_in(case: Case, size: int) -> Stop | None:
     return _tightest(case, size, Direction.IN)
 
 
-def _tightest(case: Case, size: int, direction: Direction) -> Stop | None:
+def _tightest(case: Case, size: int, way: Direction) -> Stop | None:
     tightest: Stop | None = None
     for rate in case.rules.rates:
-        if rate.direction is direction:
+        if rate.direction is way:
             stop = _rated(case, size, rate)
             if stop is not None:
                 tightest, size = stop, stop.cut.after

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from muster.decide.calendar import Due, in_force, just_due
 from muster.decide.scaling import words
-from muster.decide.scaling.case import Case, Limited, Wish, memory
+from muster.decide.scaling.case import Case, Limited, Wish, direction, memory
 from muster.decide.scaling.limits import limit
 from muster.decide.scaling.signals import Signal, read_all
 from muster.decide.scaling.votes import Vote, vote_all
@@ -101,9 +101,8 @@ def _wish(case: Case) -> Wish:
     wish = _voted(case)
     if case.due is None or (wish.verdict is Verdict.OUT and wish.size > case.due.desired):
         return wish
-    size, desired = case.due.desired, case.crew.desired
-    verdict = Verdict.OUT if size > desired else Verdict.IN if size < desired else Verdict.HOLD
-    return Wish(verdict=verdict, size=size)
+    size = case.due.desired
+    return Wish(verdict=direction(case.crew.desired, size), size=size)
 
 
 def _voted(case: Case) -> Wish:
@@ -133,9 +132,8 @@ def _decision(
     if wish.blind is not None:
         why = wish.blind.signal.missing()
         cuts = (Cut(limiter="missing data", before=before, after=before, why=why), *cuts)
-    verdict = Verdict.OUT if size > before else Verdict.IN if size < before else Verdict.HOLD
     return Decision(
-        verdict=verdict,
+        verdict=direction(before, size),
         before=before,
         wanted=wish.size,
         after=size,
