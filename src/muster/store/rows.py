@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -41,20 +42,20 @@ def _word(value: str) -> str:
     return value.replace("\0", "\ufffd") if "\0" in value else value
 
 
-_CELLS: dict[type, Callable[[Any], Any]] = {
-    str: _word,
-    UUID: str,
-    datetime: micros,
-    bool: int,
-    int: int,
-    type(None): lambda _: None,
-}
+class _Cells(dict[type, Callable[[Any], Any]]):
+    """How each type is held in a column; enums, which are many, are learned as they come."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], Any]:
+        convert = self[kind] = attrgetter("value") if issubclass(kind, Enum) else lambda each: each
+        return convert
+
+
+_CELLS = _Cells({str: _word, UUID: str, datetime: micros, bool: int})
 
 
 def cell(value: Any) -> Any:
     """Return `value` as a column holds it and as a search has to name it."""
-    convert = _CELLS.get(type(value))
-    return convert(value) if convert else getattr(value, "value", value)
+    return _CELLS[type(value)](value)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Noun(Generic[T]):
         return msgspec.json.Decoder(self.type)
 
     def row(self, value: T) -> tuple[Any, ...]:
-        cells = [cell(each) for each in self._attributes(value)]
+        cells = [_CELLS[type(each)](each) for each in self._attributes(value)]
         cells.append(_ENCODER.encode(value).decode())
         return tuple(cells)
 

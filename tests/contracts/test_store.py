@@ -1,0 +1,413 @@
+"""What every store promises about values, queries and transactions."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from builders import (
+    LONG_AGO,
+    NOW,
+    WEB,
+    a_cluster,
+    a_flavor,
+    a_new_cluster,
+    a_node,
+    a_probe_of,
+    a_profile,
+    a_rollout,
+    a_service,
+    a_wish,
+)
+from muster.base.errors import Bug, Conflict
+from muster.model.action import ActionStatus
+from muster.model.catalog import Keypair
+from muster.model.cluster import ClusterStatus, Storm
+from muster.model.node import NodeStatus
+from muster.model.scaling import (
+    Cut,
+    Decision,
+    DecisionRecord,
+    Metric,
+    Scaling,
+    Schedule,
+    Thresholds,
+    Verdict,
+)
+from muster.ports.store import Query, Token
+
+SECOND = timedelta(seconds=1)
+
+
+def a_decision(**but):
+    plain = {
+        "id": UUID(int=401),
+        "cluster_id": WEB,
+        "project": "demo",
+        "at": NOW,
+        "last_at": NOW,
+        "decision": Decision(
+            verdict=Verdict.OUT,
+            before=2,
+            wanted=5,
+            after=4,
+            reason="cpu is high",
+            inputs={"cpu": 0.9, "requests": None},
+            cuts=(Cut(limiter="rate", before=5, after=4, why="at most two at once"),),
+        ),
+    }
+    return DecisionRecord(**plain | but)
+
+
+def a_token(**but):
+    plain = {
+        "id": UUID(int=501),
+        "project": "demo",
+        "user": "ann",
+        "roles": ("member", "reader"),
+        "digest": "abc",
+        "created_at": NOW,
+        "expires_at": None,
+    }
+    return Token(**plain | but)
+
+
+EVERYTHING = a_cluster(
+    service=a_service(certificate="PEM", dns_name="web.example.org"),
+    scaling=Scaling(
+        thresholds=(Thresholds(metric=Metric.CPU, high=0.7, low=0.2),),
+        schedules=(Schedule(cron="0 8 * * *", zone="Europe/Berlin", low=3),),
+    ),
+    rollout=a_rollout(),
+    revisions=(UUID(int=1), UUID(int=2)),
+    storm=Storm(since=NOW, retry_at=NOW + SECOND, reason="half of it is sick"),
+    metadata={"deep": {"list": [1, 2.5, None, "ü\0"]}},
+    boot_s=1.25,
+)
+
+VALUES = {
+    "clusters": EVERYTHING,
+    "nodes": a_node(1, metadata={"a": "b"}),
+    "profiles": a_profile(spec={"type": "os.nova.server"}),
+    "actions": a_wish(inputs={"count": 3}, outputs={}, parent=UUID(int=7)),
+    "probes": a_probe_of(a_node(1)),
+    "decisions": a_decision(),
+    "flavors": a_flavor(),
+    "keypairs": Keypair(
+        id=UUID(int=601),
+        project="demo",
+        user="ann",
+        name="mine",
+        public_key="ssh-ed25519 AAAA",
+        fingerprint="SHA256:x",
+        created_at=NOW,
+    ),
+    "tokens": a_token(),
+}
+
+
+def key(value):
+    return getattr(value, "id", None) or value.node_id
+
+
+@pytest.fixture
+def store(any_store):
+    return any_store
+
+
+@pytest.mark.parametrize("noun", VALUES)
+async def test_a_value_comes_back_as_it_was_put(store, noun):
+    value = VALUES[noun]
+    await store.write(lambda tx: getattr(tx, noun).put(value))
+    assert await store.read(lambda tx: getattr(tx, noun).get(key(value))) == value
+    assert await store.read(lambda tx: getattr(tx, noun).find(Query())) == [value]
+    assert await store.read(lambda tx: getattr(tx, noun).count(Query())) == 1
+
+
+@pytest.mark.parametrize("noun", VALUES)
+async def test_what_is_dropped_is_gone_and_dropping_it_twice_is_no_error(store, noun):
+    value = VALUES[noun]
+    await store.write(lambda tx: getattr(tx, noun).put(value))
+    for _ in range(2):
+        await store.write(lambda tx: getattr(tx, noun).drop(key(value)))
+    assert await store.read(lambda tx: getattr(tx, noun).get(key(value))) is None
+
+
+async def test_putting_again_replaces_and_of_twins_the_last_one_counts(store):
+    first, second = a_node(1), a_node(1, reason="again")
+    await store.write(lambda tx: tx.nodes.put(first, first))
+    await store.write(lambda tx: tx.nodes.put(first, second))
+    assert await store.read(lambda tx: tx.nodes.find(Query())) == [second]
+
+
+async def test_putting_nothing_is_nothing(store):
+    def work(tx):
+        tx.nodes.put()
+        tx.nodes.drop()
+        tx.events.append()
+        tx.marks.mark()
+
+    await store.write(work)
+
+
+async def test_a_search_finds_by_any_of_several_values(store):
+    nodes = [
+        a_node(1, status=NodeStatus.ACTIVE),
+        a_node(2, status=NodeStatus.ERROR),
+        a_node(3, status=NodeStatus.CREATING, cluster_id=None, project="other"),
+    ]
+    await store.write(lambda tx: tx.nodes.put(*nodes))
+
+    async def found(**query):
+        got = await store.read(lambda tx: tx.nodes.find(Query(sort=(("index", False),), **query)))
+        many = await store.read(lambda tx: tx.nodes.count(Query(**query)))
+        assert many == len(got)
+        return [node.index for node in got]
+
+    assert await found() == [1, 2, 3]
+    assert await found(where={"status": (NodeStatus.ERROR,)}) == [2]
+    assert await found(where={"status": ("ERROR", "ACTIVE")}) == [1, 2]
+    assert await found(where={"status": ()}) == []
+    assert await found(where={"index": (1, 3)}) == [1, 3]
+    assert await found(where={"cluster_id": (WEB,), "index": (2, 3)}) == [2]
+    assert await found(where={"cluster_id": (None,)}) == [3]
+    assert await found(where={"cluster_id": (None, WEB)}) == [1, 2, 3]
+    assert await found(where={"init_at": (LONG_AGO,)}) == [1, 2, 3]
+    assert await found(where={"id": tuple(n.id for n in nodes[:2])}) == [1, 2]
+    assert await found(where={"name": ("web-001' OR 1=1 --", "web\0")}) == []
+    assert await found(project="other") == [3]
+    assert await found(project="nobody's") == []
+
+
+async def test_a_search_by_many_ids_is_one_search(store):
+    nodes = [a_node(i) for i in range(1, 2001)]
+    await store.write(lambda tx: tx.nodes.put(*nodes))
+    every = tuple(node.id for node in nodes) + tuple(UUID(int=i) for i in range(40_000))
+    assert await store.read(lambda tx: tx.nodes.count(Query(where={"id": every}))) == 2000
+
+
+async def test_a_search_by_an_unknown_column_is_a_bug(store):
+    for query in (Query(where={"colour": ("red",)}), Query(sort=(("body", False),))):
+        with pytest.raises(Bug):
+            await store.read(lambda tx, query=query: tx.nodes.find(query))
+
+
+async def test_the_beginning_of_an_id_finds_it(store):
+    ids = [UUID(f"abcdef0{i}-0000-0000-0000-000000000000") for i in range(3)]
+    await store.write(lambda tx: tx.clusters.put(*(a_cluster(id=id) for id in ids)))
+
+    async def found(prefix):
+        got = await store.read(lambda tx: tx.clusters.find(Query(id_prefix=prefix)))
+        return [cluster.id for cluster in got]
+
+    assert await found("abcdef") == ids
+    assert await found("abcdef01") == ids[1:2]
+    assert await found(str(ids[2])) == ids[2:]
+    for nothing in ("abd", "%", "abcdefg", "\0"):
+        assert await found(nothing) == []
+
+
+async def test_order_puts_nulls_first_ascending_and_last_descending(store):
+    times = {1: None, 2: NOW, 3: LONG_AGO, 4: None}
+    clusters = [a_cluster(id=UUID(int=i), updated_at=at) for i, at in times.items()]
+    await store.write(lambda tx: tx.clusters.put(*clusters))
+
+    async def order(*sort):
+        got = await store.read(lambda tx: tx.clusters.find(Query(sort=sort)))
+        return [cluster.id.int for cluster in got]
+
+    assert await order(("updated_at", False)) == [1, 4, 3, 2]
+    assert await order(("updated_at", True)) == [2, 3, 1, 4]
+    assert await order(("updated_at", True), ("id", True)) == [2, 3, 4, 1]
+    assert await order() == [1, 2, 3, 4]
+
+
+async def test_words_are_ordered_by_their_bytes(store):
+    names = ["a", "B", "_", "aa", "ä", "Z"]
+    clusters = [a_cluster(id=UUID(int=i), name=name) for i, name in enumerate(names)]
+    await store.write(lambda tx: tx.clusters.put(*clusters))
+    got = await store.read(lambda tx: tx.clusters.find(Query(sort=(("name", False),))))
+    assert [cluster.name for cluster in got] == sorted(names, key=str.encode)
+
+
+async def test_a_page_begins_after_its_marker(store):
+    nodes = [a_node(i) for i in range(1, 8)]
+    await store.write(lambda tx: tx.nodes.put(*nodes))
+
+    async def page(**query):
+        got = await store.read(lambda tx: tx.nodes.find(Query(sort=(("index", False),), **query)))
+        return [node.index for node in got]
+
+    assert await page(limit=3) == [1, 2, 3]
+    assert await page(limit=3, marker=nodes[2].id) == [4, 5, 6]
+    assert await page(limit=3, marker=nodes[6].id) == []
+    assert await page(limit=0) == []
+    assert await page(marker=UUID(int=99), limit=2) == [1, 2]  # unknown: ignored
+    assert await page(marker=nodes[3].id, where={"index": (2, 6)}) == [6]
+
+
+async def test_a_marker_of_another_project_is_unknown(store):
+    mine = [a_cluster(id=UUID(int=i), project="mine") for i in (1, 3)]
+    theirs = a_cluster(id=UUID(int=2), project="theirs")
+    await store.write(lambda tx: tx.clusters.put(*mine, theirs))
+    query = Query(project="mine", marker=theirs.id)
+    assert await store.read(lambda tx: tx.clusters.find(query)) == mine
+
+
+async def test_a_block_that_ends_badly_leaves_no_trace(store):
+    def spoiled(tx):
+        tx.clusters.put(a_cluster())
+        tx.settings.put("a", "b")
+        tx.leases.take("tick", "me", NOW, NOW + SECOND)
+        tx.marks.mark(WEB)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await store.write(spoiled)
+
+    def left(tx):
+        return tx.clusters.find(Query()), tx.settings.get("a"), tx.marks.due(), tx.events.newest()
+
+    assert await store.read(left) == ([], None, None, 0)
+    assert await store.write(lambda tx: tx.leases.take("tick", "you", NOW, NOW + SECOND))
+
+
+async def test_works_that_fail_beside_others_undo_only_themselves(store):
+    """On SQLite these share one commit."""
+
+    def work(tx, i):
+        tx.nodes.put(a_node(i))
+        if i % 3 == 0:
+            raise Conflict(f"no {i}")
+        return i
+
+    results = await asyncio.gather(
+        *(store.write(lambda tx, i=i: work(tx, i)) for i in range(1, 61)), return_exceptions=True
+    )
+    assert [each for each in results if isinstance(each, int)] == [i for i in range(1, 61) if i % 3]
+    assert {str(each) for each in results if not isinstance(each, int)} == {
+        f"no {i}" for i in range(3, 61, 3)
+    }
+    left = await store.read(lambda tx: tx.nodes.find(Query(sort=(("index", False),))))
+    assert [node.index for node in left] == [i for i in range(1, 61) if i % 3]
+
+
+async def test_many_writers_at_once_lose_nothing(store):
+    """Everybody adds one to the same row: each sees what the one before has written."""
+    await store.write(lambda tx: tx.clusters.put(a_new_cluster(generation=0)))
+
+    def grow(tx):
+        cluster = tx.clusters.get(WEB)
+        tx.clusters.put(replace(cluster, generation=cluster.generation + 1))
+        return cluster.generation + 1
+
+    grown = await asyncio.gather(*(store.write(grow) for _ in range(40)))
+    assert sorted(grown) == list(range(1, 41))
+    last = await store.read(lambda tx: tx.clusters.get(WEB))
+    assert last.generation == 40
+
+
+async def test_of_two_that_take_one_name_at_once_one_is_refused(store):
+    def create(tx, id):
+        if tx.clusters.count(Query(where={"name": ("web",)}, project="demo")):
+            raise Conflict("taken")
+        tx.clusters.put(a_cluster(id=UUID(int=id), name="web"))
+
+    results = await asyncio.gather(
+        *(store.write(lambda tx, id=id: create(tx, id)) for id in range(1, 9)),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in results].count(type(None)) == 1
+    assert [type(each) for each in results].count(Conflict) == 7
+    assert await store.read(lambda tx: tx.clusters.count(Query())) == 1
+
+
+async def test_of_two_that_change_to_one_name_at_once_one_is_refused(store):
+    clusters = [a_cluster(id=UUID(int=i), name=f"web{i}") for i in range(1, 6)]
+    await store.write(lambda tx: tx.clusters.put(*clusters))
+
+    def rename(tx, cluster):
+        if tx.clusters.count(Query(where={"name": ("new",)}, project="demo")):
+            raise Conflict("taken")
+        tx.clusters.put(replace(cluster, name="new"))
+
+    results = await asyncio.gather(
+        *(store.write(lambda tx, each=each: rename(tx, each)) for each in clusters),
+        return_exceptions=True,
+    )
+    assert [type(each) for each in results].count(type(None)) == 1
+
+
+async def test_a_read_sees_one_moment(store):
+    """However many writes end meanwhile, the nodes are as many as the cluster says."""
+
+    def write(tx, i):
+        tx.nodes.put(a_node(i))
+        tx.clusters.put(a_cluster(desired=tx.nodes.count(Query())))
+
+    def look(tx):
+        nodes = tx.nodes.count(Query())
+        cluster = tx.clusters.get(WEB)
+        return nodes, cluster.desired if cluster else 0
+
+    async def watch():
+        return [await store.read(look) for _ in range(30)]
+
+    writing = [store.write(lambda tx, i=i: write(tx, i)) for i in range(1, 31)]
+    seen, *_ = await asyncio.gather(watch(), *writing)
+    assert all(nodes == desired for nodes, desired in seen)
+    assert await store.read(look) == (30, 30)
+
+
+async def test_a_read_cannot_write(store):
+    with pytest.raises(Bug):
+        await store.read(lambda tx: tx.clusters.put(a_cluster()))
+    assert await store.read(lambda tx: tx.clusters.get(WEB)) is None
+    await store.write(lambda tx: tx.clusters.put(a_cluster()))
+
+
+async def test_values_change_status_without_leaving_their_old_row_findable(store):
+    wish = a_wish()
+    await store.write(lambda tx: tx.actions.put(wish))
+    done = wish.turned(ActionStatus.SUCCEEDED, NOW)
+    await store.write(lambda tx: tx.actions.put(done))
+    ready = Query(where={"status": (ActionStatus.READY,)})
+    ended = Query(where={"status": (ActionStatus.SUCCEEDED,), "action": (wish.verb,)})
+    assert await store.read(lambda tx: tx.actions.find(ready)) == []
+    assert await store.read(lambda tx: tx.actions.find(ended)) == [done]
+
+
+async def test_settings_and_leases(store):
+    later = NOW + SECOND
+
+    async def take(owner, now):
+        return await store.write(lambda tx: tx.leases.take("tick", owner, now, now + SECOND))
+
+    assert await take("me", NOW)
+    assert await take("me", NOW)  # ours already
+    assert not await take("you", NOW)
+    assert await take("you", later)  # over
+    assert not await take("me", later)
+    await store.write(lambda tx: tx.leases.give_up("you"))
+    assert await take("me", later)
+
+    await store.write(lambda tx: tx.settings.put("installation", "1"))
+    await store.write(lambda tx: tx.settings.put("installation", "2"))
+    assert await store.read(lambda tx: tx.settings.get("installation")) == "2"
+    assert await store.read(lambda tx: tx.settings.get("colour")) is None
+
+
+async def test_one_of_many_gets_a_lease(store):
+    takes = (
+        store.write(lambda tx, me=f"engine {i}": tx.leases.take("tick", me, NOW, NOW + SECOND))
+        for i in range(12)
+    )
+    assert sorted(await asyncio.gather(*takes)) == [False] * 11 + [True]
+
+
+async def test_statuses_of_clusters_are_searched_as_words(store):
+    await store.write(lambda tx: tx.clusters.put(a_cluster(status=ClusterStatus.WARNING)))
+    query = Query(where={"status": ("WARNING",)})
+    assert await store.read(lambda tx: tx.clusters.count(query)) == 1
