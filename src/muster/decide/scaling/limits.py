@@ -25,12 +25,12 @@ def limit(case: Case, wish: Wish) -> Limited:
     and last, because they hold always; only shadow mode comes after them.
     """
     stops: list[Stop] = []
-    size = goal = _cut(case, wish.size, (bounds,), stops)
+    size = goal = _cut(case, wish.size, ALWAYS[:1], stops)
     # What a schedule sets at its time is an order, not a reaction: no window delays it.
     ordered = case.due is not None and wish.size == case.due.desired
     if direction(case.crew.desired, size) is wish.verdict and not ordered:
         size = _cut(case, size, LIMITERS[wish.verdict], stops)
-    size = _cut(case, size, (bounds, shadow), stops)
+    size = _cut(case, size, ALWAYS, stops)
     return Limited(size=size, goal=goal, stops=stops)
 
 
@@ -40,6 +40,8 @@ def _cut(case: Case, size: int, limiters: Sequence[Limiter], stops: list[Stop]) 
         if stop is not None:
             stops.append(stop)
             size = stop.cut.after
+            if size == case.crew.desired:
+                break  # nothing is left to cut
     return size
 
 
@@ -202,9 +204,10 @@ def _foreseen(case: Case) -> int:
 
 LIMITERS: Mapping[Verdict, Sequence[Limiter]] = {
     Verdict.OUT: (out_window, rate_out),
-    Verdict.IN: (flap, warm_up, cooldown, in_window_over, rate_in, only_out),
+    Verdict.IN: (only_out, flap, warm_up, cooldown, in_window_over, rate_in),
     Verdict.HOLD: (),
 }
+ALWAYS: Sequence[Limiter] = (bounds, shadow)
 
 
 def _recent(changes: Sequence[Changed], since: datetime) -> list[Changed]:
