@@ -24,23 +24,29 @@ async def listing(desk: Desk, query: Query) -> list[Action]:
     return await desk.store.read(lambda tx: tx.actions.find(query))
 
 
-async def cluster_filter(desk: Desk, who: Who, said: tuple[str, ...]) -> tuple[UUID, ...]:
-    """Return the ids of the clusters that these names or ids mean; unknown ones mean none.
+async def in_clusters(desk: Desk, who: Who, query: Query, word: str) -> Query:
+    """Return the query with the clusters that it names by `word` found by name or id.
 
-    An id that is no longer a cluster's is kept: what was done for it is still listed.
+    Unknown ones mean none; an id that is no longer a cluster's is kept, for what was done
+    for that cluster is still listed.
     """
+    said = query.where.get(word)
+    if said is None:
+        return query
 
-    def ids(tx: Transaction) -> tuple[UUID, ...]:
-        found = []
-        for each in said:
-            id = as_id(each)
-            try:
-                found.append(id or find_cluster(tx, who, each).id)
-            except NotFound:
-                continue
-        return tuple(found)
+    def ids(tx: Transaction) -> list[UUID]:
+        return [id for each in said if (id := _meant(tx, who, each))]
 
-    return await desk.store.read(ids)
+    found = await desk.store.read(ids)
+    where = {key: values for key, values in query.where.items() if key != word}
+    return replace(query, where={**where, "cluster_id": tuple(found)})
+
+
+def _meant(tx: Transaction, who: Who, said: str) -> UUID | None:
+    try:
+        return as_id(said) or find_cluster(tx, who, said).id
+    except NotFound:
+        return None
 
 
 async def show(desk: Desk, who: Who, said: str) -> Action:

@@ -310,8 +310,14 @@ async def show(desk: Desk, find: Callable[[Transaction], Cluster]) -> Whole:
     return await desk.store.read(lambda tx: whole(tx, find(tx)))
 
 
+async def after(desk: Desk, wished: Wished) -> Whole:
+    """Return the whole cluster after a wish; as it was wished, if it is gone already."""
+    asked = wished.cluster
+    return await desk.store.read(lambda tx: whole(tx, tx.clusters.get(asked.id) or asked))
+
+
 def whole(tx: Transaction, cluster: Cluster) -> Whole:
-    newest = Query(where={"cluster_id": (cluster.id,)}, sort=(("last_at", True),), limit=1)
+    newest = Query(where={"cluster_id": (cluster.id,)}, sort=(("at", True),), limit=1)
     decisions = tx.decisions.find(newest) if cluster.scaling else []
     return Whole(
         cluster=cluster,

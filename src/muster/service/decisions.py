@@ -31,7 +31,7 @@ async def why(desk: Desk, who: Who, where: tuple[str, str], limit: int) -> Becau
 
     def because(tx: Transaction) -> Because:
         cluster = find_stack(tx, who, *where)
-        mine = Query(where={"cluster_id": (cluster.id,)}, sort=(("last_at", True),), limit=limit)
+        mine = Query(where={"cluster_id": (cluster.id,)}, sort=(("at", True),), limit=limit)
         decisions = tuple(tx.decisions.find(mine))
         reasons = tuple(_reasons(cluster, decisions))
         return Because(cluster=cluster, reasons=reasons, decisions=decisions)

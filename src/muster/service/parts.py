@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from muster.decide.calendar import schedule_fault
 from muster.model.cloud import Ability
 from muster.model.cluster import Healing, Service
 from muster.model.pool import Traffic
@@ -103,6 +104,7 @@ def scaling(ask: Ask, old: Scaling | None) -> tuple[Scaling | None, tuple[Fault,
     target = ask.target if ask.says("target") else had.target
     bands = ask.steps if ask.says("steps") else (had.steps.bands if had.steps else None)
     faults = tuple(_pair_faults(ask, high, low)) + tuple(_metric_faults(ask, metric, target, bands))
+    faults += tuple(_schedule_faults(ask))
     if faults:
         return old, faults
     made = replace(
@@ -147,6 +149,13 @@ def _metric_faults(
     ruled = target is not None or bands or ask.faulty("target") or ask.faulty("steps")
     if ask.says("metric") and metric is not Metric.CPU and not ruled:
         yield Fault("target", f"is needed with metric {metric.value}: how much of it per instance")
+
+
+def _schedule_faults(ask: Ask) -> Iterator[Fault]:
+    for place, each in enumerate(ask.schedules or ()):
+        why = schedule_fault(each.cron, each.zone)
+        if why is not None:
+            yield Fault(f"schedules[{place}]", why)
 
 
 def size_faults(ask: Ask, now: tuple[int, int, int], limit: int) -> Iterator[Fault]:

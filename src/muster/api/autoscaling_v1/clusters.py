@@ -1,0 +1,179 @@
+"""The routes of clusters: /v1/clusters and what is below it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from litestar import Response, delete, get, patch, post
+
+from muster.api.autoscaling_v1 import bodies, render
+from muster.api.call import PLAN, Call, Param, PlanAnswer, Prepare, base, carried_out
+from muster.api.paging import Listing, query
+from muster.base.errors import Invalid
+from muster.model.cluster import Cluster, ClusterStatus
+from muster.ports.store import Transaction
+from muster.service import changes, clusters, decisions
+from muster.service.intent import Intent
+from muster.service.lookup import find_cluster, find_stack
+from muster.service.wish import Wished
+
+CLUSTERS = Listing(
+    filters={"name": None, "status": ClusterStatus},
+    sort={key: key for key in ("name", "status", "init_at", "created_at", "updated_at")},
+    default="init_at",
+)
+FORCE: Mapping[str, Param] = {
+    "force": Param("true: take the place of an update under way", {"type": "boolean"})
+}
+LIMIT: Mapping[str, Param] = {
+    "limit": Param("at most so many", {"type": "integer", "minimum": 1, "maximum": 1000})
+}
+
+
+@get("/v1/clusters", opt={"query": CLUSTERS.params})
+async def list_clusters(call: Call) -> render.Clusters:
+    """List clusters: the clustering API's objects, each with what a stack shows."""
+    return render.clusters(await clusters.listing(call.desk, query(call, CLUSTERS)))
+
+
+@post("/v1/clusters", status_code=202, opt={"query": PLAN, "body": bodies.CLUSTER})
+async def create_cluster(call: Call) -> Response[render.Details | PlanAnswer]:
+    """Create an autoscaled cluster."""
+    body = await call.body()
+    if "cluster" in body:
+        raise Invalid(
+            "a body with the key 'cluster' is the clustering API's, which is not served here yet; "
+            "send the fields of the cluster themselves",
+            field="cluster",
+        )
+    ask, call.request.state.spelled = bodies.asked(body, new=True)
+
+    async def prepare() -> Intent[Wished]:
+        return await clusters.creation(call.desk, call.who, ask)
+
+    return await wished(call, prepare)
+
+
+@get("/v1/clusters/{identity:str}")
+async def show_cluster(call: Call, identity: str) -> render.OneCluster:
+    """Show one cluster, by name, id, or beginning of an id."""
+    whole = await clusters.show(call.desk, lambda tx: find_cluster(tx, call.who, identity))
+    return render.one_cluster(whole)
+
+
+@get("/v1/clusters/{identity:str}/{stack_id:str}")
+async def show_stack(call: Call, identity: str, stack_id: str) -> render.Details:
+    """Show a cluster whole: instances with their health, scaling, update."""
+    return render.details(await clusters.show(call.desk, _stack(call, identity, stack_id)))
+
+
+def _stack(call: Call, name: str, id: str) -> Callable[[Transaction], Cluster]:
+    def find(tx: Transaction) -> Cluster:
+        return find_stack(tx, call.who, name, id)
+
+    return find
+
+
+@patch(
+    "/v1/clusters/{identity:str}/{stack_id:str}",
+    status_code=202,
+    opt={"query": {**PLAN, **FORCE}, "body": bodies.CHANGES},
+)
+async def update_cluster(
+    call: Call, identity: str, stack_id: str
+) -> Response[render.Details | PlanAnswer]:
+    """Change sizes, rules, image, flavor and more; null takes a field back."""
+    ask, call.request.state.spelled = bodies.asked(await call.body(), new=False)
+    where, force = (identity, stack_id), call.flag("force")
+
+    async def prepare() -> Intent[Wished]:
+        return await changes.update(call.desk, call.who, where, ask, force=force)
+
+    return await wished(call, prepare)
+
+
+@delete("/v1/clusters/{identity:str}/{stack_id:str}", status_code=202, opt={"query": PLAN})
+async def delete_cluster(
+    call: Call, identity: str, stack_id: str
+) -> Response[render.Details | PlanAnswer]:
+    """Delete a cluster with its instances, load balancer and DNS name."""
+
+    async def prepare() -> Intent[Wished]:
+        return await clusters.deletion(call.desk, call.who, identity, stack_id)
+
+    return await wished(call, prepare)
+
+
+@post("/v1/clusters/{identity:str}/{stack_id:str}/pause", status_code=202, opt={"query": PLAN})
+async def pause(call: Call, identity: str, stack_id: str) -> Response[render.Details | PlanAnswer]:
+    """Stop the rolling update where it is."""
+    return await _turned(call, (identity, stack_id), "pause")
+
+
+@post("/v1/clusters/{identity:str}/{stack_id:str}/resume", status_code=202, opt={"query": PLAN})
+async def resume(call: Call, identity: str, stack_id: str) -> Response[render.Details | PlanAnswer]:
+    """Go on with the rolling update; a canary that is watched counts as good."""
+    return await _turned(call, (identity, stack_id), "resume")
+
+
+@post("/v1/clusters/{identity:str}/{stack_id:str}/rollback", status_code=202, opt={"query": PLAN})
+async def rollback(
+    call: Call, identity: str, stack_id: str
+) -> Response[render.Details | PlanAnswer]:
+    """Go back to the revision before."""
+    return await _turned(call, (identity, stack_id), "rollback")
+
+
+async def _turned(call: Call, where: tuple[str, str], verb: str) -> Response[Any]:
+    async def prepare() -> Intent[Wished]:
+        return await changes.turn(call.desk, call.who, where, verb)
+
+    return await wished(call, prepare)
+
+
+async def wished(call: Call, prepare: Prepare[Wished]) -> Response[Any]:
+    """Answer a wish with the cluster as it is right after it; 200 where nothing had to change."""
+
+    async def answer(made: Wished) -> Response[render.Details]:
+        where = f"{base(call)}/v1/clusters/{made.cluster.name}/{made.cluster.id}"
+        return Response(
+            render.details(await clusters.after(call.desk, made)),
+            status_code=202 if made.action else 200,
+            headers={"Location": where},
+        )
+
+    return await carried_out(call, prepare, answer)
+
+
+@get("/v1/clusters/{identity:str}/{stack_id:str}/decisions", opt={"query": LIMIT})
+async def list_decisions(call: Call, identity: str, stack_id: str) -> dict[str, Any]:
+    """List scaling decisions, newest first."""
+    limit = call.count("limit", 50, 1000)
+    found = await decisions.listing(call.desk, call.who, (identity, stack_id), limit)
+    return {"decisions": [render.decision(each) for each in found]}
+
+
+@get("/v1/clusters/{identity:str}/{stack_id:str}/why", opt={"query": LIMIT})
+async def why(call: Call, identity: str, stack_id: str) -> dict[str, Any]:
+    """Say why the cluster is as it is, and when that may change."""
+    limit = call.count("limit", 5, 1000)
+    because = await decisions.why(call.desk, call.who, (identity, stack_id), limit)
+    return {
+        "reason": because.reasons[0],
+        "reasons": because.reasons,
+        "decisions": [render.decision(each) for each in because.decisions],
+    }
+
+
+ROUTES = (
+    list_clusters,
+    create_cluster,
+    show_cluster,
+    show_stack,
+    update_cluster,
+    delete_cluster,
+    pause,
+    resume,
+    rollback,
+    list_decisions,
+    why,
+)

@@ -1,0 +1,109 @@
+"""The routes of instances."""
+
+from functools import partial
+from typing import Any
+
+from litestar import MediaType, Response, delete, get, post
+
+from muster.api.autoscaling_v1 import render
+from muster.api.autoscaling_v1.catalog import image
+from muster.api.autoscaling_v1.clusters import wished
+from muster.api.call import PLAN, Call, Param, PlanAnswer, carried_out
+from muster.api.paging import Listing, query
+from muster.api.reading import Field, Fields, text
+from muster.model.node import NodeStatus
+from muster.service import actions, instances
+from muster.service.images import ImageOf
+
+INSTANCES = Listing(
+    filters={"name": None, "status": NodeStatus, "cluster": None},
+    sort={key: key for key in ("name", "status", "index", "created_at", "updated_at", "init_at")},
+    default="init_at",
+)
+SNAPSHOT: Fields = {
+    "name": Field(
+        text(high=255, like=r"[A-Za-z0-9][A-Za-z0-9._-]*", must="letters, digits, '.', '_', '-'"),
+        "what the image is called",
+        required=True,
+    )
+}
+LINES = {
+    "lines": Param("how many", {"type": "integer", "minimum": 1, "maximum": 10000}),
+}
+Wished = Response[render.Details | PlanAnswer]
+
+
+@get("/v1/instances", opt={"query": INSTANCES.params})
+async def list_instances(call: Call) -> render.Instances:
+    """List instances of all clusters, or of those named by `cluster`."""
+    wanted = await actions.in_clusters(call.desk, call.who, query(call, INSTANCES), "cluster")
+    found = await instances.listing(call.desk, wanted)
+    return render.Instances([render.instance(each) for each in found])
+
+
+@get("/v1/instances/{identity:str}")
+async def show_instance(call: Call, identity: str) -> render.OneInstance:
+    """Show an instance, by id or name, with how its cloud shows it now."""
+    one = await instances.show(call.desk, call.who, identity)
+    return render.OneInstance(render.instance(one))
+
+
+@get("/v1/instances/{identity:str}/log", media_type=MediaType.TEXT, opt={"query": LINES})
+async def instance_log(call: Call, identity: str) -> str:
+    """Return the newest lines that the instance has printed, as text."""
+    lines = call.count("lines", 100, 10000)
+    return await instances.log(call.desk, call.who, identity, lines)
+
+
+@post(
+    "/v1/instances/{identity:str}/snapshot",
+    status_code=202,
+    opt={"query": PLAN, "body": SNAPSHOT},
+)
+async def snapshot_instance(call: Call, identity: str) -> Response[Any]:
+    """Make an image of an instance as it is now."""
+    name = (await call.fields(SNAPSHOT))["name"]
+
+    async def answer(made: ImageOf) -> Response[Any]:
+        return Response({"image": image(made)}, status_code=202)
+
+    prepare = partial(instances.snapshot, call.desk, call.who, identity, name)
+    return await carried_out(call, prepare, answer)
+
+
+@post("/v1/instances/{identity:str}/replace", status_code=202, opt={"query": PLAN})
+async def replace_instance(call: Call, identity: str) -> Wished:
+    """Put another instance in the place of this one, drained first."""
+    return await wished(call, partial(instances.replacement, call.desk, call.who, identity))
+
+
+@post("/v1/instances/{identity:str}/protect", status_code=202, opt={"query": PLAN})
+async def protect_instance(call: Call, identity: str) -> Wished:
+    """Keep scaling and updates from removing this instance."""
+    prepare = partial(instances.protection, call.desk, call.who, identity, on=True)
+    return await wished(call, prepare)
+
+
+@post("/v1/instances/{identity:str}/unprotect", status_code=202, opt={"query": PLAN})
+async def unprotect_instance(call: Call, identity: str) -> Wished:
+    """Let scaling and updates remove this instance again."""
+    prepare = partial(instances.protection, call.desk, call.who, identity, on=False)
+    return await wished(call, prepare)
+
+
+@delete("/v1/instances/{identity:str}", status_code=202, opt={"query": PLAN})
+async def delete_instance(call: Call, identity: str) -> Wished:
+    """Remove this instance; its cluster is one smaller then."""
+    return await wished(call, partial(instances.deletion, call.desk, call.who, identity))
+
+
+ROUTES = (
+    list_instances,
+    show_instance,
+    instance_log,
+    snapshot_instance,
+    replace_instance,
+    protect_instance,
+    unprotect_instance,
+    delete_instance,
+)

@@ -1,0 +1,105 @@
+"""Events as they happen: server-sent events and a WebSocket, both resumable."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+from litestar import WebSocket, get, websocket
+from litestar.exceptions import WebSocketDisconnect
+from litestar.response import Stream
+
+from muster.api.autoscaling_v1.records import EventOut, event
+from muster.api.call import Call, Param
+from muster.base.errors import Invalid
+from muster.model.event import Event
+from muster.service import events
+from muster.service.desk import Desk
+
+HEARTBEAT_S = 15.0
+FOLLOW: Mapping[str, Param] = {
+    "after": Param("begin behind the event of this number", {"type": "integer", "minimum": 0}),
+    "cluster": Param("of this cluster only, by name or id"),
+}
+_ENCODER = msgspec.json.Encoder()
+
+
+class Heartbeat(msgspec.Struct):
+    """Sent when nothing has happened for a while: the line still holds."""
+
+    kind: str = "heartbeat"
+
+
+def _number(said: str | None) -> int | None:
+    """Return the number of the event to begin behind, None for "from now on"."""
+    if not said:
+        return None
+    if not (said.isascii() and said.isdigit() and len(said) < 19):
+        raise Invalid(f"must be the number of an event, not '{said}'", field="after")
+    return int(said)
+
+
+@get("/v1/events/stream", opt={"query": FOLLOW}, media_type="text/event-stream")
+async def stream_events(call: Call) -> Stream:
+    """Send events as they happen, for ever: id is the number, event the kind, data JSON.
+
+    A client that comes back says the last number it saw, in Last-Event-ID or `after`.
+    """
+    said = call.request.headers.get("last-event-id") or call.word("after")
+    after = _number(said)
+    cluster = call.word("cluster")
+    only = await events.watched(call.desk, call.who, cluster) if cluster else None
+    start = await events.newest(call.desk) if after is None else after
+    pages = events.follow(call.desk, call.who, start, only, HEARTBEAT_S)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Stream(_sent(pages), media_type="text/event-stream", headers=headers)
+
+
+async def _sent(pages: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    yield b"retry: 1000\n: hello\n\n"
+    async for page in pages:
+        yield b"".join(map(_block, page)) or b": still here\n\n"
+
+
+def _block(one: Event) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (
+        one.seq,
+        one.kind.encode(),
+        _ENCODER.encode(event(one)),
+    )
+
+
+@websocket("/v1/events/ws", opt={"query": FOLLOW})
+async def socket_events(socket: WebSocket[Any, Any, Any]) -> None:
+    """Send events as they happen as JSON messages; `after` and `cluster` as in the stream."""
+    desk: Desk = socket.app.state.desk
+    after = _number(socket.query_params.get("after"))
+    cluster = socket.query_params.get("cluster")
+    only = await events.watched(desk, socket.user, cluster) if cluster else None
+    start = await events.newest(desk) if after is None else after
+    await socket.accept()
+    pages = events.follow(desk, socket.user, start, only, HEARTBEAT_S)
+    sending = asyncio.create_task(_send_all(socket, pages))
+    try:
+        await _until_closed(socket)
+    finally:
+        sending.cancel()
+
+
+async def _send_all(socket: WebSocket[Any, Any, Any], pages: AsyncIterator[Any]) -> None:
+    async for page in pages:
+        told: list[EventOut | Heartbeat] = [event(each) for each in page]
+        for each in told or [Heartbeat()]:
+            await socket.send_data(_ENCODER.encode(each), mode="text", encoding="utf-8")
+
+
+async def _until_closed(socket: WebSocket[Any, Any, Any]) -> None:
+    """Read and forget what the client says until it goes."""
+    try:
+        while True:
+            await socket.receive_data(mode="text")
+    except WebSocketDisconnect:
+        return
+
+
+ROUTES = (stream_events, socket_events)

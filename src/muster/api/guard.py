@@ -1,0 +1,81 @@
+"""Who is asking, and may they: the one guard before every handler."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Headers
+from litestar.enums import ScopeType
+from litestar.handlers import BaseRouteHandler
+
+from muster.base.errors import Forbidden
+from muster.model.who import Right
+from muster.ports.identity import Identity
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOCAL = frozenset({"localhost", "ip6-localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Who answers for callers; `loopback_names` where nobody need say who he is."""
+
+    identity: Identity
+    loopback_names: bool = False
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """Put the caller into the connection, or refuse him.
+
+    Reading needs the right to read, everything else the right to write, unless the
+    handler's `right` says otherwise.
+    """
+    door: Door = connection.app.state.door
+    method = connection.scope.get("method", "GET")
+    reading = method in _SAFE
+    refuse_strangers(connection.headers, door, from_page=not reading or _is_socket(connection))
+    who = await door.identity.who(connection.headers)
+    right: Right = handler.opt.get("right") or (Right.READ if reading else Right.WRITE)
+    if not who.may(right):
+        raise Forbidden(f"{who.user} may not do this in project {who.project}: it takes '{right}'")
+    connection.scope["user"] = who
+
+
+def _is_socket(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    return connection.scope["type"] is ScopeType.WEBSOCKET
+
+
+# Note [Other people's pages]
+# A browser sends a page's requests with whatever credentials it keeps for us, and to
+# loopback addresses too. So a request that changes something, or opens a socket, must not come
+# from a page of another host: its Origin says where from, and a browser never lies there.
+# Where nobody need say who he is, a page could also have its own name point at 127.0.0.1
+# (DNS rebinding); then the Host header is that name, and only loopback names are answered.
+def refuse_strangers(headers: Headers, door: Door, *, from_page: bool) -> None:
+    """Raise `Forbidden` for what a stranger's page sent. See Note [Other people's pages]."""
+    host = headers.get("host", "")
+    if door.loopback_names and not _is_loopback(_hostname(host)):
+        raise Forbidden(f"'{host}' is not a name of this machine's loopback; use 127.0.0.1")
+    origin = headers.get("origin")
+    if from_page and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise Forbidden(f"a page of '{origin}' may not do this here")
+    if from_page and headers.get("sec-fetch-site") == "cross-site":
+        raise Forbidden("a page of another site may not do this here")
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback(name: str) -> bool:
+    if name in _LOCAL:
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False

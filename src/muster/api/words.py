@@ -1,0 +1,22 @@
+"""How moments, ids and numbers are written in every answer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a moment as the clustering API writes it: UTC, whole seconds, Z."""
+    return None if at is None else f"{at.isoformat(timespec='seconds')[:19]}Z"
+
+
+def exact(at: datetime) -> str:
+    return f"{at.isoformat(timespec='milliseconds')[:23]}Z"
+
+
+def epoch(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(values)
