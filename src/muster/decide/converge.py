@@ -1,0 +1,103 @@
+"""The plan for one cluster. Start reading Muster here."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from muster.decide import verdict, wishes
+from muster.decide.draft import Draft
+from muster.decide.fates import decide_fates
+from muster.decide.health import note_turns, ward, weather
+from muster.decide.members import tend_pool
+from muster.decide.operations import operate
+from muster.decide.places import dissolve, fit_to_size
+from muster.decide.records import tend_record
+from muster.decide.rolling import advance, tell_start
+from muster.decide.sight import drafted
+from muster.decide.strays import clear_strays
+from muster.decide.telling import events, of_wish
+from muster.model.action import ActionStatus
+from muster.model.plan import Plan, Snapshot
+
+_AT_LATEST = timedelta(seconds=2)
+
+
+def plan(snapshot: Snapshot) -> Plan:
+    """Say what brings the cluster one pass closer to what was asked of it.
+
+    Everything in the plan can start at once. What has to wait for something in it is left
+    for the next pass, which sees how this one turned out. The same snapshot always gives
+    the same plan, down to the ids of what it tells.
+    """
+    draft = drafted(snapshot)
+    note_turns(draft)
+    if snapshot.cluster.leaving:
+        dissolve(draft)
+    ill = ward(draft)
+    storm = None if snapshot.cluster.leaving else weather(draft, ill)
+    if storm != snapshot.cluster.storm:
+        draft.change(storm=storm)
+    if not snapshot.cluster.leaving:
+        tell_start(draft)
+        advance(draft)
+        fit_to_size(draft)
+    decide_fates(draft, ill)
+    operate(draft)
+    tend_pool(draft)
+    obstacle = tend_record(draft)
+    clear_strays(draft)
+    _take_address(draft)
+    return _finished(draft, obstacle)
+
+
+def _take_address(draft: Draft) -> None:
+    """Learn the pool's address where its outcome was lost."""
+    pool, service = draft.snapshot.pool, draft.cluster.service
+    if pool and service and pool.address and service.address != pool.address:
+        draft.change(service=replace(service, address=pool.address))
+
+
+def _is_gone(draft: Draft) -> bool:
+    """Return whether nothing is left of a cluster that was to be deleted."""
+    seen = draft.snapshot
+    left = seen.servers or draft.steps or len(draft.drop) < len(draft.places)
+    return draft.cluster.leaving and not left
+
+
+def _look_at(draft: Draft) -> datetime | None:
+    """Return when to look again: at once after doing something, else when a wait may be over."""
+    if draft.steps or draft.drop:
+        return draft.now
+    if draft.waits and draft.look_at is None:
+        return draft.now + _AT_LATEST
+    return draft.look_at if draft.waits else None
+
+
+def _finished(draft: Draft, obstacle: str) -> Plan:
+    """Name everything, end what has come true, and put the plan together."""
+    settled = not (draft.drop or draft.steps or draft.waits)
+    gone = _is_gone(draft)
+    verdict.name_nodes(draft)
+    verdict.learn_boot(draft)
+    verdict.name_cluster(draft, ward(draft), settled=settled, obstacle=obstacle)
+    ended = wishes.ended(draft, verdict.given_up(draft), settled=settled, gone=gone)
+    told = [*events(draft)]
+    for each in ended:
+        kind = wishes.KINDS.get(each.verb)
+        if kind and each.status is not ActionStatus.CANCELLED:
+            told.append(of_wish(draft, each, kind, each.status is ActionStatus.SUCCEEDED))
+    dropped = set(draft.drop)
+    return Plan(
+        cluster=draft.cluster,
+        put=tuple(
+            each.written()
+            for each in draft.places
+            if (each.edits or each.opened) and each.node.id not in dropped
+        ),
+        drop=tuple(draft.drop),
+        steps=tuple(draft.steps),
+        events=tuple(told),
+        actions=tuple(ended),
+        waits=tuple(draft.waits),
+        look_at=_look_at(draft),
+        gone=gone,
+    )

@@ -1,0 +1,87 @@
+"""What becomes of each node: what is wanted of it against what is seen of it, as total tables."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from muster.model.observed import Seen
+
+
+class Stage(StrEnum):
+    FRESH = "fresh"  # the present server was never yet in order on every count
+    SERVED = "served"  # it was, at least once
+
+
+class Fitness(StrEnum):
+    """How a place stands, whatever is wanted of it."""
+
+    EMPTY = "empty"  # no server, and none was lost
+    STARTING = "starting"  # on its way, and not yet too late
+    READY = "ready"  # in order on every count
+    UNREADY = "unready"  # served, lacks something now, and nothing says that it is sick
+    SICK = "sick"  # runs, and its application does not answer
+    DEAD = "dead"  # its server is there and will not serve any more
+    GONE = "gone"  # its server was there and is no more
+    LOST = "lost"  # its host does not answer; it may well be serving
+
+
+class Want(StrEnum):
+    STAY = "stay"
+    LEAVE = "leave"
+
+
+class Destiny(StrEnum):
+    CREATE = "create"  # fill the place
+    AWAIT = "await"  # something happens by itself: look again
+    KEEP = "keep"  # nothing to do
+    REPLACE = "replace"  # fill the place anew: next incarnation
+    DRAIN = "drain"  # no new sessions; the open ones may end
+    REMOVE = "remove"  # take the server away
+    FORGET = "forget"  # nothing is left in the cloud: strike the place out
+    HOLD = "hold"  # something is to be done, but not now: back-off, storm, budget, a full pass
+    REST = "rest"  # failed too often: nothing more is tried
+
+
+FITNESS: Mapping[tuple[Stage, Seen], Fitness] = {
+    # Asked for again under the same id: a cloud that lists late makes no twin.
+    (Stage.FRESH, Seen.NOTHING): Fitness.EMPTY,
+    (Stage.FRESH, Seen.BUILDING): Fitness.STARTING,
+    (Stage.FRESH, Seen.RUNNING): Fitness.STARTING,
+    (Stage.FRESH, Seen.STOPPED): Fitness.DEAD,
+    (Stage.FRESH, Seen.BROKEN): Fitness.DEAD,
+    (Stage.FRESH, Seen.UNREACHABLE): Fitness.LOST,
+    (Stage.SERVED, Seen.NOTHING): Fitness.GONE,
+    # It is being rebooted or rebuilt; it has the time of a start for that.
+    (Stage.SERVED, Seen.BUILDING): Fitness.STARTING,
+    (Stage.SERVED, Seen.RUNNING): Fitness.UNREADY,
+    # Nobody asked for it to stop, so it will not come back by itself.
+    (Stage.SERVED, Seen.STOPPED): Fitness.DEAD,
+    (Stage.SERVED, Seen.BROKEN): Fitness.DEAD,
+    (Stage.SERVED, Seen.UNREACHABLE): Fitness.LOST,
+}
+
+DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
+    (Want.STAY, Fitness.EMPTY): Destiny.CREATE,
+    (Want.STAY, Fitness.STARTING): Destiny.AWAIT,
+    (Want.STAY, Fitness.READY): Destiny.KEEP,
+    # Its health turning marks the cluster, so there is nothing to wait for here.
+    (Want.STAY, Fitness.UNREADY): Destiny.KEEP,
+    (Want.STAY, Fitness.SICK): Destiny.REPLACE,
+    (Want.STAY, Fitness.DEAD): Destiny.REPLACE,
+    (Want.STAY, Fitness.GONE): Destiny.REPLACE,
+    # Replacing what may be serving would make two of it.
+    (Want.STAY, Fitness.LOST): Destiny.AWAIT,
+    (Want.LEAVE, Fitness.EMPTY): Destiny.FORGET,
+    (Want.LEAVE, Fitness.STARTING): Destiny.REMOVE,
+    (Want.LEAVE, Fitness.READY): Destiny.DRAIN,
+    (Want.LEAVE, Fitness.UNREADY): Destiny.DRAIN,
+    (Want.LEAVE, Fitness.SICK): Destiny.DRAIN,
+    (Want.LEAVE, Fitness.DEAD): Destiny.REMOVE,
+    (Want.LEAVE, Fitness.GONE): Destiny.FORGET,
+    # The cloud says no until the host is back, and is asked again then.
+    (Want.LEAVE, Fitness.LOST): Destiny.REMOVE,
+}
+
+
+def destiny(want: Want, fitness: Fitness) -> Destiny:
+    """Look the pair up; whether the time for it has come is decided elsewhere."""
+    return DESTINY[want, fitness]

@@ -1,0 +1,306 @@
+"""What is done about each place in this pass, once it is known which of them stay."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from muster.decide.destiny import Destiny, Fitness, Want, destiny
+from muster.decide.draft import Draft, Place
+from muster.decide.health import Ward, repairs_allowed
+from muster.decide.limits import (
+    AGAIN,
+    DRAIN_LOOK,
+    LOST_LOOK,
+    backed_off,
+    broke_soon,
+    failures,
+    next_look,
+    resting,
+    spent,
+)
+from muster.decide.rolling import budget
+from muster.model.event import Level
+from muster.model.node import Health, Why, server_id
+from muster.model.pool import MemberState
+from muster.model.step import CreateServer, DeleteServer, ServerOrder
+
+GIVEN_UP = "given up after"
+
+
+@dataclass(slots=True)
+class Mends:
+    """How many more may be mended in this pass. See Note [Sick ones by budget]."""
+
+    any: int | None  # None: as many as there are
+    running: int
+
+    def take(self, each: Place) -> str:
+        """Use one up, or return why there is none."""
+        if self.any == 0:
+            return "too many nodes are ill at once"
+        if each.fitness is Fitness.SICK:
+            if self.running <= 0:
+                return "others are being replaced first"
+            self.running -= 1
+        if self.any is not None:
+            self.any -= 1
+        return ""
+
+
+# Note [Sick ones by budget]
+# What is dead is replaced at once: there is nothing left to disrupt. What runs and does
+# not answer may still do some good, or come back, so of those only as many are replaced
+# at a time as the cluster's disruption budget has, and one at least.
+def mends(draft: Draft, ill: Ward) -> Mends:
+    allowed = budget(draft.cluster)
+    room = allowed.surge + draft.cluster.desired - allowed.floor
+    return Mends(any=repairs_allowed(draft, ill), running=max(1, room) - len(ill.mending))
+
+
+def decide_fates(draft: Draft, ill: Ward) -> None:
+    """Give every place its fate, and collect the steps that can start now."""
+    left = mends(draft, ill)
+    going = draft.cluster.leaving and _front_stands(draft)
+    for each in draft.places:
+        if each.leaving is None:
+            if each.fitness is Fitness.READY:
+                continue
+            _stay(draft, each, left)
+        elif going:
+            each.fate = Destiny.HOLD
+            draft.wait(f"{each.node.name} waits for the load balancer", draft.now + DRAIN_LOOK)
+        else:
+            _leave(draft, each)
+
+
+def _front_stands(draft: Draft) -> bool:
+    """Clients may still come: the pool, or the name that leads to it, is there."""
+    record = draft.snapshot.record
+    ours = record is not None and record.owner == draft.cluster.id
+    return draft.snapshot.pool is not None or ours
+
+
+def _stay(draft: Draft, each: Place, left: Mends) -> None:
+    each.fate = fate = destiny(Want.STAY, each.fitness)
+    if fate is Destiny.KEEP:
+        return
+    if fate is Destiny.AWAIT:
+        _await(draft, each)
+    elif spent(draft, each):
+        _give_up(draft, each)
+    elif fate is Destiny.CREATE:
+        _create(draft, each, "the place is empty")
+    elif each.ready_at is None:
+        _start_over(draft, each)
+    else:
+        _repair(draft, each, left)
+
+
+def _await(draft: Draft, each: Place) -> None:
+    if each.fitness is Fitness.LOST:
+        draft.wait(f"{each.node.name}: {each.why}", draft.now + LOST_LOOK)
+        return
+    node = each.node
+    began = node.began_at if each.ready_at is None else node.sick_since
+    draft.wait(f"{node.name} is starting", next_look(began or draft.now, draft.now))
+
+
+def _give_up(draft: Draft, each: Place) -> None:
+    each.fate = Destiny.REST
+    node = each.node
+    if node.reason.startswith(GIVEN_UP):
+        each.why = node.reason  # said before, and told then
+        return
+    each.why = f"{GIVEN_UP} {node.tries} tries: {each.why or node.reason or 'it failed'}"
+    draft.tell("node.failed", each.why, each, level=Level.ERROR)
+
+
+def _create(draft: Draft, each: Place, why: str) -> None:
+    """Ask for a server, unless this place has to wait for its turn."""
+    until = resting(draft, each) or _edited_retry(draft, each)
+    if until is not None:
+        _hold(draft, each, f"{each.node.name} is tried again at {until:%H:%M:%S}", until)
+        return
+    if draft.creates <= 0:
+        _hold(draft, each, f"{each.node.name} waits for its turn", draft.now)
+        return
+    profile = draft.snapshot.profiles.get(each.profile_id)
+    if profile is None:
+        _hold(draft, each, f"{each.node.name}: its profile is not known", draft.now + LOST_LOOK)
+        return
+    draft.creates -= 1
+    each.fate = Destiny.CREATE
+    node, cluster = each.node, draft.cluster
+    if node.began_at is None or not (each.opened or node.ref) or "ref" in each.edits:
+        each.edit(began_at=draft.now)
+    draft.steps.append(
+        CreateServer(
+            node_id=node.id,
+            order=ServerOrder(
+                server_id=server_id(node.id, each.edits.get("incarnation", node.incarnation)),
+                node_id=node.id,
+                cluster_id=cluster.id,
+                project=cluster.project,
+                name=node.name,
+                index=node.index,
+                spec=profile.server,
+            ),
+            why=why,
+        )
+    )
+
+
+def _edited_retry(draft: Draft, each: Place) -> datetime | None:
+    until: datetime | None = each.edits.get("retry_at")
+    return until if until is not None and until > draft.now else None
+
+
+def _hold(draft: Draft, each: Place, why: str, until: datetime | None) -> None:
+    each.fate = Destiny.HOLD
+    if each.opened and each.node.began_at is not None:
+        each.edit(began_at=None)
+    draft.wait(why, until)
+
+
+def _start_over(draft: Draft, each: Place) -> None:
+    """The server was never ready and will not be: the place is tried anew, a little later."""
+    tries = each.node.tries + 1
+    most = draft.cluster.healing.max_tries
+    each.edit(tries=tries)
+    if tries >= most:
+        each.fate = Destiny.REST
+        each.why = f"{GIVEN_UP} {tries} tries: {each.why}"
+        draft.tell("node.failed", each.why, each, level=Level.ERROR)
+        return
+    draft.tell("node.failed", f"{each.why}; try {tries + 1} of {most}", each, level=Level.WARN)
+    _reborn(draft, each)
+    each.edit(retry_at=backed_off(each, tries, draft.now))
+    _create(draft, each, each.why)
+
+
+# Note [Broken again]
+# A server that dies soon after it came into service counts against its place like one
+# that never got there: otherwise an image that runs for ten seconds would be started
+# again for ever, at full speed.
+def _repair(draft: Draft, each: Place, left: Mends) -> None:
+    """Fill the place anew, if it is its turn. See Note [Broken again]."""
+    if not draft.cluster.healing.enabled:
+        each.fate = Destiny.REST
+        return
+    why = left.take(each)
+    if why:
+        storm = draft.cluster.storm
+        until = storm.retry_at if storm else None
+        _hold(draft, each, f"{each.node.name} is not replaced now: {why}", until)
+        return
+    tries = failures(draft, each) + 1 if broke_soon(draft, each) else 0
+    reason = each.why
+    _reborn(draft, each)
+    each.edit(tries=tries, retry_at=backed_off(each, tries, draft.now) if tries > 1 else None)
+    _create(draft, each, f"repair: {reason}")
+
+
+def _reborn(draft: Draft, each: Place) -> None:
+    """Turn the place to its next server; the one before is an earlier incarnation then."""
+    each.edit(
+        incarnation=each.node.incarnation + 1,
+        ref="",
+        address="",
+        host="",
+        zone="",
+        health=Health(),
+        began_at=None,
+        ready_at=None,
+        open_requests=0,
+    )
+    if not draft.mixed_by_intent and not _is_canary(draft, each):
+        each.profile_id = draft.opening
+        if each.profile_id != each.node.profile_id:
+            each.edit(profile_id=each.profile_id)
+    if each.server:
+        draft.strays.append(each.server)
+    each.ready_at = None
+    each.available = False
+    each.server = each.member = None
+    each.fitness = Fitness.EMPTY
+
+
+def _is_canary(draft: Draft, each: Place) -> bool:
+    rollout = draft.cluster.rollout
+    unproven = rollout is not None and rollout.under_way and rollout.unproven
+    return unproven and rollout is not None and each.profile_id == rollout.target
+
+
+def _leave(draft: Draft, each: Place) -> None:
+    fate = destiny(Want.LEAVE, each.fitness)
+    if fate is Destiny.DRAIN and (each.member is None or each.leaving is None):
+        fate = Destiny.REMOVE  # no client is sent to it
+    each.fate = fate
+    if fate is Destiny.FORGET:
+        draft.drop.append(each.node.id)
+        reason = each.leaving.reason if each.leaving else ""
+        draft.tell("node.removed", reason or "nothing is left of it", each)
+    elif fate is Destiny.REMOVE:
+        _remove(draft, each)
+    elif fate is Destiny.DRAIN:
+        _drain(draft, each)
+
+
+def _remove(draft: Draft, each: Place) -> None:
+    node, server = each.node, each.server
+    if server is None:
+        return
+    until = resting(draft, each)
+    if until is not None:
+        _hold(draft, each, f"{node.name} is going away", until)
+        return
+    if draft.deletes <= 0:
+        _hold(draft, each, f"{node.name} waits for its turn", draft.now)
+        return
+    draft.deletes -= 1
+    each.edit(retry_at=draft.now + AGAIN)
+    why = each.leaving.reason if each.leaving else ""
+    draft.steps.append(
+        DeleteServer(node_id=node.id, server_id=server.server_id, ref=server.ref, why=why)
+    )
+
+
+# Note [Drained]
+# A pool first hears that a member is to get no new sessions; only when it shows that, and
+# shows none open, or when the deadline is over, does the member leave it; and only when
+# it shows the member no more is the server deleted. Each stage waits to see the one
+# before, so a slow balancer makes a drain longer, never rude.
+def _drain(draft: Draft, each: Place) -> None:
+    """Go one stage on with a place on its way out. See Note [Drained]."""
+    node, member, leaving = each.node, each.member, each.leaving
+    assert member
+    assert leaving
+    if member.open_requests != node.open_requests:
+        each.edit(open_requests=member.open_requests)
+    told = member.state is MemberState.DRAIN
+    if not told and _is_needed(draft, each):
+        each.fate = Destiny.HOLD
+        if leaving.deadline < draft.now + draft.drain / 2:
+            each.edit(leaving=replace(leaving, deadline=draft.now + draft.drain))
+        draft.wait(f"{node.name} serves until another one does", draft.now + DRAIN_LOOK)
+        return
+    if draft.now >= leaving.deadline or (told and not member.open_requests):
+        each.fate = Destiny.REMOVE  # out of the pool first: see `members.py`
+        draft.wait(f"{node.name} leaves the load balancer", draft.now + DRAIN_LOOK)
+        return
+    said = f"{member.open_requests} sessions open" if told else "no new sessions"
+    until = min(leaving.deadline, draft.now + DRAIN_LOOK)
+    draft.wait(f"{node.name} drains, {said}", until)
+
+
+def _is_needed(draft: Draft, each: Place) -> bool:
+    """Return whether a node asked to go by name has to serve until its successor does."""
+    if each.leaving is None or each.leaving.why is not Why.REQUEST:
+        return False
+    available = sum(other.available for other in draft.serving)
+    coming = any(
+        not other.available
+        and other.fitness in (Fitness.EMPTY, Fitness.STARTING)
+        and not spent(draft, other)
+        for other in draft.serving
+    )
+    return coming and available < budget(draft.cluster).floor

@@ -1,0 +1,107 @@
+"""The load balancer's pool: the members it should have against those it shows."""
+
+from uuid import UUID
+
+from muster.decide.destiny import Destiny, Fitness
+from muster.decide.draft import Draft, Place, names
+from muster.model.cluster import Cluster
+from muster.model.observed import Seen
+from muster.model.pool import Front, MemberState, MemberWanted, PoolSeen, PoolWanted, digest
+from muster.model.step import PutPool, RemovePool
+
+_ALIVE = frozenset({Fitness.READY, Fitness.UNREADY, Fitness.SICK})
+
+
+def front(cluster: Cluster) -> Front:
+    """Return what clients of the cluster's service see."""
+    service = cluster.service
+    assert service
+    return Front(
+        cluster_id=cluster.id,
+        name=cluster.name,
+        project=cluster.project,
+        port=service.port,
+        traffic=service.traffic,
+        health_path=service.health_path,
+        dns_name=service.dns_name,
+        method=service.method,
+        certificate=service.certificate,
+        key=service.key,
+    )
+
+
+def tend_pool(draft: Draft) -> None:
+    """Put the pool right where it is not as it should be."""
+    seen = draft.snapshot.pool
+    if draft.cluster.leaving or not draft.balanced:
+        if seen is not None:
+            why = "the cluster goes" if draft.cluster.leaving else "nothing is served any more"
+            draft.steps.append(RemovePool(cluster_id=draft.cluster.id, why=why))
+        return
+    wanted = {each.node.id: state for each in draft.places if (state := _state(each))}
+    why = _difference(draft, seen, wanted)
+    if why:
+        pool = PoolWanted(front=front(draft.cluster), members=_members(draft, wanted))
+        draft.steps.append(PutPool(pool=pool, why=why))
+
+
+# Note [Into the pool]
+# A node joins once its application has answered, so that no client ever meets a cold one.
+# It stays while its server may run, whatever our own probe says: whether to send requests
+# there is the balancer's judgement, made several times a second, and ours is to replace it.
+def _state(each: Place) -> MemberState | None:
+    """Return how a place is to be in the pool, None: not at all. See Note [Into the pool]."""
+    server = each.server
+    if server is None or each.standby:
+        return None
+    if each.leaving is not None:
+        if each.member is not None and each.fate is Destiny.DRAIN:
+            return MemberState.DRAIN
+        serves = each.member is not None and each.fate is Destiny.HOLD and each.fitness in _ALIVE
+        return MemberState.SERVE if serves else None
+    if each.member is not None:
+        return MemberState.SERVE if server.seen in (Seen.RUNNING, Seen.UNREACHABLE) else None
+    joins = server.seen is Seen.RUNNING and each.answers and bool(server.address)
+    return MemberState.SERVE if joins else None
+
+
+def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberState]) -> str:
+    """Return in words what is wrong with the pool as it is, "" if nothing."""
+    if seen is None:
+        return f"serve {draft.cluster.name}"
+    if seen.front_digest != digest(front(draft.cluster)):
+        return "the front has changed"
+    members, places = seen.members, {e.node.id: e for e in draft.places} if wanted else {}
+    came = [each for id, each in places.items() if id in wanted and id not in members]
+    moved = [places[id] for id in wanted if id in members and places[id].member is None]
+    turned = [
+        each
+        for id, each in places.items()
+        if id in wanted and each.member and not _same(draft, each, wanted[id])
+    ]
+    gone = sum(id not in wanted for id in members)
+    parts = (
+        f"{names([*came, *moved])} in" if came or moved else "",
+        f"{names(turned)} turned" if turned else "",
+        f"{gone} out" if gone else "",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+def _same(draft: Draft, each: Place, state: MemberState) -> bool:
+    member, service = each.member, draft.cluster.service
+    return bool(member and service and member.state is state and member.port == service.port)
+
+
+def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWanted, ...]:
+    service = draft.cluster.service
+    port = service.port if service else 0
+    return tuple(
+        MemberWanted(node_id=each.node.id, address=_address(each), port=port, state=state)
+        for each in draft.places
+        if (state := wanted.get(each.node.id))
+    )
+
+
+def _address(each: Place) -> str:
+    return each.server.address if each.server and each.server.address else each.node.address

@@ -1,0 +1,164 @@
+"""How many places there are: opened, taken back, promoted, or let go until the count is right."""
+
+from uuid import UUID
+
+from muster.decide.destiny import Fitness
+from muster.decide.draft import Draft, Place, names
+from muster.decide.draft import place as placed
+from muster.decide.rolling import budget, openings, retirements, rolling
+from muster.decide.victims import choose_victims
+from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
+
+IN_CREATION = "Creation in progress"
+_TAKEN_BACK = frozenset({Why.SCALE_IN, Why.UPDATE})
+
+
+def fit_to_size(draft: Draft) -> None:
+    """Bring the number of places that stay to what is desired, and an update one wave on."""
+    cluster = draft.cluster
+    missing = cluster.desired - len(draft.serving)
+    fresh = openings(draft)
+    fill(draft, fresh, cluster.target)
+    fill(draft, missing - fresh, draft.opening)
+    under_way = cluster.rollout is not None and cluster.rollout.under_way
+    ceiling = cluster.desired + (budget(cluster).surge if under_way else 0)
+    _shrink(draft, len(draft.serving) - ceiling)
+    _retire(draft, fresh)
+    _fit_standby(draft)
+
+
+# Note [Taken back]
+# A node that drains still runs and is still in the pool, where its sessions go on. Asked
+# for more, the cheapest node is the one that is not gone yet. Once it is out of the pool
+# its server may be on its way out, too, and a new place is the honest answer.
+def fill(draft: Draft, count: int, profile_id: UUID) -> None:
+    """Find `count` more nodes: taken back, promoted, or opened. See Note [Taken back]."""
+    for each in _returnable(draft, profile_id)[: max(count, 0)]:
+        each.leaving = None
+        each.edit(leaving=None, open_requests=0)
+        draft.tell("node.taken_back", "needed again before it was gone", each)
+        count -= 1
+    for each in _promotable(draft, profile_id)[: max(count, 0)]:
+        each.standby = False
+        each.available = False
+        if draft.balanced and each.fitness is Fitness.READY:
+            each.fitness = Fitness.UNREADY  # until it is in the pool
+        each.edit(standby=False)
+        count -= 1
+    if count > 0:
+        _open(draft, count, profile_id, standby=False)
+
+
+def _returnable(draft: Draft, profile_id: UUID) -> list[Place]:
+    return [
+        each
+        for each in draft.places
+        if each.leaving
+        and each.leaving.why in _TAKEN_BACK
+        and each.member
+        and each.fitness is Fitness.READY
+        and each.profile_id == profile_id
+    ]
+
+
+def _promotable(draft: Draft, profile_id: UUID) -> list[Place]:
+    """Return the standby places, the ready ones first."""
+    fit = [e for e in draft.staying if e.standby and e.profile_id == profile_id]
+    return sorted(fit, key=lambda each: (not each.available, each.node.index))
+
+
+def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
+    cluster, now = draft.cluster, draft.now
+    first = cluster.next_index
+    empty = sum(each.fitness is Fitness.EMPTY and not each.leaving for each in draft.places)
+    now_asked = draft.creates - empty  # the rest has to wait for a later pass
+    for index in range(first, first + count):
+        asked = index - first < now_asked
+        node = Node(
+            id=node_id(cluster.id, index),
+            cluster_id=cluster.id,
+            project=cluster.project,
+            user=cluster.user,
+            domain=cluster.domain,
+            index=index,
+            name=f"{cluster.name}-{index:03}",
+            profile_id=profile_id,
+            since=now,
+            status=NodeStatus.CREATING if asked else NodeStatus.INIT,
+            reason=IN_CREATION if asked else "",
+            began_at=now if asked else None,
+            standby=standby,
+        )
+        each = placed(node)
+        each.opened = True
+        draft.places.append(each)
+    draft.change(next_index=first + count)
+
+
+def _shrink(draft: Draft, excess: int) -> None:
+    """Let the places go that are too many."""
+    if excess <= 0:
+        return
+    floor = budget(draft.cluster).floor
+    spare = sum(each.available for each in draft.serving) - floor
+    victims = choose_victims(draft.serving, excess, draft.cluster.target, spare)
+    for each in victims:
+        release(draft, each, Why.SCALE_IN, "more than are wanted")
+
+
+def _retire(draft: Draft, fresh: int) -> None:
+    rollout = rolling(draft.cluster)
+    leaving = retirements(draft)
+    for each in leaving:
+        release(draft, each, Why.UPDATE, "of an earlier revision")
+    if rollout and (leaving or fresh):
+        new = [each for each in draft.serving if each.profile_id == rollout.target]
+        said = f"{fresh} new" if fresh else ""
+        gone = f"{names(leaving)} to go" if leaving else ""
+        draft.tell(
+            "rollout.wave",
+            ", ".join(each for each in (said, gone) if each),
+            done=sum(each.available for each in new),
+            total=draft.cluster.desired,
+        )
+
+
+def release(draft: Draft, each: Place, why: Why, reason: str) -> None:
+    """Let one place go: its open sessions have until the deadline."""
+    each.leaving = Leaving(
+        why=why, since=draft.now, deadline=draft.now + draft.drain, reason=reason
+    )
+    each.available = False
+    each.edit(leaving=each.leaving, retry_at=None)
+    if each.member:
+        draft.tell("node.draining", reason, each)
+
+
+def _fit_standby(draft: Draft) -> None:
+    """Keep as many standing by as asked for; outdated ones serve nobody, so they just go."""
+    wanted, standing = draft.cluster.warm_pool, [e for e in draft.staying if e.standby]
+    if not (wanted or standing):
+        return
+    profile_id = draft.opening
+    outdated = [
+        each
+        for each in standing
+        if each.profile_id != profile_id and not each.node.protected and not draft.mixed_by_intent
+    ]
+    for each in outdated:
+        release(draft, each, Why.UPDATE, "of an earlier revision")
+    left = [each for each in standing if each.leaving is None]
+    for each in choose_victims(left, len(left) - wanted, profile_id, len(left)):
+        release(draft, each, Why.SCALE_IN, "more than are to stand by")
+    _open(draft, max(0, wanted - len(left)), profile_id, standby=True)
+
+
+def dissolve(draft: Draft) -> None:
+    """Let every place go, for the cluster is to be deleted."""
+    for each in draft.places:
+        if each.leaving is None or each.leaving.why is not Why.DELETE:
+            each.leaving = Leaving(
+                why=Why.DELETE, since=draft.now, deadline=draft.now, reason="the cluster goes"
+            )
+            each.available = False
+            each.edit(leaving=each.leaving)

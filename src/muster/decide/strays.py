@@ -1,0 +1,64 @@
+"""Servers that carry our tag and fill no place."""
+
+from muster.decide.destiny import Destiny
+from muster.decide.draft import Draft
+from muster.model.event import Level
+from muster.model.observed import Seen, Server
+from muster.model.step import CreateServer, DeleteServer, OperateServer
+
+_TOUCHES = (CreateServer, DeleteServer, OperateServer)
+
+
+# Note [Strays]
+# A create may land after its place was struck out: the cloud was slow to list the server,
+# or a worker that had lost its lease still had the call under way. Such a server is
+# reported, and removed only after a grace time, for its place may be in a database that
+# was restored from yesterday. An earlier incarnation of a place that lives is another
+# matter: we replaced it ourselves, so it goes at once.
+def clear_strays(draft: Draft) -> None:
+    """Take away what fills no place, one server of a node at a time. See Note [Strays]."""
+    if not draft.strays:
+        return
+    known = {each.node.id: each for each in draft.places if each.fate is not Destiny.FORGET}
+    touched = {step.node_id for step in draft.steps if isinstance(step, _TOUCHES)}
+    for server in sorted(draft.strays, key=lambda each: each.ref):
+        place = known.get(server.node_id)
+        if server.node_id in touched or draft.deletes <= 0 or _still_served(draft, server):
+            draft.wait(f"{server.name}: an earlier server is still there", draft.now)
+        elif place is not None:
+            _delete(draft, server, f"an earlier server of {place.node.name}")
+            touched.add(server.node_id)
+        elif _may_go(draft, server):
+            reason = f"{server.name} ({server.ref}) belonged to nothing"
+            draft.tell(
+                "server.stray_removed", reason, level=Level.WARN, key=f"gone/{server.server_id}"
+            )
+            _delete(draft, server, "a stray")
+            touched.add(server.node_id)
+
+
+def _may_go(draft: Draft, server: Server) -> bool:
+    """Report the stray, and return whether its grace is over."""
+    until = server.created + draft.limits.stray_grace
+    if draft.cluster.leaving or draft.now >= until:
+        return True
+    reason = f"{server.name} ({server.ref}) fills no place; it is removed at {until:%H:%M:%S}"
+    draft.tell("server.stray", reason, level=Level.WARN, key=f"stray/{server.server_id}")
+    draft.wait(f"{server.name} is a stray", until)
+    return False
+
+
+def _still_served(draft: Draft, server: Server) -> bool:
+    """Return whether the balancer may still send clients to it."""
+    pool = draft.snapshot.pool
+    if pool is None or server.seen is not Seen.RUNNING or not server.address:
+        return False
+    member = pool.members.get(server.node_id)
+    return member is not None and member.address == server.address
+
+
+def _delete(draft: Draft, server: Server, why: str) -> None:
+    draft.deletes -= 1
+    draft.steps.append(
+        DeleteServer(node_id=server.node_id, server_id=server.server_id, ref=server.ref, why=why)
+    )

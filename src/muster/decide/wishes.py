@@ -1,0 +1,84 @@
+"""Which wishes have come true by now, and which never will."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from muster.decide.draft import Draft, Place, names
+from muster.model.action import Action, ActionStatus, Verb
+from muster.model.rollout import Rollout, RolloutState
+
+_S = ActionStatus
+DONE = "Action completed successfully."
+
+KINDS: Mapping[Verb, str] = {
+    Verb.CLUSTER_CREATE: "cluster.created",
+    Verb.CLUSTER_RESIZE: "cluster.resized",
+    Verb.CLUSTER_SCALE_OUT: "cluster.scaled",
+    Verb.CLUSTER_SCALE_IN: "cluster.scaled",
+    Verb.CLUSTER_UPDATE: "cluster.updated",
+    Verb.CLUSTER_DELETE: "cluster.deleted",
+}
+AT_ONCE = frozenset({"pause", "resume"})  # they are done by being wished
+
+
+def open_wishes(draft: Draft) -> list[Action]:
+    return [
+        each
+        for each in draft.snapshot.actions
+        if each.target == draft.cluster.id and each.verb.startswith("CLUSTER_") and not each.ended
+    ]
+
+
+def ended(draft: Draft, given_up: Sequence[Place], *, settled: bool, gone: bool) -> list[Action]:
+    """Return the wishes that end with this pass, each in its end."""
+    ends = (_ended(draft, each, given_up, settled, gone) for each in open_wishes(draft))
+    return [each for each in ends if each is not None]
+
+
+def _ended(
+    draft: Draft, wish: Action, given_up: Sequence[Place], settled: bool, gone: bool
+) -> Action | None:
+    if draft.cluster.leaving:
+        return _when_leaving(draft, wish, gone)
+    if wish.inputs.get("operation") in AT_ONCE:
+        return wish.turned(_S.SUCCEEDED, draft.now, DONE)
+    rollout = _rollout_of(draft, wish)
+    if rollout is not None and rollout.under_way:
+        return None if rollout.held else _if_too_late(draft, wish)
+    if not settled or wish.generation > draft.cluster.generation:
+        return _if_too_late(draft, wish)
+    why = _failure(wish, rollout, given_up)
+    return wish.turned(_S.FAILED if why else _S.SUCCEEDED, draft.now, why or DONE)
+
+
+def _when_leaving(draft: Draft, wish: Action, gone: bool) -> Action | None:
+    if wish.verb is not Verb.CLUSTER_DELETE:
+        return wish.turned(_S.CANCELLED, draft.now, "the cluster is being deleted")
+    return wish.turned(_S.SUCCEEDED, draft.now, DONE) if gone else None
+
+
+def _if_too_late(draft: Draft, wish: Action) -> Action | None:
+    began = wish.started_at or wish.created_at
+    if draft.now - began < timedelta(seconds=wish.timeout_s):
+        return None
+    return wish.turned(_S.FAILED, draft.now, f"{wish.verb} [{str(wish.id)[:8]}] timeout")
+
+
+def _rollout_of(draft: Draft, wish: Action) -> Rollout | None:
+    """Return the rollout that a wish stands or falls with: one that had not ended before it."""
+    rollout = draft.cluster.rollout
+    if rollout is None or wish.verb is not Verb.CLUSTER_UPDATE:
+        return None
+    over = rollout.ended_at is not None and rollout.ended_at < wish.created_at
+    return None if over else rollout
+
+
+def _failure(wish: Action, rollout: Rollout | None, given_up: Sequence[Place]) -> str:
+    if rollout and rollout.state is RolloutState.FAILED:
+        return f"the update has failed: {rollout.reason}"
+    wanted_back = wish.inputs.get("operation") == "rollback"
+    if rollout and rollout.state is RolloutState.ROLLED_BACK and not wanted_back:
+        return f"the update was rolled back: {rollout.reason}"
+    if given_up:
+        return f"{names(given_up)}: {given_up[0].why}"
+    return ""
