@@ -79,6 +79,8 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
                 kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BINARY
             }
         operation["requestBody"] = {"required": True, "content": content}
+    if handler.http_methods == {"DELETE"} and "200" in operation["responses"]:
+        operation["responses"]["204"] = {"description": "It is gone"}
     fault = {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}}
     operation["responses"].pop("400", None)
     operation["responses"]["default"] = {"description": "A refusal", "content": fault}

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
-from litestar.enums import ScopeType
 from litestar.handlers import BaseRouteHandler
 
 from muster.base.errors import Forbidden
@@ -44,7 +43,7 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
 
 
 def _is_socket(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    return connection.scope["type"] is ScopeType.WEBSOCKET
+    return str(connection.scope["type"]) == "websocket"
 
 
 # Note [Other people's pages]

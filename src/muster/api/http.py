@@ -3,7 +3,6 @@
 import time
 from typing import Any
 
-from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -31,7 +30,7 @@ class Watched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         id = f"req-{new_id()}"
         scope["state"]["request_id"] = id
-        if scope["type"] is not ScopeType.HTTP:
+        if str(scope["type"]) != "http":
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()

@@ -181,10 +181,11 @@ async def protection(desk: Desk, who: Who, said: str, *, on: bool) -> Intent[Wis
     found = await desk.store.read(lambda tx: _find(tx, who, said))
     word = "protect" if on else "unprotect"
     wish = Wish(
-        verb=Verb.CLUSTER_UPDATE,
+        verb=Verb.CLUSTER_OPERATION,
         kind="node.protected" if on else "node.unprotected",
         reason=f"{who.user} asked to {word} {found.node.name}",
         inputs={"operation": word, "nodes": [str(found.node.id)]},
+        at_once=True,
     )
     return await _changed(desk, who, found, wish, lambda node: replace(node, protected=on))
 

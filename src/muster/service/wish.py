@@ -7,7 +7,7 @@ from typing import Any
 
 from muster.base.errors import NotFound, Stale
 from muster.base.ids import new_id
-from muster.model.action import Action, Verb
+from muster.model.action import Action, ActionStatus, Verb
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event
 from muster.model.who import Who
@@ -22,6 +22,7 @@ class Wish:
     kind: str
     reason: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    at_once: bool = False  # being written is all there is to do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ def record(tx: Transaction, who: Who, cluster: Cluster, wish: Wish, now: datetim
         timeout_s=cluster.timeout_s,
         created_at=now,
     )
+    if wish.at_once:
+        action = action.turned(ActionStatus.SUCCEEDED, now, "Action completed successfully.")
     tx.clusters.put(cluster)
     tx.actions.put(action)
     tx.events.append(asked(who, cluster, wish, action, now))

@@ -149,7 +149,9 @@ def _floor(at: At, values: dict[str, Any]) -> Any:
 
 CLUSTER: Fields = {
     "name": Field(
-        text(high=63, like=_LABEL, must="letters, digits and '-', beginning and ending with none"),
+        text(
+            high=63, like=_LABEL, must="letters, digits and '-', not beginning or ending with '-'"
+        ),
         "a DNS label; unique in the project",
         required=True,
     ),

@@ -90,7 +90,7 @@ async def create_flavor(call: Call) -> Response[Any]:
     return await carried_out(call, partial(flavors.creation, call.desk, call.who, asked), answer)
 
 
-@delete("/v1/flavors/{identity:str}", status_code=204, opt={"query": PLAN})
+@delete("/v1/flavors/{identity:str}", status_code=200, opt={"query": PLAN})
 async def delete_flavor(call: Call, identity: str) -> Response[Any]:
     """Delete a flavor; instances that have it keep it."""
     return await carried_out(call, partial(flavors.deletion, call.desk, call.who, identity), gone)
@@ -134,7 +134,7 @@ async def create_keypair(call: Call) -> Response[Any]:
     return await carried_out(call, prepare, answer)
 
 
-@delete("/v1/keypairs/{name:str}", status_code=204, opt={"query": PLAN})
+@delete("/v1/keypairs/{name:str}", status_code=200, opt={"query": PLAN})
 async def delete_keypair(call: Call, name: str) -> Response[Any]:
     """Forget a keypair; instances that have it keep it."""
     return await carried_out(call, partial(keypairs.deletion, call.desk, call.who, name), gone)
@@ -276,7 +276,7 @@ def _filled(path: Path, size: int) -> Path:
     return path
 
 
-@delete("/v1/images/{identity:str}", status_code=204, opt={"query": PLAN})
+@delete("/v1/images/{identity:str}", status_code=200, opt={"query": PLAN})
 async def delete_image(call: Call, identity: str) -> Response[Any]:
     """Delete an image that no cluster needs any more."""
     return await carried_out(call, partial(images.deletion, call.desk, call.who, identity), gone)

@@ -266,7 +266,7 @@ async def create_token(call: Call) -> Response[Any]:
     return await carried_out(call, partial(at_once, made), answer)
 
 
-@delete("/v1/tokens/{identity:str}", status_code=204, opt={"query": PLAN, "right": Right.READ})
+@delete("/v1/tokens/{identity:str}", status_code=200, opt={"query": PLAN, "right": Right.READ})
 async def delete_token(call: Call, identity: str) -> Response[Any]:
     """Revoke one of the caller's tokens."""
     return await carried_out(call, partial(tokens.deletion, call.desk, call.who, identity), gone)
