@@ -7,7 +7,10 @@ from muster.model.who import Who
 
 
 class Identity(Protocol):
-    challenge: str  # the WWW-Authenticate header of a 401, "" if nobody need ask
+    @property
+    def challenge(self) -> str:
+        """Return the WWW-Authenticate header of a 401, "" if nobody need ask."""
+        ...
 
     async def who(self, headers: Mapping[str, str]) -> Who:
         """Return who sent a request with these headers (lower-case names).

@@ -22,7 +22,7 @@ def upgrade() -> None:
         settings = load()
         settings.home.mkdir(parents=True, exist_ok=True)
         schema.upgrade(settings.database)
-        click.echo(str(schema.check(settings.database)))
+        click.echo(schema.check(settings.database).text)
 
 
 @db.command()
@@ -32,8 +32,8 @@ def check() -> None:
 
     with told():
         state = schema.check(load().database)
-    click.echo(str(state))
-    if not state.fits:
+    click.echo(state.text)
+    if state.condition is not schema.Condition.CURRENT:
         raise SystemExit(1)
 
 

@@ -20,6 +20,7 @@ from muster.ports.store import Store, Transaction
 from muster.service.desk import Desk
 from muster.settings import Settings
 from muster.store.connect import connect
+from muster.store.signals import LocalSignal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     settings.home.mkdir(parents=True, exist_ok=True)
     clock = SystemClock()
     async with AsyncExitStack() as closing:
-        store = await connect(settings.database)
+        signal = LocalSignal()
+        store = await connect(settings.database, signal, clock)
         closing.push_async_callback(store.close)
         installation = await store.write(_installation)
         clouds = {}
@@ -122,6 +124,7 @@ def _pace(settings: Settings) -> EnginePace:
         stray_grace_s=settings.stray_grace_s,
         keep_days=settings.keep_events_days,
         max_cluster_size=settings.max_cluster_size,
+        alone=not settings.database.startswith("postgresql"),
     )
 
 

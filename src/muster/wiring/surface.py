@@ -1,0 +1,60 @@
+"""The API of a house: identity by setting, application, and the server that carries it."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from muster.api.app import build
+from muster.base.errors import Invalid
+from muster.drivers.identity.basic import Basic
+from muster.drivers.identity.bearer import Bearer
+from muster.drivers.identity.none import NoIdentity, listens_beyond_loopback
+from muster.ports.identity import Identity
+from muster.service.flavors import seed
+from muster.wiring.house import House, users_file
+
+
+class Announcing(uvicorn.Server):
+    """A server that says when it has begun to answer."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
+    """Return the server of the API, ready to serve; the built-in flavors are there by then."""
+    await seed(house.desk)
+    settings = house.settings
+    application = build(
+        house.desk, identity_of(house), loopback_names=not listens_beyond_loopback(settings.host)
+    )
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.tls_certificate or None,
+        ssl_keyfile=settings.tls_key or None,
+        timeout_graceful_shutdown=3,
+        ws="websockets-sansio",
+    )
+    return Announcing(config, announce)
+
+
+def identity_of(house: House) -> Identity:
+    """Return who is asked for by the setting; tokens are good with each."""
+    match house.settings.identity:
+        case "none":
+            known: Identity = NoIdentity()
+        case "basic":
+            known = Basic(users_file(house.settings), house.clock)
+        case other:
+            raise Invalid(f"identity must be none or basic, not {other!r}", field="identity")
+    return Bearer(house.store, house.clock, known)
