@@ -58,7 +58,8 @@ class Asking:
     def console(self) -> "Console":
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        # On a pipe there is no width to fit into: a row stays a line.
+        return Console(highlight=False, width=None if sys.stdout.isatty() else 240)
 
     def show(self, answer: object, people: Callable[["Console"], None]) -> None:
         """Print `answer` as JSON where that was asked for, else let `people` print it."""
