@@ -1,6 +1,6 @@
 """Autoscalers to compare with, as their makers document them, and ours behind the same face."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import ceil, floor
@@ -197,9 +197,18 @@ def _kept(timed: Timed, since_s: float) -> Timed:
     return tuple(each for each in timed if each[0] > since_s)
 
 
-PRESETS: Mapping[str, Autoscaler[Any]] = {
-    "thresholds": PlainThresholds(),
-    "aws": AwsTargetTracking(),
-    "hpa": Hpa(),
-    "gcp": GcpMig(),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aim:
+    """The CPU shares that presets aim at."""
+
+    target: float = 0.6
+    high: float = 0.7
+    low: float = 0.2
+
+
+PRESETS: Mapping[str, Callable[[Aim], Autoscaler[Any]]] = {
+    "thresholds": lambda aim: PlainThresholds(high=aim.high, low=aim.low),
+    "aws": lambda aim: AwsTargetTracking(target=aim.target),
+    "hpa": lambda aim: Hpa(target=aim.target),
+    "gcp": lambda aim: GcpMig(target=aim.target),
 }
