@@ -35,7 +35,8 @@ def allocated(
     last = Permanent(f"no address of {network} is free for another front")
     for address in candidates(cluster_id, network, taken):
         try:
-            return address, listening(address, port)
+            listening(address, port, shared=False).close()  # nobody else may be there
+            return address, listening(address, port, shared=True)
         except Permanent as error:
             last = error
             if error.details.get("errno") != errno.EADDRINUSE:

@@ -14,8 +14,8 @@ from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
 from muster.drivers.balancers.caddy import admin, process
 from muster.drivers.balancers.caddy.address import allocated
-from muster.drivers.balancers.caddy.folder import Folder, Run, alone, folders
-from muster.drivers.balancers.caddy.listener import fetched, listening
+from muster.drivers.balancers.caddy.folder import Folder, Run, alone, folders, within
+from muster.drivers.balancers.caddy.listener import fetched, listening, steer
 from muster.drivers.balancers.caddy.refusal import refused
 from muster.drivers.balancers.caddy.seen import pool_seen
 from muster.drivers.balancers.caddy.slots import Kept, room_for, seated
@@ -47,6 +47,14 @@ class Place:
         return self.home / "locks" / str(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The front's socket, and the run that serves it."""
+
+    run: Run
+    sock: socket.socket
+
+
 # Note [One Caddy for each pool]
 # What changes in one pool must not touch another, and a Caddy that takes or loses a
 # front has to reload, which loses requests of all of them (see Note [Slots]). A Caddy
@@ -59,12 +67,13 @@ class CaddyBalancer:
         self._place = place
         self._clock = clock
         self._children = process.Children()
-        self._held: dict[UUID, socket.socket] = {}
+        self._held: dict[UUID, Held] = {}
+        self._asked: dict[UUID, Run] = {}
         self._tallies: dict[UUID, Tally] = {}
         self._watching: asyncio.Task[None] | None = None
 
     async def list_pools(self) -> Sequence[UUID]:
-        return [each.cluster_id for each in folders(self._place.pools) if each.kept()]
+        return [each.cluster_id for each in folders(self._place.pools) if each.in_force]
 
     async def pool(self, cluster_id: UUID) -> PoolSeen | None:
         folder = self._place.folder(cluster_id)
@@ -97,15 +106,15 @@ class CaddyBalancer:
         port = self._port(wanted.front)
         async with alone(self._place.lock("addresses")):
             address, sock = allocated(folder.cluster_id, self._place.network, self._taken(), port)
-            self._hold(folder.cluster_id, sock)
             size = room_for(len(wanted.members))
             empty = Kept(front=wanted.front, address=address, port=port, size=size)
             kept = seated(empty, wanted.members, self._now())
             try:
-                await process.start(folder, kept, sock, self._children)
+                run = await process.start(folder, kept, sock, self._children)
             except DriverError:
-                self._let_go(folder.cluster_id)
+                sock.close()
                 raise
+            self._hold(folder.cluster_id, run, sock)
             folder.keep(kept)
         return address
 
@@ -114,15 +123,33 @@ class CaddyBalancer:
         asked = replace(before, front=wanted.front, port=port)
         after = seated(asked, wanted.members, self._now())
         if (before.front, before.port, before.size) != (after.front, after.port, after.size):
-            sock = await self._socket(folder, after)
-            await process.start(folder, after, sock, self._children)
-            self._hold(folder.cluster_id, sock)
+            await self._replace(folder, after)
         elif not process.alive(folder, folder.run()):
             await self._start(folder, after)
         if after != before:
             folder.keep(after)
         gone = set(before.dials()) - {f"{s.member.address}:{s.member.port}" for s in after.seats}
         self._tally(folder).forget(gone)
+
+    async def _replace(self, folder: Folder, after: Kept) -> None:
+        """Start another Caddy for this pool beside the present one. See Note [Handing over]."""
+        if process.leaving(folder) and not await self._left(folder):
+            raise Transient("the last change of this front is still under way")
+        present = process.lives(folder)
+        sock = listening(after.address, after.port, shared=True)
+        try:
+            run = await process.start(folder, after, sock, self._children)
+        except DriverError:
+            sock.close()
+            raise
+        if present:
+            steer(sock, len(present))
+        self._hold(folder.cluster_id, run, sock)
+        process.hand_over(folder)
+
+    async def _left(self, folder: Folder) -> bool:
+        await process.retire(folder, self._now())
+        return await within(_END_S, lambda: not process.leaving(folder))
 
     async def remove_pool(self, cluster_id: UUID) -> None:
         folder = self._place.folder(cluster_id)
@@ -141,7 +168,7 @@ class CaddyBalancer:
             return reason
         try:
             if kept:
-                listening(kept.address, port).close()
+                listening(kept.address, port, shared=False).close()
             else:
                 network, taken = self._place.network, self._taken()
                 allocated(front.cluster_id, network, taken, port)[1].close()
@@ -170,7 +197,8 @@ class CaddyBalancer:
         await self.close()
         for folder in folders(self._place.pools):
             async with alone(self._place.lock(folder.cluster_id)):
-                await process.stop(folder, patience_s=_END_S)
+                if not await process.stop(folder, patience_s=_END_S):
+                    process.kill(folder)
         self._children.reap()
 
     async def _watch(self) -> None:
@@ -184,12 +212,13 @@ class CaddyBalancer:
 
     async def _look(self, folder: Folder, *, save: bool) -> None:
         try:
-            if folder.kept() is None:
+            if not folder.in_force:
                 await self._sweep(folder)
                 return
             if not process.alive(folder, folder.run()):
                 await self._revived(folder)
             self._adopt(folder)
+            await process.retire(folder, self._now())
             tally = self._tally(folder)
             tally.read(self._now())
             if save:
@@ -199,7 +228,7 @@ class CaddyBalancer:
 
     async def _sweep(self, folder: Folder) -> None:
         async with alone(self._place.lock(folder.cluster_id)):
-            if folder.kept() is None and await process.stop(folder, patience_s=0.1):
+            if not folder.in_force and await process.stop(folder, patience_s=0.1):
                 folder.clear()
 
     async def _revived(self, folder: Folder) -> Run:
@@ -214,46 +243,38 @@ class CaddyBalancer:
             return await self._start(folder, kept)
 
     async def _start(self, folder: Folder, kept: Kept) -> Run:
-        sock = await self._socket(folder, kept)
-        run = await process.start(folder, kept, sock, self._children)
-        self._hold(folder.cluster_id, sock)
-        return run
-
-    async def _socket(self, folder: Folder, kept: Kept) -> socket.socket:
-        """Return the socket of this front: ours, that of a Caddy that lives, or a new one."""
-        self._adopt(folder)
+        """Start a Caddy for a pool that has none, on the socket that is held, if one is."""
         held = self._held.get(folder.cluster_id)
-        if held and held.getsockname() == (kept.address, kept.port):
-            return held
-        try:
-            return listening(kept.address, kept.port)
-        except Permanent:
-            if not process.lives(folder):
-                raise
-        await process.stop(folder, patience_s=_END_S)
-        return listening(kept.address, kept.port)
+        usable = held and held.sock.getsockname() == (kept.address, kept.port)
+        sock = held.sock if held and usable else listening(kept.address, kept.port, shared=True)
+        run = await process.start(folder, kept, sock, self._children)
+        self._hold(folder.cluster_id, run, sock)
+        return run
 
     def _adopt(self, folder: Folder) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
-        if folder.cluster_id in self._held:
+        run = folder.run()
+        held = self._held.get(folder.cluster_id)
+        if run is None or (held and held.run == run) or self._asked.get(folder.cluster_id) == run:
             return
-        for run in process.lives(folder):
-            pid = process.pid_of(folder, run)
-            fd = process.listener_of(pid) if pid is not None else None
-            sock = fetched(pid, fd) if pid is not None and fd is not None else None
-            if sock is not None:
-                self._hold(folder.cluster_id, sock)
-                return
+        self._asked[folder.cluster_id] = run
+        self._let_go(folder.cluster_id)
+        pid = process.pid_of(folder, run)
+        fd = process.listener_of(pid) if pid is not None else None
+        sock = fetched(pid, fd) if pid is not None and fd is not None else None
+        if sock is not None:
+            self._hold(folder.cluster_id, run, sock)
 
-    def _hold(self, cluster_id: UUID, sock: socket.socket) -> None:
-        if self._held.get(cluster_id) is not sock:
-            self._let_go(cluster_id)
-            self._held[cluster_id] = sock
+    def _hold(self, cluster_id: UUID, run: Run, sock: socket.socket) -> None:
+        held = self._held.get(cluster_id)
+        if held and held.sock is not sock:
+            held.sock.close()
+        self._held[cluster_id] = Held(run, sock)
 
     def _let_go(self, cluster_id: UUID) -> None:
-        sock = self._held.pop(cluster_id, None)
-        if sock is not None:
-            sock.close()
+        held = self._held.pop(cluster_id, None)
+        if held is not None:
+            held.sock.close()
 
     def _taken(self) -> list[str]:
         kept = [folder.kept() for folder in folders(self._place.pools)]
@@ -280,7 +301,7 @@ async def open_balancer(config: CloudConfig) -> CaddyBalancer:
     `balancer_port`, one port for all of them.
     """
     place = Place(
-        home=config.home / "caddy",
+        home=config.home / "caddy" / str(config.installation),
         network=IPv4Network(config.options.get("balancer_range", "127.128.0.0/10")),
         port=int(config.options.get("balancer_port", 0)),
     )

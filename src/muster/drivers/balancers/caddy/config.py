@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from muster.drivers.balancers.caddy.folder import Run
 from muster.drivers.balancers.caddy.slots import Kept
 from muster.model.pool import Traffic
 
@@ -22,7 +23,7 @@ POLICIES = {
 }
 
 
-def caddy_config(kept: Kept, storage: Path, admin: str) -> dict[str, Any]:
+def caddy_config(kept: Kept, storage: Path, run: Run) -> dict[str, Any]:
     """Return the whole configuration of one pool's Caddy, paths relative to its folder."""
     secure = kept.front.traffic is Traffic.HTTPS
     server: dict[str, Any] = {
@@ -30,7 +31,7 @@ def caddy_config(kept: Kept, storage: Path, admin: str) -> dict[str, Any]:
         "protocols": ["h1", "h2"] if secure else ["h1"],
         "automatic_https": {"disable": True},
         "logs": {},
-        "routes": [{"handle": [_NAMED_IN_LOG, _proxy(kept)]}],
+        "routes": [{"handle": [_NAMED_IN_LOG, _proxy(kept, run)]}],
     }
     apps: dict[str, Any] = {"http": {"grace_period": "30s", "servers": {"front": server}}}
     if secure:
@@ -38,7 +39,7 @@ def caddy_config(kept: Kept, storage: Path, admin: str) -> dict[str, Any]:
         server["tls_connection_policies"] = [policy]
         apps["pki"] = {"certificate_authorities": {"local": {"install_trust": False}}}
     return {
-        "admin": {"listen": f"unix/{admin}", "config": {"persist": False}},
+        "admin": {"listen": f"unix/{run.admin}", "config": {"persist": False}},
         "storage": {"module": "file_system", "root": str(storage)},
         "logging": {"logs": _LOGS},
         "apps": apps,
@@ -56,14 +57,14 @@ _NAMED_IN_LOG = {
 # Only what cannot have reached a member is sent again: a connection that was not made,
 # and GET. Connections to members rest one second at most, because a member closes idle
 # ones after its own time, often five seconds, and what is sent at that moment is lost.
-def _proxy(kept: Kept) -> dict[str, Any]:
+def _proxy(kept: Kept, run: Run) -> dict[str, Any]:
     """See Note [Patience]."""
     return {
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{{file.slots/{slot}}}"} for slot in range(kept.size)],
         "load_balancing": {
             "selection_policy": {"policy": POLICIES.get(kept.front.method, "least_conn")},
-            "try_duration": "5s",
+            "try_duration": "3s",
             "try_interval": "10ms",
         },
         "health_checks": {
@@ -76,6 +77,7 @@ def _proxy(kept: Kept) -> dict[str, Any]:
             },
             "passive": {"fail_duration": "1s", "max_fails": 1},
         },
+        "headers": {"response": {"set": {"Connection": [f"{{file.{run.manners}}}"]}}},
         "stream_close_delay": "1h",
         "transport": {
             "protocol": "http",

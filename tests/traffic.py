@@ -1,0 +1,213 @@
+"""Applications and clients over real sockets, for tests that put real traffic through things."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+_hosts = count(1)
+
+
+def free_port() -> int:
+    """Return a port that nobody has on any address just now."""
+    with socket.socket() as sock:
+        sock.bind(("", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def until(claim: Callable[[], Awaitable[bool]], deadline_s: float = 15.0) -> None:
+    """Wait until the claim holds; fails when the deadline is over."""
+    end = asyncio.get_running_loop().time() + deadline_s
+    while not await claim():
+        assert asyncio.get_running_loop().time() < end, f"not within {deadline_s} s: {claim}"
+        await asyncio.sleep(0.02)
+
+
+@dataclass(slots=True)
+class App:
+    """An application that answers 200, counts, and misbehaves when told.
+
+    `/hold` answers once `release` is set; a request with `on=<address>` for another
+    address is answered at once. `/stream` sends lines until then; `/echo` upgrades.
+    """
+
+    address: str
+    port: int
+    sick: bool = False
+    status: int = 200
+    seen: Counter[str] = field(default_factory=Counter)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    server: asyncio.Server | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.address}:{self.port}"
+
+    @property
+    def requests(self) -> int:
+        """How many came from clients: checks of health are not counted."""
+        return sum(times for path, times in self.seen.items() if path != "/health")
+
+    async def open(self) -> None:
+        self.server = await asyncio.start_server(self._serve, self.address, self.port)
+
+    def close(self) -> None:
+        if self.server:
+            self.server.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = _field(head, b"content-length")
+                await reader.readexactly(int(length or 0))
+                await self._answer(head.split()[1].decode(), reader, writer)
+        writer.close()
+
+    async def _answer(
+        self, target: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        path, _, query = target.partition("?")
+        self.seen[path] += 1
+        if path == "/stream":
+            await self._stream(writer)
+        elif path == "/echo":
+            await _echo(reader, writer)
+        else:
+            if path == "/hold" and query in ("", f"on={self.address}"):
+                await self.release.wait()
+            status = 503 if path == "/health" and self.sick else self.status
+            body = self.name.encode()
+            writer.write(
+                b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+            )
+            await writer.drain()
+
+    async def _stream(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not self.release.is_set():
+            writer.write(b"5\r\ntick\n\r\n")
+            await writer.drain()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.release.wait(), 0.05)
+        writer.write(b"4\r\nend\n\r\n0\r\n\r\n")
+        await writer.drain()
+
+
+async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    while line := await reader.readline():
+        writer.write(line)
+        await writer.drain()
+
+
+def _field(head: bytes, name: bytes) -> bytes | None:
+    for line in head.split(b"\r\n"):
+        key, _, value = line.partition(b":")
+        if key.strip().lower() == name:
+            return value.strip()
+    return None
+
+
+@asynccontextmanager
+async def app() -> AsyncIterator[App]:
+    """Run an application on a loopback address of its own."""
+    number = next(_hosts)
+    made = App(f"127.65.{number // 250}.{1 + number % 250}", free_port())
+    await made.open()
+    try:
+        yield made
+    finally:
+        made.release.set()
+        made.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+
+async def ask(
+    address: str, port: int, target: str = "/", tls: ssl.SSLContext | None = None
+) -> Answer:
+    """Ask once over a connection of its own. Status 0: hung up on without an answer."""
+    try:
+        reader, writer = await asyncio.open_connection(address, port, ssl=tls)
+        writer.write(
+            f"GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+        )
+        said = await reader.read()
+        writer.close()
+    except OSError:
+        return Answer(0, b"")
+    head, _, body = said.partition(b"\r\n\r\n")
+    return Answer(int(head.split()[1]) if head else 0, body)
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Clients that ask again as soon as they are answered, and never try anything twice.
+
+    They keep their connections, as clients do, and look before each use whether theirs
+    was closed. What fails is counted by kind in `failed`.
+    """
+
+    address: str
+    port: int
+    method: str = "GET"
+    answered: int = 0
+    connected: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _over: bool = False
+
+    @asynccontextmanager
+    async def asking(self, clients: int) -> AsyncIterator["Crowd"]:
+        self._tasks = [asyncio.create_task(self._client()) for _ in range(clients)]
+        try:
+            yield self
+        finally:
+            self._over = True
+            await asyncio.gather(*self._tasks)
+
+    async def _client(self) -> None:
+        line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        while not self._over:
+            if line and line[0].at_eof():
+                line = _hung_up(line)
+            try:
+                if line is None:
+                    line = await asyncio.open_connection(self.address, self.port)
+                    self.connected += 1
+                stays = await self._ask(*line)
+            except (OSError, asyncio.IncompleteReadError) as error:
+                self.failed[type(error).__name__] += 1
+                stays = False
+            if line and not stays:
+                line = _hung_up(line)
+        _hung_up(line)
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        body = b"abc" if self.method == "POST" else b""
+        asked = f"{self.method} / HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(asked.encode() + body)
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(_field(head, b"content-length") or 0))
+        status = int(head.split()[1])
+        if status == 200:
+            self.answered += 1
+        else:
+            self.failed[str(status)] += 1
+        return (_field(head, b"connection") or b"").lower() != b"close"
+
+
+def _hung_up(line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None) -> None:
+    if line:
+        line[1].close()
