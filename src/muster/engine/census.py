@@ -1,0 +1,109 @@
+"""Who is there to be asked: the members of clusters that serve or scale, kept in memory."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.observed import Probe
+from muster.ports.store import Query, Store, Transaction
+
+OVERLAP = timedelta(seconds=5)  # several engines' clocks may differ by less
+FIRST_FEW = 16
+
+
+@dataclass(slots=True)
+class Known:
+    """One cluster with its members, and what was last heard of each."""
+
+    cluster: Cluster
+    nodes: tuple[Node, ...]
+    probes: dict[UUID, Probe] = field(default_factory=dict)  # by node id
+
+
+# Note [Newest first]
+# Ticks come every few seconds and concern every node; reading all nodes each time would
+# be most of what an idle engine does. Whoever changes a node also stamps its cluster, so
+# reading the newest stamps first, until they are older than what was read before, finds
+# just the clusters that changed. Clusters that neither serve nor scale have nobody to ask.
+class Census:
+    """See Note [Newest first]."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamps: dict[UUID, datetime | None] = {}
+        self._newest: datetime | None = None
+        self._known: dict[UUID, Known] = {}
+
+    async def refresh(self) -> None:
+        """Take in what has changed since the last time."""
+        changed, ids = await self._store.read(self._changes)
+        for known in changed:
+            self._take_in(known)
+        if ids is not None:
+            for gone in self._stamps.keys() - ids:
+                self._stamps.pop(gone)
+                self._known.pop(gone, None)
+
+    def on(self, cloud: str) -> list[Known]:
+        """Return the clusters of one cloud that serve or scale."""
+        return [known for known in self._known.values() if known.cluster.cloud == cloud]
+
+    def _changes(self, tx: Transaction) -> tuple[list[Known], set[UUID] | None]:
+        touched = [each for each in self._newest_first(tx) if self._is_new(each)]
+        ids = {*self._stamps, *(each.id for each in touched)}
+        if tx.clusters.count(Query()) != len(ids):
+            return self._read(tx, touched), {each.id for each in tx.clusters.find(Query())}
+        return self._read(tx, touched), None
+
+    def _newest_first(self, tx: Transaction) -> list[Cluster]:
+        order = (("updated_at", True),)
+        if self._newest is None:
+            return tx.clusters.find(Query(sort=order))
+        since = self._newest - OVERLAP
+        limit = FIRST_FEW
+        while True:
+            found = tx.clusters.find(Query(sort=order, limit=limit))
+            oldest = found[-1].updated_at if found else None
+            if len(found) < limit or oldest is None or oldest < since:
+                return found
+            limit *= 8
+
+    def _is_new(self, cluster: Cluster) -> bool:
+        known = cluster.id in self._stamps
+        return not known or self._stamps[cluster.id] != cluster.updated_at
+
+    def _read(self, tx: Transaction, clusters: Iterable[Cluster]) -> list[Known]:
+        return [
+            Known(cluster, *_members(tx, cluster.id))
+            if cluster.service or cluster.scaling
+            else Known(cluster, ())
+            for cluster in clusters
+        ]
+
+    def _take_in(self, known: Known) -> None:
+        cluster = known.cluster
+        self._stamps[cluster.id] = stamp = cluster.updated_at
+        if stamp and (self._newest is None or stamp > self._newest):
+            self._newest = stamp
+        if not (cluster.service or cluster.scaling):
+            self._known.pop(cluster.id, None)
+            return
+        before = self._known.get(cluster.id)
+        if before:  # failures in a row are counted here and not in the store
+            for id, probe in known.probes.items():
+                heard = before.probes.get(id)
+                if heard and (heard.server_id, heard.condition) == (
+                    probe.server_id,
+                    probe.condition,
+                ):
+                    known.probes[id] = heard
+        self._known[cluster.id] = known
+
+
+def _members(tx: Transaction, cluster_id: UUID) -> tuple[tuple[Node, ...], dict[UUID, Probe]]:
+    ours = Query(where={"cluster_id": (cluster_id,)})
+    probes = {probe.node_id: probe for probe in tx.probes.find(ours)}
+    return tuple(tx.nodes.find(ours)), probes

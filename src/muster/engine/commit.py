@@ -1,0 +1,82 @@
+"""Commit: write the plan down before anything of it happens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from muster.base.errors import Stale
+from muster.engine.gather import Gathered
+from muster.model.action import Action
+from muster.model.cluster import Cluster
+from muster.model.plan import Plan
+from muster.ports.store import Claim, Query, Store, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """A pass between deciding and doing."""
+
+    claim: Claim
+    gathered: Gathered
+    plan: Plan
+    actions: Sequence[Action]  # all that are to be written with the plan
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Return whether there is nothing to write and nothing to do: the usual look."""
+        plan = self.plan
+        unchanged = plan.cluster == self.gathered.snapshot.cluster
+        news = plan.put or plan.drop or plan.steps or plan.events or self.actions
+        return unchanged and not (news or plan.gone or self.gathered.fresh)
+
+
+async def commit(store: Store, decided: Decided) -> Cluster:
+    """Return the cluster as written. Raises `Stale` if it is not what was decided on.
+
+    Also where another engine holds the cluster by now. Nothing was written then.
+    """
+    return await store.write(lambda tx: _written(tx, decided))
+
+
+def _written(tx: Transaction, decided: Decided) -> Cluster:
+    before, plan = decided.gathered.snapshot.cluster, decided.plan
+    tx.marks.check(decided.claim)
+    if tx.clusters.get(before.id) != before:
+        raise Stale("the cluster changed while we were thinking", cluster=before.id)
+    tx.actions.put(*decided.actions)
+    tx.events.append(*plan.events)
+    if plan.gone:
+        _strike_out(tx, plan.cluster)
+        return plan.cluster
+    # Whoever compares the row with an older one must see that somebody was at work.
+    # See Note [Remembering].
+    cluster = replace(plan.cluster, updated_at=decided.gathered.snapshot.now)
+    tx.clusters.put(cluster)
+    tx.nodes.put(*plan.put)
+    tx.nodes.drop(*plan.drop)
+    tx.probes.put(*decided.gathered.fresh)
+    tx.probes.drop(*plan.drop)
+    return cluster
+
+
+def _strike_out(tx: Transaction, cluster: Cluster) -> None:
+    """Remove all that was the cluster's own; actions and events stay to be read."""
+    ours = Query(where={"cluster_id": (cluster.id,)})
+    nodes = [node.id for node in tx.nodes.find(ours)]
+    tx.nodes.drop(*nodes)
+    tx.probes.drop(*nodes)
+    tx.decisions.drop(*(each.id for each in tx.decisions.find(ours)))
+    tx.clusters.drop(cluster.id)
+    tx.profiles.drop(*(id for id in _profiles_of(cluster) if not _used(tx, id)))
+
+
+def _profiles_of(cluster: Cluster) -> set[UUID]:
+    ids = {cluster.profile_id, *cluster.revisions}
+    if cluster.rollout:
+        ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
+    return ids
+
+
+def _used(tx: Transaction, profile_id: UUID) -> bool:
+    named = Query(where={"profile_id": (profile_id,)})
+    return tx.clusters.count(named) > 0 or tx.nodes.count(named) > 0

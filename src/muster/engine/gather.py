@@ -1,0 +1,170 @@
+"""Gather: everything a decision needs, read once."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from muster.base.errors import Transient
+from muster.engine.asking import question
+from muster.engine.site import Reach, Remembered, Site
+from muster.model.action import Action, ActionStatus
+from muster.model.cluster import Cluster, Service
+from muster.model.node import Node
+from muster.model.observed import Probe, Record, Seen, Server
+from muster.model.plan import Snapshot
+from muster.model.pool import Condition, PoolSeen
+from muster.model.profile import Profile
+from muster.ports.cloud import Cloud
+from muster.ports.prober import Question
+from muster.ports.store import Query, Transaction
+
+ASK_EVERY = timedelta(seconds=0.15)
+NO_TRUST = timedelta(0)
+
+_OPEN = tuple(
+    status.value
+    for status in ActionStatus
+    if status not in (ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.CANCELLED)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the store knows of one cluster, read in one go."""
+
+    cluster: Cluster
+    nodes: dict[UUID, Node]
+    profiles: Mapping[UUID, Profile]
+    actions: tuple[Action, ...]
+    probes: Mapping[UUID, Probe]
+    as_left: bool  # nobody but us has been at work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    snapshot: Snapshot
+    fresh: tuple[Probe, ...]  # answers just got, not yet in the store
+
+
+async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
+    """Return what is to be decided on, or None if there is no such cluster any more."""
+    remembered = site.memory.get(cluster_id)
+    facts = await site.store.read(lambda tx: _facts(tx, cluster_id, remembered))
+    if facts is None:
+        return None
+    reach = site.clouds.get(facts.cluster.cloud)
+    if reach is None:
+        raise Transient(f"no cloud is called {facts.cluster.cloud!r} here")
+    servers, pool, record = await asyncio.gather(
+        _servers(reach, facts, site.clock.now()),
+        _pool(reach.cloud, facts.cluster),
+        _record(reach.cloud, facts.cluster),
+    )
+    fresh = await _ask_starting(reach, facts, servers, site.clock.now())
+    about = reach.cloud.about
+    snapshot = Snapshot(
+        now=site.clock.now(),
+        cluster=facts.cluster,
+        cloud=about,
+        nodes=tuple(sorted(facts.nodes.values(), key=lambda node: node.index)),
+        profiles=facts.profiles,
+        servers=servers,
+        pool=pool,
+        probes={**facts.probes, **{probe.node_id: probe for probe in fresh}},
+        record=record,
+        actions=facts.actions,
+        limits=site.pace.limits(about),
+    )
+    return Gathered(snapshot=snapshot, fresh=fresh)
+
+
+def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> Facts | None:
+    cluster = tx.clusters.get(cluster_id)
+    if cluster is None:
+        return None
+    ours = {"cluster_id": (cluster_id,)}
+    as_left = remembered is not None and remembered.cluster == cluster
+    known = remembered.nodes if remembered and as_left else None
+    nodes = {node.id: node for node in tx.nodes.find(Query(where=ours))} if known is None else known
+    profiles = remembered.profiles if remembered and as_left else {}
+    actions = Query(where={**ours, "status": _OPEN}, sort=(("created_at", False),))
+    probes = tx.probes.find(Query(where=ours)) if cluster.service else ()
+    return Facts(
+        cluster=cluster,
+        nodes=nodes,
+        profiles=profiles or _profiles(tx, cluster, nodes.values()),
+        actions=tuple(tx.actions.find(actions)),
+        probes={probe.node_id: probe for probe in probes},
+        as_left=as_left,
+    )
+
+
+def _profiles(tx: Transaction, cluster: Cluster, nodes: Iterable[Node]) -> Mapping[UUID, Profile]:
+    ids = {cluster.profile_id, cluster.target, *(node.profile_id for node in nodes)}
+    if cluster.rollout:
+        ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
+    found = (tx.profiles.get(id) for id in sorted(ids))
+    return {profile.id: profile for profile in found if profile}
+
+
+async def _servers(reach: Reach, facts: Facts, now: datetime) -> Mapping[UUID, Server]:
+    trust = reach.cloud.about.pace.look_every * 2 if facts.as_left else NO_TRUST
+    return await reach.lookout.servers(facts.cluster.id, now, trust)
+
+
+async def _pool(cloud: Cloud, cluster: Cluster) -> PoolSeen | None:
+    return await cloud.balancer.pool(cluster.id) if cloud.balancer and cluster.service else None
+
+
+async def _record(cloud: Cloud, cluster: Cluster) -> Record | None:
+    if not (cloud.dns and cluster.service and cluster.service.dns_name):
+        return None
+    return await cloud.dns.record(cluster.service.dns_name)
+
+
+# Note [Starting]
+# The regular probes come every few seconds, and a node that has just started should
+# not wait for them. So a pass asks those that run and have not answered well yet, at
+# most every 0.15 s per cluster. A bad answer is not held against them: how long a
+# start may take is decided by the cluster's start timeout, not by counting answers.
+async def _ask_starting(
+    reach: Reach, facts: Facts, servers: Mapping[UUID, Server], now: datetime
+) -> tuple[Probe, ...]:
+    """Return the answers of those that are well now. See Note [Starting]."""
+    cluster = facts.cluster
+    asked = reach.asked.get(cluster.id)
+    if cluster.service is None or (asked and now - asked < ASK_EVERY):
+        return ()
+    questions = list(_questions(cluster.id, cluster.service, facts, servers))
+    if not questions:
+        reach.asked.pop(cluster.id, None)
+        return ()
+    reach.asked[cluster.id] = now
+    answers = await reach.cloud.prober.ask(questions)
+    well = (each for each in questions if answers.get(each.node_id, "no answer") is None)
+    return tuple(
+        Probe(
+            node_id=each.node_id,
+            server_id=each.server_id,
+            cluster_id=cluster.id,
+            condition=Condition.GOOD,
+            at=now,
+        )
+        for each in well
+    )
+
+
+def _questions(
+    cluster_id: UUID, service: Service, facts: Facts, servers: Mapping[UUID, Server]
+) -> Iterable[Question]:
+    for node in facts.nodes.values():
+        if node.ready_at is not None or node.leaving:
+            continue
+        server, probe = servers.get(node.server_id), facts.probes.get(node.id)
+        if server is None or server.seen is not Seen.RUNNING:
+            continue
+        if probe and probe.server_id == server.server_id and probe.condition is Condition.GOOD:
+            continue
+        yield question(service, server)

@@ -1,0 +1,137 @@
+"""Actions as people read them: a wish under way, and what is done to each node for it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from muster.model.action import Action, ActionStatus, Verb
+from muster.model.node import Node
+from muster.model.plan import Plan, Snapshot
+from muster.model.step import (
+    CreateServer,
+    DeleteServer,
+    Done,
+    Failed,
+    OperateServer,
+    Outcome,
+    Retry,
+    Step,
+)
+
+DERIVED = "Derived Action"
+REPAIR = "Repair"
+NodeStep = CreateServer | DeleteServer | OperateServer
+_S = ActionStatus
+
+
+def action_id(step: NodeStep) -> UUID:
+    """Return the id of the node action that tells of `step`: the same step, the same action."""
+    match step:
+        case CreateServer():
+            return uuid5(step.order.server_id, Verb.NODE_CREATE)
+        case DeleteServer():
+            return uuid5(step.server_id, Verb.NODE_DELETE)
+        case OperateServer():
+            return step.action_id
+
+
+def begun(snapshot: Snapshot, plan: Plan, owner: str) -> list[Action]:
+    """Return the actions to write down with the plan, before its steps run.
+
+    Those are what the plan says of actions, the wishes seen for the first time, one action
+    for every step that touches a node, and the ends of those that nothing carries on.
+    """
+    known = {each.id: each for each in (*snapshot.actions, *plan.actions)}
+    written = {each.id: each for each in plan.actions}
+    for each in known.values():
+        if _is_wish(each) and each.status is _S.READY:
+            written[each.id] = _running(each, snapshot.now, owner)
+    new = _blank(snapshot, plan, owner)
+    for step in steps_on_nodes(plan.steps):
+        id = action_id(step)
+        old = known.get(id)
+        written[id] = _running(old, snapshot.now, owner) if old else _begun(new, id, step)
+    nodes = {each.id: each for each in (*snapshot.nodes, *plan.put)}
+    for each in known.values():
+        if each.id not in written and _is_ours(each):
+            end = _left_over(each, snapshot, None if plan.gone else nodes.get(each.target))
+            if end is not each:
+                written[each.id] = end
+    return list(written.values())
+
+
+def steps_on_nodes(steps: Iterable[Step]) -> Iterable[NodeStep]:
+    return (each for each in steps if isinstance(each, NodeStep))
+
+
+def ended(action: Action, outcome: Outcome, now: datetime) -> Action:
+    """Return a node action as the outcome of its step leaves it: one to be retried goes on."""
+    match outcome:
+        case Done():
+            return action.turned(_S.SUCCEEDED, now)
+        case Failed():
+            return action.turned(_S.FAILED, now, outcome.reason)
+        case Retry():
+            return action.turned(_S.RUNNING, now, outcome.reason)
+
+
+def _is_wish(action: Action) -> bool:
+    return action.verb.startswith("CLUSTER_")
+
+
+def _is_ours(action: Action) -> bool:
+    return action.cause in (DERIVED, REPAIR) and not _is_wish(action)
+
+
+def _running(action: Action, now: datetime, owner: str) -> Action:
+    if action.ended:
+        return action
+    turned = action.turned(_S.RUNNING, now)
+    return replace(turned, owner=owner, attempts=action.attempts + 1)
+
+
+def _blank(snapshot: Snapshot, plan: Plan, owner: str) -> Mapping[str, Any]:
+    """Return what all node actions of one plan have in common."""
+    wish = next((each for each in snapshot.actions if _is_wish(each)), None)
+    cluster = plan.cluster
+    return {
+        "cluster_id": cluster.id,
+        "project": cluster.project,
+        "user": wish.user if wish else cluster.user,
+        "cause": DERIVED if wish else REPAIR,
+        "parent": wish.id if wish else None,
+        "owner": owner,
+        "status": _S.RUNNING,
+        "attempts": 1,
+        "timeout_s": cluster.timeout_s,
+        "created_at": snapshot.now,
+        "started_at": snapshot.now,
+    }
+
+
+def _begun(blank: Mapping[str, Any], id: UUID, step: NodeStep) -> Action:
+    verb = Verb.NODE_CREATE if isinstance(step, CreateServer) else Verb.NODE_DELETE
+    name = f"{verb.lower()}_{step.node_id.hex[:8]}"
+    return Action(
+        id=id, name=name, verb=verb, target=step.node_id, inputs={"why": step.why}, **blank
+    )
+
+
+# Note [Left over]
+# An action that was begun and has no outcome was cut short: by a power cut, or by a wish
+# that made its step pointless. What became of it is read off the world. An action whose
+# step is only waiting for its next try stays as it is.
+def _left_over(action: Action, snapshot: Snapshot, node: Node | None) -> Action:
+    """Return the action ended, if it has ended without our noticing. See Note [Left over]."""
+    present = node is not None and action.id == uuid5(node.server_id, action.verb)
+    there = present and node is not None and node.server_id in snapshot.servers
+    if action.verb is Verb.NODE_CREATE:
+        if there:
+            return action.turned(_S.SUCCEEDED, snapshot.now)
+        if not present:
+            return action.turned(_S.FAILED, snapshot.now, "the place is no longer wanted")
+    elif action.verb is Verb.NODE_DELETE and not there:
+        return action.turned(_S.SUCCEEDED, snapshot.now)
+    return action

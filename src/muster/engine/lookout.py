@@ -1,0 +1,113 @@
+"""What servers one cloud has, asked as seldom as possible."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from uuid import UUID
+
+from muster.model.observed import Seen, Server
+from muster.ports.compute import Compute
+
+NEVER_LISTED = timedelta(seconds=30)
+
+
+# Note [Folding in]
+# A pass needs to know what servers there are, and asking a cloud is the dearest thing
+# it does. What we did ourselves we know without asking: a creation answers with the
+# server. So each cluster has a view, made of the last listing and of our creations
+# since; the next listing confirms them. Every listing and every creation takes a number
+# when it begins: a listing that began before a creation says nothing about it. A cloud
+# may list late, so a creation is believed for a while even where a later listing lacks
+# it; once it was listed, the listing is what counts.
+#
+# A view is not used where it may be wrong: something in it changes by itself (it is
+# building), something was done whose end the answer does not show (a deletion), it is
+# old, or the cluster's row is not as our last pass left it, which means that somebody
+# else may have been at work.
+@dataclass(slots=True)
+class _View:
+    servers: dict[UUID, Server] = field(default_factory=dict)
+    made: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)  # not listed so far
+    began: int = 0
+    at: datetime | None = None
+    restless: bool = False
+
+
+class Lookout:
+    """One cloud's servers as this engine knows them. See Note [Folding in]."""
+
+    def __init__(self, compute: Compute) -> None:
+        self._compute = compute
+        self._numbers = count(1)
+        self._views: dict[UUID, _View] = {}
+        self._looked = 0
+
+    @property
+    def looked(self) -> bool:
+        """True once the whole cloud was listed."""
+        return self._looked > 0
+
+    async def servers(
+        self, cluster_id: UUID, now: datetime, trust: timedelta
+    ) -> Mapping[UUID, Server]:
+        """Return the cluster's servers by server id, from a view no older than `trust`."""
+        view = self._views.get(cluster_id)
+        fresh = view and view.at and not view.restless and now - view.at < trust
+        if not (view and fresh):
+            began = next(self._numbers)
+            listed = await self._compute.list_servers(cluster_id)
+            view, _ = self._take_in(cluster_id, listed, began, now)
+        return view.servers
+
+    def known(self, cluster_id: UUID) -> Mapping[UUID, Server]:
+        """Return the cluster's servers as last seen, however long ago, without asking."""
+        view = self._views.get(cluster_id)
+        return view.servers if view else {}
+
+    async def look(self, now: datetime) -> tuple[frozenset[UUID], Mapping[UUID, list[Server]]]:
+        """List the whole cloud; return whose servers are not as was known, and all of them."""
+        began = next(self._numbers)
+        found: dict[UUID, list[Server]] = defaultdict(list)
+        for server in await self._compute.list_servers():
+            found[server.cluster_id].append(server)
+        changed = set()
+        for cluster_id in self._views.keys() | found.keys():
+            listed = found.get(cluster_id, [])
+            if self._take_in(cluster_id, listed, began, now)[1]:
+                changed.add(cluster_id)
+        self._looked = began
+        return frozenset(changed), found
+
+    def note(self, server: Server, now: datetime) -> None:
+        """Fold in what a creation of ours answered."""
+        view = self._views.setdefault(server.cluster_id, _View())
+        view.servers[server.server_id] = server
+        view.made[server.server_id] = (next(self._numbers), now)
+        view.restless = view.restless or server.seen is Seen.BUILDING
+
+    def distrust(self, cluster_id: UUID) -> None:
+        """Ask again before the next decision over this cluster."""
+        if view := self._views.get(cluster_id):
+            view.restless = True
+
+    def forget(self, cluster_id: UUID) -> None:
+        self._views.pop(cluster_id, None)
+
+    def _take_in(
+        self, cluster_id: UUID, listed: Iterable[Server], began: int, now: datetime
+    ) -> tuple[_View, bool]:
+        view = self._views.setdefault(cluster_id, _View())
+        if began < view.began:
+            return view, False
+        servers = {server.server_id: server for server in listed}
+        for server_id, (number, at) in list(view.made.items()):
+            if server_id in servers or (number < began and now - at > NEVER_LISTED):
+                del view.made[server_id]
+            else:
+                servers[server_id] = view.servers[server_id]
+        changed = servers != view.servers
+        view.servers, view.began, view.at = servers, began, now
+        view.restless = any(server.seen is Seen.BUILDING for server in servers.values())
+        return view, changed

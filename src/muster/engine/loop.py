@@ -1,0 +1,197 @@
+"""One pass over one cluster: gather, decide, commit, run. Start reading the engine here."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import TypeVar
+from uuid import UUID
+
+from muster.base.backoff import delay
+from muster.base.errors import DriverError, Stale, StoreError
+from muster.base.log import log
+from muster.decide.converge import plan
+from muster.engine import outcomes
+from muster.engine.commit import Decided, commit
+from muster.engine.gather import gather
+from muster.engine.gauges import PASS_SECONDS, PASSES
+from muster.engine.journal import begun
+from muster.engine.run import run_steps
+from muster.engine.site import Reach, Remembered, Site
+from muster.model.cluster import Cluster
+from muster.model.plan import Plan, Snapshot
+from muster.model.step import CreateServer, DeleteServer, Done, OperateServer, Outcome, Step
+from muster.ports.store import Claim
+
+T = TypeVar("T")
+LARGE = 500  # nodes: such a plan is made in a thread, so that others get a word in meanwhile
+SOON = timedelta(seconds=0.2)
+UNTOLD = timedelta(seconds=2)
+LONGEST_SETBACK = timedelta(seconds=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """How a pass ended: go on with the next one, or give the cluster back until `look_at`."""
+
+    again: bool = False
+    look_at: datetime | None = None
+
+
+async def converge(site: Site, claim: Claim, going_on: Callable[[], bool]) -> datetime | None:
+    """Pass over the cluster until it is settled or waits; return when to look again.
+
+    Gives way after a few passes, so that a large cluster does not keep others waiting.
+    """
+    cluster_id = claim.cluster_id
+    for _ in range(site.pace.passes_in_a_row):
+        passed = await attempt(f"pass/{cluster_id}", lambda: _timed(site, claim))
+        if passed is None:
+            return _after_setback(site, cluster_id)
+        if not passed.again:
+            return passed.look_at
+        if not going_on():
+            break
+    return site.clock.now()
+
+
+async def attempt(what: str, work: Callable[[], Awaitable[T]]) -> T | None:
+    """Return what `work` brings, or None where it failed: told in the log, never raised.
+
+    This is where a failing pass or tick ends, so that it cannot end the engine.
+    """
+    try:
+        return await work()
+    except (DriverError, StoreError) as error:
+        log(what=what).warning("engine.setback", code=error.code, reason=error.text)
+    except Exception:
+        log(what=what).exception("engine.broke")
+    return None
+
+
+def _after_setback(site: Site, cluster_id: UUID) -> datetime:
+    site.memory.pop(cluster_id, None)
+    PASSES.labels("setback").inc()
+    return site.clock.now() + _setback(site, cluster_id)
+
+
+def _setback(site: Site, cluster_id: UUID) -> timedelta:
+    """Count one more failure in a row, and return how long to stay away."""
+    tries = site.setbacks[cluster_id] = site.setbacks.get(cluster_id, 0) + 1
+    return min(delay(str(cluster_id), tries), LONGEST_SETBACK)
+
+
+async def _timed(site: Site, claim: Claim) -> Passed:
+    began = perf_counter()
+    try:
+        passed = await one_pass(site, claim)
+    except Stale:
+        # A wish came meanwhile, or another engine took over. If the cluster is still
+        # ours, it is marked, and the next pass sees the news.
+        site.memory.pop(claim.cluster_id, None)
+        PASSES.labels("stale").inc()
+        return Passed(look_at=site.clock.now())
+    finally:
+        PASS_SECONDS.observe(perf_counter() - began)
+    PASSES.labels("again" if passed.again else "rest").inc()
+    return passed
+
+
+async def one_pass(site: Site, claim: Claim) -> Passed:
+    """Bring one cluster one pass closer to what was asked of it."""
+    cluster_id = claim.cluster_id
+    gathered = await gather(site, cluster_id)
+    if gathered is None:
+        return _gone(site, cluster_id)
+    snapshot = gathered.snapshot
+    decided_plan = await _plan(snapshot)
+    actions = begun(snapshot, decided_plan, site.pace.owner)
+    decided = Decided(claim=claim, gathered=gathered, plan=decided_plan, actions=actions)
+    if decided.changes_nothing:
+        _remember(site, snapshot.cluster, snapshot, decided_plan)
+        return _next(site, snapshot, decided_plan, idle=True)
+    cluster = await commit(site.store, decided)
+    if decided_plan.gone:
+        site.clouds[cluster.cloud].lookout.forget(cluster_id)
+        return _gone(site, cluster_id)
+    _remember(site, cluster, snapshot, decided_plan)
+    if not decided_plan.steps:
+        return _next(site, snapshot, decided_plan, idle=False)
+    return await _carry_out(site, decided, cluster)
+
+
+async def _plan(snapshot: Snapshot) -> Plan:
+    if max(len(snapshot.nodes), snapshot.cluster.desired) < LARGE:
+        return plan(snapshot)
+    return await asyncio.to_thread(plan, snapshot)
+
+
+async def _carry_out(site: Site, decided: Decided, cluster: Cluster) -> Passed:
+    reach = site.clouds[cluster.cloud]
+    steps = decided.plan.steps
+    ended = list(zip(steps, await run_steps(reach, cluster, steps), strict=True))
+    now = site.clock.now()
+    _tell_lookout(reach, cluster.id, ended, now)
+    aftermath = await outcomes.record(site.store, decided, cluster, ended, now)
+    if aftermath is None:
+        site.memory.pop(cluster.id, None)
+        return Passed(look_at=now)
+    _remember_aftermath(site, aftermath)
+    if any(not isinstance(end, Done) and not _on_node(step) for step, end in ended):
+        # A node's failure is kept with the node. A pool's or a name's has no row of its
+        # own: the whole cluster waits, or it would be tried again at once, for ever.
+        return Passed(look_at=now + _setback(site, cluster.id))
+    site.setbacks.pop(cluster.id, None)
+    return Passed(again=True)
+
+
+def _on_node(step: Step) -> bool:
+    return isinstance(step, CreateServer | DeleteServer | OperateServer)
+
+
+def _tell_lookout(
+    reach: Reach, cluster_id: UUID, ended: list[tuple[Step, Outcome]], now: datetime
+) -> None:
+    """Fold in what we know from our own steps; where we do not know, have it looked up."""
+    unsure = False
+    for step, outcome in ended:
+        if isinstance(outcome, Done) and outcome.server:
+            reach.lookout.note(outcome.server, now)
+        elif _on_node(step):
+            unsure = True
+    if unsure:
+        reach.lookout.distrust(cluster_id)
+
+
+def _next(site: Site, snapshot: Snapshot, plan: Plan, *, idle: bool) -> Passed:
+    """Return when to look again after a pass without steps."""
+    site.setbacks.pop(snapshot.cluster.id, None)
+    if plan.settled or (plan.look_at and plan.look_at > snapshot.now):
+        return Passed(look_at=plan.look_at)
+    if not idle:
+        return Passed(again=True)
+    # Nothing was written and nothing was done, so looking at once would show the same.
+    return Passed(look_at=snapshot.now + (SOON if plan.look_at else UNTOLD))
+
+
+def _gone(site: Site, cluster_id: UUID) -> Passed:
+    site.memory.pop(cluster_id, None)
+    site.setbacks.pop(cluster_id, None)
+    return Passed()
+
+
+def _remember(site: Site, cluster: Cluster, snapshot: Snapshot, plan: Plan) -> None:
+    nodes = {node.id: node for node in snapshot.nodes}
+    nodes.update((node.id, node) for node in plan.put)
+    for id in plan.drop:
+        nodes.pop(id, None)
+    profiles = snapshot.profiles if plan.cluster.target in snapshot.profiles else {}
+    site.memory[cluster.id] = Remembered(cluster, nodes, profiles)
+
+
+def _remember_aftermath(site: Site, aftermath: outcomes.Aftermath) -> None:
+    remembered = site.memory[aftermath.cluster.id]
+    remembered.cluster = aftermath.cluster
+    if remembered.nodes is not None:
+        remembered.nodes.update((node.id, node) for node in aftermath.nodes)

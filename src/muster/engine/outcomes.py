@@ -1,0 +1,190 @@
+"""Outcomes: how the steps of a plan ended, written down."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from muster.base.backoff import delay
+from muster.base.errors import Stale
+from muster.engine.commit import Decided
+from muster.engine.journal import NodeStep, action_id, ended
+from muster.model.action import Action
+from muster.model.cluster import Cluster
+from muster.model.event import About, Event, Level
+from muster.model.node import Node
+from muster.model.observed import Server
+from muster.model.step import CreateServer, Done, Failed, Outcome, PutPool, Retry, Step
+from muster.ports.store import Store, Transaction
+
+Ended = tuple[Step, Outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """The cluster and the nodes that changed, as written; None if somebody else has it now."""
+
+    cluster: Cluster
+    nodes: tuple[Node, ...]
+
+
+async def record(
+    store: Store, decided: Decided, cluster: Cluster, outcomes: Sequence[Ended], now: datetime
+) -> Aftermath | None:
+    """Write down how the steps ended; `cluster` is the row as committed.
+
+    If the claim is lost by now, only the actions are ended: the nodes are another's.
+    """
+    actions = _actions(decided, outcomes, now)
+    events = _events(cluster, outcomes, now)
+
+    def work(tx: Transaction) -> Aftermath | None:
+        tx.actions.put(*actions)
+        tx.events.append(*events)
+        try:
+            tx.marks.check(decided.claim)
+        except Stale:
+            return None
+        return _written(tx, decided, cluster, outcomes, now)
+
+    return await store.write(work)
+
+
+def _written(
+    tx: Transaction, decided: Decided, cluster: Cluster, outcomes: Sequence[Ended], now: datetime
+) -> Aftermath | None:
+    current = tx.clusters.get(cluster.id)
+    if current is None:
+        return None
+    known = _nodes(decided)
+    if current != cluster:  # a wish came meanwhile; it may have changed nodes as well
+        known = {id: node for id in known if (node := tx.nodes.get(id))}
+    nodes = tuple(_changed(known, cluster, outcomes, now))
+    tx.nodes.put(*nodes)
+    written = _addressed(current, outcomes)
+    if nodes or written != current:
+        written = replace(written, updated_at=now)
+        tx.clusters.put(written)
+    return Aftermath(cluster=written, nodes=nodes)
+
+
+def _nodes(decided: Decided) -> dict[UUID, Node]:
+    """Return the nodes that a step was about, as they were committed."""
+    known = {node.id: node for node in (*decided.gathered.snapshot.nodes, *decided.plan.put)}
+    about = (step.node_id for step in decided.plan.steps if isinstance(step, NodeStep))
+    return {id: known[id] for id in about if id in known}
+
+
+def _changed(
+    known: Mapping[UUID, Node], cluster: Cluster, outcomes: Sequence[Ended], now: datetime
+) -> Iterator[Node]:
+    for step, outcome in outcomes:
+        if not isinstance(step, NodeStep) or (node := known.get(step.node_id)) is None:
+            continue
+        if _about_present_server(step, node):
+            changed = after(node, outcome, cluster.healing.max_tries, now)
+            if changed is not node:
+                yield changed
+
+
+def _about_present_server(step: NodeStep, node: Node) -> bool:
+    """Return whether the step was about the server that fills the place now, not an earlier."""
+    match step:
+        case CreateServer():
+            return step.order.server_id == node.server_id
+        case _ if hasattr(step, "server_id"):
+            return bool(step.server_id == node.server_id)
+        case _:
+            return True
+
+
+def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
+    """Return the node as the outcome of what was done to it leaves it.
+
+    A success does not forget earlier failures: whether the server comes up is seen later.
+    What can never succeed uses up all tries at once.
+    """
+    match outcome:
+        case Done(server=None):
+            return replace(node, retry_at=None) if node.retry_at else node
+        case Done(server=server) if server is not None:
+            return _filled(node, server)
+        case Retry(reason):
+            tries = node.tries + 1
+            retry_at = now + delay(str(node.server_id), tries)
+            return replace(node, tries=tries, retry_at=retry_at, reason=reason, updated_at=now)
+        case Failed(reason):
+            tries = max(node.tries + 1, max_tries)
+            return replace(node, tries=tries, retry_at=None, reason=reason, updated_at=now)
+    return node
+
+
+def _filled(node: Node, server: Server) -> Node:
+    return replace(
+        node,
+        ref=server.ref,
+        address=server.address or node.address,
+        host=server.host,
+        zone=server.zone,
+        began_at=node.began_at or server.created,
+        retry_at=None,
+    )
+
+
+def _addressed(cluster: Cluster, outcomes: Sequence[Ended]) -> Cluster:
+    for step, outcome in outcomes:
+        if isinstance(step, PutPool) and isinstance(outcome, Done) and cluster.service:
+            service = replace(cluster.service, address=outcome.address)
+            return replace(cluster, service=service)
+    return cluster
+
+
+def _actions(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list[Action]:
+    begun = {action.id: action for action in decided.actions}
+    return [
+        ended(action, outcome, now)
+        for step, outcome in outcomes
+        if isinstance(step, NodeStep) and (action := begun.get(action_id(step)))
+        if not action.ended
+    ]
+
+
+# Note [One event per reason]
+# A cloud that is full says so to each of two thousand creations. People need to read it
+# once, with a count; the nodes carry it each as their own reason.
+def _events(cluster: Cluster, outcomes: Sequence[Ended], now: datetime) -> list[Event]:
+    """Return what went wrong, told once per reason. See Note [One event per reason]."""
+    troubles: dict[tuple[str, str, Level], int] = defaultdict(int)
+    for step, outcome in outcomes:
+        if not isinstance(outcome, Done):
+            level = Level.ERROR if isinstance(outcome, Failed) else Level.WARN
+            troubles[type(step).__name__, outcome.reason, level] += 1
+    return [
+        Event(
+            id=uuid5(cluster.id, f"trouble/{now.isoformat()}/{verb}/{reason}"),
+            at=now,
+            kind="node.failed" if verb.endswith("Server") else "cluster.degraded",
+            level=level,
+            otype=About.CLUSTER,
+            oid=cluster.id,
+            oname=cluster.name,
+            cluster_id=cluster.id,
+            project=cluster.project,
+            status="error",
+            reason=f"{_WORDS[verb]}: {reason}" + (f" ({times} nodes)" if times > 1 else ""),
+            data={"times": times},
+        )
+        for (verb, reason, level), times in troubles.items()
+    ]
+
+
+_WORDS: Mapping[str, str] = {
+    "CreateServer": "creating an instance",
+    "DeleteServer": "deleting an instance",
+    "OperateServer": "operating an instance",
+    "PutPool": "setting up the load balancer",
+    "RemovePool": "removing the load balancer",
+    "PutRecord": "publishing the name",
+    "DropRecord": "withdrawing the name",
+}

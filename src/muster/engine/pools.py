@@ -1,0 +1,45 @@
+"""Pools: what the balancers say of members, and who drains how far."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from muster.engine.census import Known
+from muster.engine.site import Reach, Site
+from muster.model.pool import Condition, MemberState, PoolSeen
+from muster.ports.store import Query
+
+Told = dict[UUID, dict[UUID, tuple[Condition, int]]]  # cluster -> node -> health, open requests
+
+
+async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Known]) -> None:
+    """Mark every cluster whose members' health or draining sessions have changed."""
+    balancer = reach.cloud.balancer
+    if balancer is None:
+        return
+    turned = []
+    for known in crowd:
+        if known.cluster.service is None:
+            continue
+        pool = await balancer.pool(known.cluster.id)
+        before, now = told.get(known.cluster.id), _telling(pool)
+        told[known.cluster.id] = now
+        if before is not None and before != now:
+            turned.append(known.cluster.id)
+    for gone in told.keys() - {known.cluster.id for known in crowd}:
+        del told[gone]
+    if turned:
+        there = Query(where={"id": tuple(turned)})
+        await site.store.write(
+            lambda tx: tx.marks.mark(*(each.id for each in tx.clusters.find(there)))
+        )
+
+
+def _telling(pool: PoolSeen | None) -> dict[UUID, tuple[Condition, int]]:
+    """Return what matters of the members; sessions only of those that drain."""
+    return {
+        member.node_id: (
+            member.condition,
+            member.open_requests if member.state is MemberState.DRAIN else 0,
+        )
+        for member in (pool.members.values() if pool else ())
+    }

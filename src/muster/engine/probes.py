@@ -1,0 +1,89 @@
+"""Probing: asking every application how it is, and telling the store when that turns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from muster.engine.asking import question
+from muster.engine.census import Known
+from muster.engine.site import Reach, Site
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.observed import Probe, Seen
+from muster.model.pool import Condition
+from muster.ports.prober import Question
+from muster.ports.store import Transaction
+
+
+async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
+    """Ask every running member of `crowd`; return how many turned from good to bad or back."""
+    asked = [(known, node, each) for known in crowd for node, each in _questions(reach, known)]
+    if not asked:
+        return 0
+    answers = await reach.cloud.prober.ask([each for _, _, each in asked])
+    now = site.clock.now()
+    turned: list[Probe] = []
+    for known, node, each in asked:
+        before = known.probes.get(node.id)
+        after = heard(known.cluster, before, Answer(each, answers.get(node.id, "no answer"), now))
+        if node.ready_at is None and after.condition is Condition.BAD:
+            continue  # it is still starting: see Note [Starting]
+        known.probes[node.id] = after
+        if (before.condition if before else Condition.UNKNOWN) is not after.condition:
+            turned.append(after)
+    if turned:
+        await site.store.write(lambda tx: _write(tx, turned))
+        for cluster_id in {each.cluster_id for each in turned}:
+            reach.lookout.distrust(cluster_id)
+    return len(turned)
+
+
+def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
+    """Keep what turned, and have the clusters looked at; one struck out meanwhile has none."""
+    there = {id for id in {each.cluster_id for each in turned} if tx.clusters.get(id)}
+    tx.probes.put(*(each for each in turned if each.cluster_id in there))
+    tx.marks.mark(*sorted(there))
+
+
+def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
+    service = known.cluster.service
+    if service is None:
+        return
+    servers = reach.lookout.known(known.cluster.id)
+    for node in known.nodes:
+        server = servers.get(node.server_id)
+        if server and server.seen is Seen.RUNNING:
+            yield node, question(service, server)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    question: Question
+    why: str | None  # it is not well; None: it is
+    at: datetime
+
+
+def heard(cluster: Cluster, before: Probe | None, answer: Answer) -> Probe:
+    """Return what is known of an application after one more answer.
+
+    One good answer is enough; bad ones must come as many times in a row as the cluster's
+    healing says. What an earlier server of the place answered counts for nothing.
+    """
+    asked = answer.question
+    mine = before if before and before.server_id == asked.server_id else None
+    failures = 0 if answer.why is None else 1 + (mine.failures if mine else 0)
+    if answer.why is None:
+        condition = Condition.GOOD
+    elif failures >= cluster.healing.failures:
+        condition = Condition.BAD
+    else:
+        condition = mine.condition if mine else Condition.UNKNOWN
+    return Probe(
+        node_id=asked.node_id,
+        server_id=asked.server_id,
+        cluster_id=cluster.id,
+        condition=condition,
+        at=answer.at,
+        failures=failures,
+        reason=answer.why or "",
+    )

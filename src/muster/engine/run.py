@@ -1,0 +1,127 @@
+"""Run: one function per kind of step, and nothing decided here."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from typing import assert_never
+
+from muster.base.errors import DriverError, Permanent
+from muster.base.log import log
+from muster.engine.gauges import STEPS
+from muster.engine.site import Reach
+from muster.model.cluster import Cluster
+from muster.model.step import (
+    CreateServer,
+    DeleteServer,
+    Done,
+    DropRecord,
+    Failed,
+    OperateServer,
+    Outcome,
+    PutPool,
+    PutRecord,
+    RemovePool,
+    Retry,
+    Step,
+)
+
+# Seconds after which a call counts as unanswered. It may still happen: it can be repeated.
+DEADLINES: Mapping[type[Step], float] = {
+    CreateServer: 60,
+    DeleteServer: 60,
+    OperateServer: 60,
+    PutPool: 30,
+    RemovePool: 30,
+    PutRecord: 30,
+    DropRecord: 30,
+}
+
+
+async def run_steps(reach: Reach, cluster: Cluster, steps: Sequence[Step]) -> list[Outcome]:
+    """Return how each step ended, in the order of the steps.
+
+    As many run at once as the cloud likes calls, over all clusters. No step's failure
+    keeps another from running.
+    """
+    outcomes: list[Outcome] = [Retry("not begun")] * len(steps)
+    todo = iter(enumerate(steps))
+    workers = min(len(steps), reach.cloud.about.pace.calls_at_once)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(workers):
+            group.create_task(_work(reach, cluster, todo, outcomes))
+    return outcomes
+
+
+async def _work(
+    reach: Reach, cluster: Cluster, todo: Iterator[tuple[int, Step]], outcomes: list[Outcome]
+) -> None:
+    for place, step in todo:
+        async with reach.slots:
+            outcomes[place] = await run_step(reach, cluster, step)
+
+
+async def run_step(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
+    """Return how the step ended; whatever it raises is an outcome too."""
+    verb = type(step).__name__
+    try:
+        async with asyncio.timeout(DEADLINES[type(step)]):
+            outcome = await _call(reach, cluster, step)
+    except Permanent as error:
+        outcome = Failed(error.text)
+    except DriverError as error:
+        outcome = Retry(error.text)
+    except TimeoutError:
+        outcome = Retry(f"no answer within {DEADLINES[type(step)]:.0f} s")
+    except Exception as error:
+        log(cluster=str(cluster.id), step=repr(step)).exception("step.broke")
+        outcome = Retry(f"internal error: {type(error).__name__}")
+    STEPS.labels(verb, type(outcome).__name__.lower()).inc()
+    return outcome
+
+
+async def _call(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
+    cloud = reach.cloud
+    match step:
+        case CreateServer():
+            return await _create(reach, step)
+        case DeleteServer():
+            await cloud.compute.delete_server(step.ref)
+        case OperateServer():
+            await cloud.compute.operate_server(step.ref, step.operation)
+        case PutPool() | RemovePool():
+            return await _pool(reach, step)
+        case PutRecord() | DropRecord():
+            return await _record(reach, cluster, step)
+        case _:
+            assert_never(step)
+    return Done()
+
+
+async def _create(reach: Reach, step: CreateServer) -> Outcome:
+    server = await reach.cloud.compute.create_server(step.order)
+    if server.server_id != step.order.server_id or not server.ref:
+        return Retry(f"the cloud answered with another server: {server.server_id} {server.ref!r}")
+    return Done(server=server, address=server.address)
+
+
+async def _pool(reach: Reach, step: PutPool | RemovePool) -> Outcome:
+    balancer = reach.cloud.balancer
+    if balancer is None:
+        return Failed(f"cloud {reach.cloud.about.name} has no load balancer")
+    match step:
+        case PutPool():
+            return Done(address=await balancer.put_pool(step.pool))
+        case RemovePool():
+            await balancer.remove_pool(step.cluster_id)
+            return Done()
+
+
+async def _record(reach: Reach, cluster: Cluster, step: PutRecord | DropRecord) -> Outcome:
+    dns = reach.cloud.dns
+    if dns is None:
+        return Failed(f"cloud {reach.cloud.about.name} publishes no names")
+    match step:
+        case PutRecord():
+            await dns.put_record(step.name, step.address, cluster.id)
+        case DropRecord():
+            await dns.drop_record(step.name, cluster.id)
+    return Done()

@@ -1,0 +1,59 @@
+"""What one engine has at hand: its store, its clouds, its clock, and what it remembers."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from muster.base.clock import Clock
+from muster.engine.lookout import Lookout
+from muster.engine.pace import EnginePace
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.profile import Profile
+from muster.ports.cloud import Cloud
+from muster.ports.signal import Signal
+from muster.ports.store import Store
+
+
+@dataclass(slots=True)
+class Reach:
+    """One cloud, and this engine's dealings with it."""
+
+    cloud: Cloud
+    lookout: Lookout
+    slots: asyncio.Semaphore  # calls under way at once, over all clusters
+    trouble: str = ""  # why its last listing failed
+    suspects: frozenset[UUID] = frozenset()  # servers without a cluster, at the last look
+    asked: dict[UUID, datetime] = field(default_factory=dict)  # when applications were last asked
+
+
+# Note [Remembering]
+# Nodes are written only by passes, and by wishes, which change the cluster's row as well.
+# So a cluster's row that is as our last pass left it means that its nodes are too, and
+# that nobody else has been at work. While a claim is held, the nodes are then not read
+# again: for ten thousand of them that is a tenth of a second per pass.
+@dataclass(slots=True)
+class Remembered:
+    """One cluster as our last pass left it. See Note [Remembering]."""
+
+    cluster: Cluster
+    nodes: dict[UUID, Node] | None = None  # kept only while the claim is
+    profiles: Mapping[UUID, Profile] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Site:
+    store: Store
+    clouds: Mapping[str, Reach]
+    clock: Clock
+    signal: Signal
+    pace: EnginePace
+    memory: dict[UUID, Remembered] = field(default_factory=dict)
+    setbacks: dict[UUID, int] = field(default_factory=dict)  # failed passes in a row, by cluster
+
+
+def reach(cloud: Cloud) -> Reach:
+    slots = asyncio.Semaphore(cloud.about.pace.calls_at_once)
+    return Reach(cloud, Lookout(cloud.compute), slots)

@@ -1,0 +1,103 @@
+"""What happens because time passed: looking, probing, sampling, sweeping, trimming."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from time import perf_counter
+
+from muster.engine.autoscale import Watches, autoscale
+from muster.engine.census import Census
+from muster.engine.gauges import TICK_SECONDS, TICKS
+from muster.engine.look import look
+from muster.engine.loop import attempt
+from muster.engine.pools import Told, look_at_pools
+from muster.engine.probes import probe
+from muster.engine.site import Reach, Site
+from muster.engine.sweep import mark_all, tidy
+from muster.engine.trim import trim
+from muster.engine.turns import Turns
+from muster.model.scaling import Decision
+
+TRIM_EVERY = timedelta(hours=1)
+
+
+class Ticks:
+    """Every regular look; each does nothing where another engine has the turn."""
+
+    def __init__(self, site: Site) -> None:
+        pace = site.pace
+        self._site = site
+        self._turns = Turns(site.store, site.clock, pace.owner, timedelta(seconds=pace.lease_s))
+        self._census = Census(site.store)
+        self._watches: dict[str, Watches] = {}
+        self._told: dict[str, Told] = {}
+
+    def start(self) -> list[asyncio.Task[None]]:
+        """Begin to do all of it at each cloud's own pace, until the tasks are cancelled."""
+        every = timedelta(seconds=self._site.pace.sweep_every_s)
+        tasks = [
+            self._repeat("sweep", self.sweep, every),
+            self._repeat("trim", self.trim, TRIM_EVERY),
+        ]
+        for name, reach in self._site.clouds.items():
+            pace = reach.cloud.about.pace
+            tasks += [
+                self._repeat("look", partial(self.look, name), pace.look_every),
+                self._repeat("probe", partial(self.probe, name), pace.probe_every),
+                self._repeat("sample", partial(self.sample, name), pace.sample_every),
+            ]
+        return [asyncio.create_task(task) for task in tasks]
+
+    async def look(self, cloud: str) -> None:
+        """List every server of the cloud; mark whom that concerns; deal with strays."""
+        if reach := await self._turn(cloud):
+            await look(self._site, reach)
+
+    async def probe(self, cloud: str) -> None:
+        """Ask every application and every balancer of the cloud; mark where health turned."""
+        if reach := await self._turn(cloud):
+            await self._census.refresh()
+            crowd = self._census.on(cloud)
+            await probe(self._site, reach, crowd)
+            await look_at_pools(self._site, reach, self._told.setdefault(cloud, {}), crowd)
+
+    async def sample(self, cloud: str) -> list[Decision]:
+        """Evaluate the rules of every cluster that scales; return the decisions."""
+        reach = await self._turn(cloud)
+        if reach is None:
+            return []
+        await self._census.refresh()
+        watches = self._watches.setdefault(cloud, {})
+        return await autoscale(self._site, reach, watches, self._census.on(cloud))
+
+    async def sweep(self) -> None:
+        """Have every cluster looked at, and remove pools and names that none has."""
+        if await self._turns.ours("sweep"):
+            await mark_all(self._site)
+            for reach in self._site.clouds.values():
+                await tidy(self._site, reach)
+
+    async def trim(self) -> int:
+        """Remove what is too old to be kept; return how much it was."""
+        return await trim(self._site) if await self._turns.ours("trim") else 0
+
+    async def _turn(self, cloud: str) -> Reach | None:
+        """Return the cloud if this engine is the one that looks after it now."""
+        return self._site.clouds[cloud] if await self._turns.ours(f"cloud/{cloud}") else None
+
+    async def _repeat(
+        self, tick: str, work: Callable[[], Awaitable[object]], every: timedelta
+    ) -> None:
+        while True:
+            began = perf_counter()
+            ended = await attempt(tick, lambda: _completed(work))
+            took = perf_counter() - began
+            TICK_SECONDS.labels(tick).observe(took)
+            TICKS.labels(tick, "done" if ended else "setback").inc()
+            await asyncio.sleep(max(every.total_seconds() - took, 0.05))
+
+
+async def _completed(work: Callable[[], Awaitable[object]]) -> bool:
+    await work()
+    return True

@@ -1,0 +1,193 @@
+"""The engine: claim what wants a look, converge it, renew, stop politely."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from muster.base.clock import Clock
+from muster.engine.gauges import LAG, OVERDUE
+from muster.engine.loop import attempt, converge
+from muster.engine.pace import EnginePace
+from muster.engine.site import Site, reach
+from muster.engine.ticks import Ticks
+from muster.ports.cloud import Cloud
+from muster.ports.signal import MARKS, Signal
+from muster.ports.store import Claim, Store, Transaction
+
+LONGEST_SLEEP = 60.0
+STORE_REST = 1.0
+
+
+class Engine:
+    """Brings about what was wished, cluster by cluster, and looks after what is there."""
+
+    def __init__(
+        self,
+        store: Store,
+        clouds: Mapping[str, Cloud],
+        clock: Clock,
+        signal: Signal,
+        pace: EnginePace,
+    ) -> None:
+        reaches = {name: reach(cloud) for name, cloud in clouds.items()}
+        self.site = Site(store=store, clouds=reaches, clock=clock, signal=signal, pace=pace)
+        self.ticks = Ticks(self.site)
+        self._held: dict[Claim, asyncio.Task[None]] = {}
+        self._lost: set[int] = set()  # fences of claims that are ours no more
+        self._stopping = False
+        self._nudge = asyncio.Event()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Serve until `stop` is set; passes under way are finished, everything is given back."""
+        around = [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._renew()),
+            asyncio.create_task(self._until(stop)),
+            *self.ticks.start(),
+        ]
+        try:
+            if self.site.pace.alone:
+                await attempt("inherit", self._inherit)
+            while not stop.is_set():
+                await self._sleep(await self._take_on())
+        finally:
+            for task in around:
+                task.cancel()
+            await asyncio.gather(*around, return_exceptions=True)
+            await self._finish()
+
+    async def settle(self, rounds: int = 100) -> int:
+        """Look at every cluster that is due now, until none is; return how many looks it took.
+
+        One after another and without ticks: what tests and previews of an engine need.
+        """
+        looks = 0
+        for _ in range(rounds):
+            claims = await self._claim(self.site.pace.passes_at_once)
+            if not claims:
+                break
+            for claim in claims:
+                await self._look_after(claim)
+                looks += 1
+        return looks
+
+    async def _take_on(self) -> float:
+        """Begin with as many clusters as there is room for; return how long to sleep then."""
+        sleep = await attempt("claim", self._begin)
+        return STORE_REST if sleep is None else sleep
+
+    async def _begin(self) -> float:
+        room = self.site.pace.passes_at_once - len(self._held)
+        claims = await self._claim(room) if room > 0 else []
+        for claim in claims:
+            earlier = [old for old in self._held if old.cluster_id == claim.cluster_id]
+            task = asyncio.create_task(self._take_turn(claim, earlier))
+            self._held[claim] = task
+            task.add_done_callback(partial(self._let_go, claim))
+        if room <= 0 or len(claims) == room:
+            return LONGEST_SLEEP  # a pass that ends wakes us
+        return await self._until_due()
+
+    async def _take_turn(self, claim: Claim, earlier: list[Claim]) -> None:
+        """Look after the cluster once no pass of ours under an earlier claim is under way."""
+        self._lost.update(old.fence for old in earlier)
+        if under_way := [self._held[old] for old in earlier if old in self._held]:
+            await asyncio.wait(under_way)
+        await self._look_after(claim)
+
+    def _let_go(self, claim: Claim, _: asyncio.Task[None]) -> None:
+        self._held.pop(claim, None)
+        self._lost.discard(claim.fence)
+        self._nudge.set()
+
+    async def _until_due(self) -> float:
+        now = self.site.clock.now()
+        due, (overdue, lag) = await self.site.store.read(
+            lambda tx: (tx.marks.due(), tx.marks.lag(now))
+        )
+        OVERDUE.set(overdue)
+        LAG.set(lag)
+        return LONGEST_SLEEP if due is None else (due - now).total_seconds()
+
+    async def _claim(self, limit: int) -> list[Claim]:
+        now, pace = self.site.clock.now(), self.site.pace
+        until = now + timedelta(seconds=pace.lease_s)
+        # Most looks for work find none, and reading costs less than writing.
+        due = await self.site.store.read(lambda tx: tx.marks.due())
+        if due is None or due > now:
+            return []
+        return await self.site.store.write(lambda tx: tx.marks.claim(pace.owner, now, until, limit))
+
+    async def _inherit(self) -> None:
+        """Take the claims over that an engine left which died: nobody else is there to hold them.
+
+        Without this a restart would wait for leases of its own earlier life to end.
+        """
+        now, pace = self.site.clock.now(), self.site.pace
+        later = now + 2 * timedelta(seconds=pace.lease_s)
+
+        def work(tx: Transaction) -> None:
+            for claim in tx.marks.claim(pace.owner, later, later, 10_000):
+                tx.marks.release(claim, now)
+
+        await self.site.store.write(work)
+
+    async def _look_after(self, claim: Claim) -> None:
+        look_at = await converge(self.site, claim, lambda: self._goes_on(claim))
+        if remembered := self.site.memory.get(claim.cluster_id):
+            remembered.nodes = None
+        await attempt(
+            f"release/{claim.cluster_id}",
+            lambda: self._release(claim, look_at),
+        )
+
+    async def _release(self, claim: Claim, look_at: datetime | None) -> None:
+        await self.site.store.write(lambda tx: tx.marks.release(claim, look_at))
+
+    def _goes_on(self, claim: Claim) -> bool:
+        return not self._stopping and claim.fence not in self._lost
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait until woken, or until `seconds` are over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(max(seconds, 0.0), LONGEST_SLEEP)):
+                await self._nudge.wait()
+        self._nudge.clear()
+
+    async def _listen(self) -> None:
+        while True:
+            if await self.site.signal.wait(MARKS, LONGEST_SLEEP):
+                self._nudge.set()
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        await stop.wait()
+        self._stopping = True
+        self._nudge.set()
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self.site.pace.lease_s / 3)
+            await attempt("renew", self.renew)
+
+    async def renew(self) -> None:
+        """Lengthen the leases of all clusters under way, and note those that were lost."""
+        held = list(self._held)
+        if not held:
+            return
+        until = self.site.clock.now() + timedelta(seconds=self.site.pace.lease_s)
+        kept = await self.site.store.write(lambda tx: tx.marks.renew(held, until))
+        fences = {claim.fence for claim in kept}
+        self._lost.update(claim.fence for claim in held if claim.fence not in fences)
+
+    async def _finish(self) -> None:
+        """Let passes under way end, and hand over what cannot end in time."""
+        under_way = list(self._held.values())
+        if under_way:
+            await asyncio.wait(under_way, timeout=self.site.pace.stop_s)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        owner = self.site.pace.owner
+        await attempt("give up", lambda: self.site.store.write(lambda tx: tx.leases.give_up(owner)))

@@ -1,0 +1,184 @@
+"""A whole engine on a real store and a simulated cloud, on a clock that never really ticks."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import builders
+from muster.base.clock import ManualClock
+from muster.drivers.simulated.cloud import open_cloud, world_of
+from muster.drivers.simulated.world import World
+from muster.engine.pace import EnginePace
+from muster.engine.worker import Engine
+from muster.model.action import Action, ActionStatus, Verb
+from muster.model.cluster import Cluster
+from muster.model.event import Event
+from muster.model.node import Node
+from muster.model.observed import Server
+from muster.model.profile import Profile
+from muster.ports.cloud import Cloud, CloudConfig
+from muster.ports.store import Query, Store
+from muster.store.connect import connect
+from muster.store.signals import LocalSignal
+
+INSTALLATION = UUID(int=7)
+SIM = "simulated"
+
+
+@dataclass
+class Scene:
+    """Everything a test of the engine plays with."""
+
+    clock: ManualClock
+    store: Store
+    cloud: Cloud
+    signal: LocalSignal
+    engines: dict[str, Engine] = field(default_factory=dict)
+
+    @property
+    def engine(self) -> Engine:
+        return self.another("one")
+
+    @property
+    def world(self) -> World:
+        return world_of(self.cloud)
+
+    def another(self, owner: str, **pace: Any) -> Engine:
+        """Return the engine of that name, as if it ran in a process of its own."""
+        if owner not in self.engines:
+            self.engines[owner] = self.engine_on(self.cloud, owner, **pace)
+        return self.engines[owner]
+
+    def engine_on(self, cloud: Cloud, owner: str = "one", **pace: Any) -> Engine:
+        said = EnginePace(owner=owner, **pace)
+        return Engine(self.store, {SIM: cloud}, self.clock, self.signal, said)
+
+    def restart(self, **pace: Any) -> None:
+        """Forget everything that only the processes knew."""
+        self.engines.clear()
+        self.another("again", **pace)
+        self.engines["one"] = self.engines.pop("again")
+
+    # --- wishes, as the service writes them ---------------------------------------------
+
+    async def create(self, desired: int, **but: Any) -> UUID:
+        cluster = builders.a_new_cluster(desired=desired, init_at=self.clock.now(), **but)
+        profile = builders.a_profile(cluster.profile_id)
+        await self.store.write(lambda tx: tx.profiles.put(profile))
+        await self._wish(cluster, Verb.CLUSTER_CREATE)
+        return cluster.id
+
+    async def wish(self, cluster_id: UUID, verb: Verb, **changes: Any) -> Action:
+        """Change the cluster as whoever wishes would: one generation on, and marked."""
+        cluster = await self.cluster(cluster_id)
+        grown = replace(cluster, generation=cluster.generation + 1, **changes)
+        return await self._wish(grown, verb)
+
+    async def resize(self, cluster_id: UUID, desired: int) -> Action:
+        return await self.wish(cluster_id, Verb.CLUSTER_RESIZE, desired=desired)
+
+    async def delete(self, cluster_id: UUID) -> Action:
+        return await self.wish(cluster_id, Verb.CLUSTER_DELETE, leaving=True)
+
+    async def _wish(self, cluster: Cluster, verb: Verb) -> Action:
+        action = Action(
+            id=uuid5(cluster.id, f"wish/{cluster.generation}"),
+            name=verb.lower(),
+            verb=verb,
+            target=cluster.id,
+            cluster_id=cluster.id,
+            project=cluster.project,
+            user=cluster.user,
+            generation=cluster.generation,
+            created_at=self.clock.now(),
+        )
+
+        def work(tx: Any) -> None:
+            tx.clusters.put(cluster)
+            tx.actions.put(action)
+            tx.marks.mark(cluster.id)
+
+        await self.store.write(work)
+        return action
+
+    async def add_profile(self, profile: Profile) -> None:
+        await self.store.write(lambda tx: tx.profiles.put(profile))
+
+    async def mark(self, cluster_id: UUID) -> None:
+        await self.store.write(lambda tx: tx.marks.mark(cluster_id))
+
+    # --- time ---------------------------------------------------------------------------
+
+    async def go_on(self, seconds: float = 0.0, *, steps: float = 1.0) -> None:
+        """Let the engine work for so long, looking in every `steps` seconds."""
+        await self.engine.settle()
+        while seconds > 0:
+            self.clock.advance(min(steps, seconds))
+            seconds -= steps
+            await self.engine.settle()
+
+    async def with_ticks(self, seconds: float, *, steps: float = 1.0) -> None:
+        """The same with every regular look taken in each step."""
+        ticks = self.engine.ticks
+        while seconds > 0:
+            self.clock.advance(min(steps, seconds))
+            seconds -= steps
+            await ticks.look(SIM)
+            await ticks.probe(SIM)
+            await ticks.sample(SIM)
+            await self.engine.settle()
+
+    # --- what there is ------------------------------------------------------------------
+
+    async def cluster(self, cluster_id: UUID) -> Cluster:
+        found = await self.store.read(lambda tx: tx.clusters.get(cluster_id))
+        assert found is not None
+        return found
+
+    async def exists(self, cluster_id: UUID) -> bool:
+        return await self.store.read(lambda tx: tx.clusters.get(cluster_id)) is not None
+
+    async def nodes(self, cluster_id: UUID) -> list[Node]:
+        ours = Query(where={"cluster_id": (cluster_id,)}, sort=(("index", False),))
+        return await self.store.read(lambda tx: tx.nodes.find(ours))
+
+    async def actions(self, verb: Verb | None = None) -> list[Action]:
+        found = await self.store.read(lambda tx: tx.actions.find(Query()))
+        return [each for each in found if verb is None or each.verb is verb]
+
+    async def ended(self, action: Action) -> ActionStatus:
+        found = await self.store.read(lambda tx: tx.actions.get(action.id))
+        assert found is not None
+        return found.status
+
+    async def events(self, kind: str = "") -> list[Event]:
+        found = await self.store.read(lambda tx: tx.events.after(0, 100_000, None))
+        return [each for each in found if each.kind.startswith(kind)]
+
+    async def servers(self) -> Sequence[Server]:
+        return await self.cloud.compute.list_servers()
+
+    async def due(self) -> bool:
+        """Whether any cluster is still marked."""
+        return await self.store.read(lambda tx: tx.marks.due()) is not None
+
+
+@asynccontextmanager
+async def a_scene(url: str = "sqlite:///:memory:", **options: Any) -> AsyncIterator[Scene]:
+    clock, signal = ManualClock(), LocalSignal()
+    store = await connect(url, signal, clock)
+    config = CloudConfig(
+        name=SIM,
+        home=Path("/nowhere"),
+        installation=INSTALLATION,
+        clock=clock,
+        options={"accept_any": True, **options},
+    )
+    cloud = await open_cloud(config)
+    try:
+        yield Scene(clock, store, cloud, signal)
+    finally:
+        await store.close()
