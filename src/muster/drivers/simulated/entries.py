@@ -88,7 +88,7 @@ class Member(msgspec.Struct, frozen=True, array_like=True):
     port: int
     drains: bool = False
     since: float = 0.0  # when it began to drain
-    open: float = 0.0  # how many requests were under way then
+    open: int = 0  # how many requests were under way then
 
 
 class PoolPut(Entry, frozen=True, tag="pool"):

@@ -64,8 +64,8 @@ def _value(name: str, kind: Any, value: Any) -> Any:
     wanted: Any = {float: (int, float), bool: bool, int: int, str: str}.get(kind, object)
     if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
         raise Invalid(f"{name} must be {kind.__name__}, not {value!r}", field=name)
-    if kind in (int, float) and value < 0:
-        raise Invalid(f"{name} must not be negative", field=name)
+    if kind in (int, float) and not 0 <= value < float("inf"):
+        raise Invalid(f"{name} must be 0 or more, not {value!r}", field=name)
     if name in ("zones", "taken_ports"):
         if isinstance(value, str) or not isinstance(value, (list, tuple)):
             raise Invalid(f"{name} must be a list, not {value!r}", field=name)
