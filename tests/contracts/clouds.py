@@ -14,7 +14,8 @@ from uuid import UUID, uuid4
 import anyio
 
 import builders
-from muster.base.clock import Clock, ManualClock
+from muster.base.clock import Clock, ManualClock, SystemClock
+from muster.drivers.local.cloud import open_cloud as open_local
 from muster.drivers.simulated.cloud import cloud_over, open_cloud, world_of
 from muster.model.observed import Seen, Server
 from muster.model.profile import ServerSpec
@@ -127,6 +128,19 @@ async def simulated_file(home: Path) -> AsyncIterator[Bed]:
     await cloud.close()
 
 
+@asynccontextmanager
+async def local(home: Path) -> AsyncIterator[Bed]:
+    """Processes of this machine; what a test leaves running does not outlive it."""
+    cloud = await open_local(config(home, SystemClock()))
+    stranger = await open_local(config(home, SystemClock()))
+    images = {image.name: image.id for image in await cloud.images.list_images()}
+    yield Bed(cloud=cloud, stranger=stranger, pause=anyio.sleep, image=images["demo-web"])
+    for server in await cloud.compute.list_servers():
+        await cloud.compute.delete_server(server.ref)
+    await stranger.close()
+    await cloud.close()
+
+
 def _advance(clock: ManualClock) -> Callable[[float], Awaitable[None]]:
     async def pause(seconds: float) -> None:
         clock.advance(seconds)
@@ -138,4 +152,5 @@ def _advance(clock: ManualClock) -> Callable[[float], Awaitable[None]]:
 CLOUDS: dict[str, MakeBed] = {
     "simulated-memory": simulated_memory,
     "simulated-file": simulated_file,
+    "local": local,
 }
