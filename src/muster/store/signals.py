@@ -43,11 +43,13 @@ class LocalSignal:
 
     async def wait(self, topic: str, timeout_s: float) -> bool:
         about, task = self._topics[topic], asyncio.current_task()
-        if about.wakes == about.seen_by.get(task, about.seen):
+        seen = about.seen_by.get(task, about.seen)
+        if about.wakes == seen:
             await _woken(about, timeout_s)
-        woken = about.wakes != about.seen_by.get(task, about.seen)
-        about.seen = about.seen_by[task] = about.wakes
-        return woken
+        if task not in about.seen_by:
+            about.seen = about.wakes
+        about.seen_by[task] = about.wakes
+        return about.wakes != seen
 
 
 async def _woken(about: _Topic, timeout_s: float) -> None:
