@@ -171,8 +171,10 @@ def _reading(ticks: Sequence[Tick], plant: Plant) -> Reading:
     count = max(round(plant.average_s / plant.step_s), 1)
     seen = ticks[max(newest - count + 1, 0) : newest + 1]
     at, members = ticks[newest].at_s, ticks[newest].supply
-    if not members or any(start <= at < end for start, end in plant.silences):
+    if any(start <= at < end for start, end in plant.silences):
         return Reading(at_s=at, cpu=None, requests=None, members=members)
+    if not members:  # the balancer still counts who knocks
+        return Reading(at_s=at, cpu=None, requests=ticks[newest].load, members=0)
     off = 1 + plant.noise * _chance(at)
     cpu = sum(min(tick.load / tick.capacity, 1.0) if tick.capacity else 1.0 for tick in seen)
     requests = sum(tick.load / max(tick.supply, 1) for tick in seen)

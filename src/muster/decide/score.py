@@ -22,6 +22,7 @@ class Score:
     lost: float  # λ: load that nobody could carry
     cost: float  # κ: members paid for, per member demanded
     changes_per_hour: float  # α
+    flaps: int  # turns of the size beyond those of the demand
     reaction_s: float  # ρ: longest time with less than 95 % of the demand
     wait_p99_s: float  # what 99 of 100 units of load did not exceed in a queue
 
@@ -45,6 +46,7 @@ def score(trajectory: Trajectory) -> Score:
         lost=100 * sum(tick.lost for tick in ticks) / load if load else 0.0,
         cost=sum(t.requested for t in ticks) / max(sum(t.demand for t in ticks), 1),
         changes_per_hour=sum(a.requested != b.requested for a, b in pairwise(ticks)) / hours,
+        flaps=max(_turns([t.requested for t in ticks]) - _turns([t.demand for t in ticks]), 0),
         reaction_s=_longest_short(ticks) * trajectory.step_s,
         wait_p99_s=_wait(ticks, load),
     )
@@ -68,6 +70,11 @@ def _instability(ticks: Sequence[Tick]) -> float:
 
 def _sign(change: int) -> int:
     return (change > 0) - (change < 0)
+
+
+def _turns(sizes: Sequence[int]) -> int:
+    ways = [_sign(b - a) for a, b in pairwise(sizes) if a != b]
+    return sum(a != b for a, b in pairwise(ways))
 
 
 def _longest_short(ticks: Sequence[Tick]) -> int:

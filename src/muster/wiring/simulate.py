@@ -20,15 +20,14 @@ from muster.wiring.serve import told
 
 BASELINE = "thresholds"
 FORMS = (".png", ".svg")
-WIDTH = 110  # of the table: wrapped by the terminal rather than cut by us
+WIDTH = 100  # of the table: wrapped by the terminal rather than cut by us
 COLUMNS = (
     "J",
     "lost",
     "too few",
-    "short for",
-    "too many",
     "cost",
     "changes",
+    "flaps",
     "longest",
     "p99 wait",
     "speed-up",
@@ -130,7 +129,7 @@ def _as_json(runs: Sequence[Replayed], plant: Plant) -> str:
 
 
 def _show(runs: Sequence[Replayed], plant: Plant, plot: Path | None) -> None:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("autoscaler", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -143,7 +142,7 @@ def _show(runs: Sequence[Replayed], plant: Plant, plot: Path | None) -> None:
         f"{plant.low} to {plant.high} members, each for {plant.mu:g} of load and ready after"
         f" {plant.boot_s:g} s; a decision every {plant.step_s:g} s.\n"
         "J is 100 x lost + 10 x too few + 10 x (cost - 1) + 0.1 x restlessness: 0 is best."
-        " Cost is members paid for per member needed.\n"
+        "\nCost is members paid for per member needed; longest is the time with too few.\n"
         "Speed-up is against plain thresholds; it says little where both are good.",
         highlight=False,
     )
@@ -158,10 +157,9 @@ def _row(run: Replayed, baseline: Score | None) -> Sequence[str]:
         f"{mine.j:.1f}",
         f"{mine.lost:.2f} %",
         f"{mine.under:.2f} %",
-        f"{mine.under_time:.1f} %",
-        f"{mine.over:.0f} %",
         f"{mine.cost:.2f}",
         f"{mine.changes_per_hour:.1f}/h",
+        str(mine.flaps),
         f"{mine.reaction_s:.0f} s",
         f"{mine.wait_p99_s:.3g} s",
         f"{speedup(mine, baseline):.2f}" if baseline else "-",
