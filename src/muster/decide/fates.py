@@ -14,6 +14,7 @@ from muster.decide.limits import (
     broke_soon,
     failures,
     next_look,
+    refused_lately,
     resting,
     spent,
 )
@@ -249,9 +250,9 @@ def _remove(draft: Draft, each: Place) -> None:
     node, server = each.node, each.server
     if server is None:
         return
-    until = resting(draft, each)
-    if until is not None:
-        _hold(draft, each, f"{node.name} is going away", until)
+    if resting(draft, each) or refused_lately(draft, each):
+        look = next_look(each.leaving.since if each.leaving else draft.now, draft.now)
+        _hold(draft, each, f"{node.name} is going away", look)
         return
     if draft.deletes <= 0:
         _hold(draft, each, f"{node.name} waits for its turn", draft.now)

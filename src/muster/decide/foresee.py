@@ -52,8 +52,8 @@ def foresee(snapshot: Snapshot) -> Foresight:
     serving = _serving(world)
     steps: list[str] = []
     counted = [0, 0, 0]
-    for passes in range(1, MOST_PASSES + 1):
-        decided = plan(world)
+    for each_pass in range(1, MOST_PASSES + 1):
+        passes, decided = each_pass, plan(world)
         steps.extend(_sentences(world, decided))
         counted[0] += sum(isinstance(each, CreateServer) for each in decided.steps)
         counted[1] += sum(isinstance(each, DeleteServer) for each in decided.steps)

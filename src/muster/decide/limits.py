@@ -6,6 +6,7 @@ from muster.base.backoff import delay
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place
 
+REFUSED = timedelta(seconds=60)  # before a deletion that may never be is tried again
 AGAIN = timedelta(seconds=2)  # before a deletion that was asked for is asked for again
 STEADY = timedelta(seconds=60)  # in service for so long: what comes next is a new trouble
 _QUICK, _SLOW = timedelta(seconds=0.2), timedelta(seconds=2)
@@ -25,6 +26,16 @@ def failures(draft: Draft, each: Place) -> int:
     """Return the failures in a row: a server that served for a while has ended the row."""
     served = each.ready_at is not None
     return 0 if served and not broke_soon(draft, each) else each.node.tries
+
+
+def refused_lately(draft: Draft, each: Place) -> bool:
+    """Return whether a cloud said of its deletion "never", and not long ago.
+
+    A place on its way out is not given up: what is refused today may be allowed tomorrow.
+    """
+    node = each.node
+    never = node.tries >= draft.cluster.healing.max_tries and node.retry_at is None
+    return never and node.updated_at is not None and draft.now - node.updated_at < REFUSED
 
 
 def broke_soon(draft: Draft, each: Place) -> bool:

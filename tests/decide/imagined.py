@@ -1,0 +1,313 @@
+"""A whole world as values: a cloud with delays and failures, a balancer, a store, and time.
+
+It takes plans as the engine would, and checks after every pass what must never be broken.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from uuid import UUID
+
+from builders import NOW, a_front, a_snapshot
+from muster.base.backoff import delay
+from muster.decide.converge import plan
+from muster.model.action import Action
+from muster.model.event import Event
+from muster.model.node import Node
+from muster.model.observed import Probe, Record, Seen, Server
+from muster.model.plan import Plan, Snapshot
+from muster.model.pool import Condition, MemberSeen, MemberState, PoolSeen, PoolWanted, digest
+from muster.model.step import (
+    CreateServer,
+    DeleteServer,
+    DropRecord,
+    OperateServer,
+    PutPool,
+    PutRecord,
+    RemovePool,
+    Step,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nature:
+    """How this world behaves. Shares are decided by a hash, so every run is the same."""
+
+    boot_s: float = 0.4
+    warm_s: float = 0.3  # from running to a good answer
+    delete_s: float = 0.3
+    fails: float = 0.0  # share of calls that fail for now
+    duds: float = 0.0  # share of servers that never answer
+    sessions: int = 3  # open ones when a drain begins; one ends per look
+    seed: int = 0
+    bad_profiles: frozenset[UUID] = frozenset()  # whose servers never answer
+
+
+@dataclass(slots=True)
+class World:
+    snapshot: Snapshot
+    nature: Nature = field(default_factory=Nature)
+    born: dict[UUID, datetime] = field(default_factory=dict)  # server id -> asked for
+    dying: dict[UUID, datetime] = field(default_factory=dict)
+    sick: set[UUID] = field(default_factory=set)  # server ids whose application is bad
+    profile_of: dict[UUID, UUID] = field(default_factory=dict)  # server id -> profile
+    passes: int = 0
+    calls: int = 0
+    told: list[Event] = field(default_factory=list)
+    ended: list[Action] = field(default_factory=list)
+    gone: bool = False
+    checks: list[Callable[[Snapshot, Plan, Snapshot], None]] = field(default_factory=list)
+
+    @property
+    def cluster(self):
+        return self.snapshot.cluster
+
+    def settle(self, most: int = 300) -> Plan:
+        """Pass until nothing is to be done; fail if that takes more than `most` passes."""
+        for _ in range(most):
+            decided = self.step()
+            if decided.settled or decided.gone:
+                return decided
+        waits = plan(self.snapshot).waits[:5]
+        raise AssertionError(f"not settled after {most} passes: {waits} {self.cluster.reason}")
+
+    def until(self, condition: Callable[["World"], bool], most: int = 300) -> None:
+        for _ in range(most):
+            if condition(self):
+                return
+            self.step()
+        raise AssertionError(f"never came true: {self.cluster.status} {self.cluster.reason}")
+
+    def step(self) -> Plan:
+        self.passes += 1
+        before = self.snapshot
+        decided = plan(before)
+        assert plan(before) == decided, "planning twice says the same"
+        self._written(decided)
+        for step in decided.steps:
+            self._done(step)
+        self._pass_time(decided)
+        for check in self.checks:
+            check(before, decided, self.snapshot)
+        return decided
+
+    def wish(self, **changes: object) -> None:
+        """Change the cluster as the service does."""
+        cluster = replace(self.cluster, generation=self.cluster.generation + 1, **changes)
+        self.snapshot = replace(self.snapshot, cluster=cluster)
+
+    def change_node(self, index: int, **changes: object) -> None:
+        nodes = tuple(replace(n, **changes) if n.index == index else n for n in self.snapshot.nodes)
+        self.snapshot = replace(self.snapshot, nodes=nodes)
+
+    def break_servers(self, *indexes: int, seen: Seen | None = None) -> None:
+        """Have the servers of these nodes vanish, or turn to `seen`."""
+        servers = dict(self.snapshot.servers)
+        for node in self.snapshot.nodes:
+            if node.index not in indexes or node.server_id not in servers:
+                continue
+            if seen is None:
+                del servers[node.server_id]
+            else:
+                servers[node.server_id] = replace(servers[node.server_id], seen=seen)
+        self.snapshot = replace(self.snapshot, servers=servers)
+
+    def make_sick(self, *indexes: int) -> None:
+        self.sick |= {n.server_id for n in self.snapshot.nodes if n.index in indexes}
+        self._look(self.snapshot.now)
+
+    # -- what the store does
+
+    def _written(self, decided: Plan) -> None:
+        nodes = {n.id: n for n in self.snapshot.nodes}
+        nodes.update((n.id, n) for n in decided.put)
+        for id in decided.drop:
+            nodes.pop(id, None)
+        ended = {each.id for each in decided.actions if each.ended}
+        self.ended += [each for each in decided.actions if each.ended]
+        self.told += decided.events
+        self.gone = decided.gone
+        self.snapshot = replace(
+            self.snapshot,
+            cluster=decided.cluster,
+            nodes=tuple(sorted(nodes.values(), key=lambda n: n.index)),
+            actions=tuple(each for each in self.snapshot.actions if each.id not in ended),
+        )
+
+    # -- what cloud, balancer and DNS do
+
+    def _done(self, step: Step) -> None:
+        self.calls += 1
+        if _share(self.nature.seed, f"call/{self.calls}") < self.nature.fails:
+            self._failed(step)
+            return
+        match step:
+            case CreateServer():
+                self._create(step)
+            case DeleteServer():
+                self.dying.setdefault(step.server_id, self.snapshot.now)
+            case PutPool():
+                self._put_pool(step.pool)
+            case RemovePool():
+                self.snapshot = replace(self.snapshot, pool=None)
+            case PutRecord():
+                owner = self.cluster.id
+                record = Record(name=step.name, address=step.address, owner=owner)
+                self.snapshot = replace(self.snapshot, record=record)
+            case DropRecord():
+                self.snapshot = replace(self.snapshot, record=None)
+            case OperateServer():
+                pass
+
+    def _failed(self, step: Step) -> None:
+        id = getattr(step, "node_id", None)
+        node = next((n for n in self.snapshot.nodes if n.id == id), None)
+        if node is None:
+            return
+        tries = node.tries + 1
+        wait = delay(str(node.id), tries)
+        self._put_node(replace(node, tries=tries, retry_at=self.snapshot.now + wait))
+
+    def _create(self, step: CreateServer) -> None:
+        order = step.order
+        servers = dict(self.snapshot.servers)
+        if order.server_id not in servers:
+            self.born[order.server_id] = self.snapshot.now
+            servers[order.server_id] = Server(
+                ref=f"r-{str(order.server_id)[:8]}",
+                server_id=order.server_id,
+                node_id=order.node_id,
+                cluster_id=order.cluster_id,
+                name=order.name,
+                seen=Seen.BUILDING,
+                created=self.snapshot.now,
+                address=f"10.2.{len(self.born) // 250}.{len(self.born) % 250}",
+            )
+        self.snapshot = replace(self.snapshot, servers=servers)
+        node = next((n for n in self.snapshot.nodes if n.id == step.node_id), None)
+        if node and node.server_id == order.server_id:
+            self.profile_of[order.server_id] = node.profile_id
+            self._put_node(replace(node, ref=servers[order.server_id].ref))
+
+    def _put_pool(self, wanted: PoolWanted) -> None:
+        old = self.snapshot.pool.members if self.snapshot.pool else {}
+        members = {}
+        for each in wanted.members:
+            had = old.get(each.node_id)
+            opened = had.open_requests if had else 0
+            if each.state is MemberState.DRAIN and had and had.state is MemberState.SERVE:
+                opened = self.nature.sessions
+            members[each.node_id] = MemberSeen(
+                node_id=each.node_id,
+                address=each.address,
+                port=each.port,
+                state=each.state,
+                condition=Condition.GOOD,
+                open_requests=opened,
+            )
+        pool = PoolSeen(
+            cluster_id=self.cluster.id,
+            address="10.0.0.1",
+            port=wanted.front.port,
+            front_digest=digest(a_front(self.cluster)),
+            members=members,
+        )
+        self.snapshot = replace(self.snapshot, pool=pool)
+
+    def _put_node(self, node: Node) -> None:
+        nodes = tuple(node if n.id == node.id else n for n in self.snapshot.nodes)
+        self.snapshot = replace(self.snapshot, nodes=nodes)
+
+    # -- what time does
+
+    def _pass_time(self, decided: Plan) -> None:
+        now = self.snapshot.now + timedelta(seconds=0.05)
+        if not decided.settled and decided.look_at:
+            now = max(now, decided.look_at)
+        self._look(now)
+
+    def _look(self, now: datetime) -> None:
+        nature = self.nature
+        boot, gone = timedelta(seconds=nature.boot_s), timedelta(seconds=nature.delete_s)
+        servers = {}
+        for id, server in self.snapshot.servers.items():
+            if id in self.dying and now - self.dying[id] >= gone:
+                continue
+            if server.seen is Seen.BUILDING and now - self.born.get(id, NOW) >= boot:
+                server = replace(server, seen=Seen.RUNNING)
+            servers[id] = server
+        self.snapshot = replace(self.snapshot, now=now, servers=servers)
+        self.snapshot = replace(self.snapshot, probes=self._probes(), pool=self._drained())
+
+    def _probes(self) -> dict[UUID, Probe]:
+        now, probes = self.snapshot.now, dict(self.snapshot.probes)
+        warm = timedelta(seconds=self.nature.boot_s + self.nature.warm_s)
+        for node in self.snapshot.nodes:
+            server = self.snapshot.servers.get(node.server_id)
+            if server is None or server.seen is not Seen.RUNNING:
+                continue
+            young = server.server_id in self.born and now - self.born[server.server_id] < warm
+            if young:
+                continue
+            well = not self._is_sick(server.server_id)
+            probes[node.id] = Probe(
+                node_id=node.id,
+                server_id=server.server_id,
+                cluster_id=self.cluster.id,
+                condition=Condition.GOOD if well else Condition.BAD,
+                at=now,
+            )
+        return probes
+
+    def _is_sick(self, server_id: UUID) -> bool:
+        if server_id in self.sick or self.profile_of.get(server_id) in self.nature.bad_profiles:
+            return True
+        dud = _share(self.nature.seed, f"dud/{server_id}") < self.nature.duds
+        return dud and server_id in self.born
+
+    def _drained(self) -> PoolSeen | None:
+        pool = self.snapshot.pool
+        if pool is None:
+            return None
+        seen = self.snapshot.servers
+        by_node = {s.node_id: s for s in seen.values() if s.seen is Seen.RUNNING}
+        members = {
+            id: replace(
+                each,
+                open_requests=max(0, each.open_requests - 1),
+                condition=Condition.GOOD
+                if id in by_node and not self._is_sick(by_node[id].server_id)
+                else Condition.BAD,
+            )
+            for id, each in pool.members.items()
+        }
+        return replace(pool, members=members)
+
+
+def _share(seed: int, key: str) -> float:
+    digest_of = blake2b(f"{seed}/{key}".encode(), digest_size=4).digest()
+    return int.from_bytes(digest_of, "big") / 2**32
+
+
+def serving(snapshot: Snapshot) -> int:
+    """Return how many nodes a client's request may be answered by now."""
+    if snapshot.pool is None:
+        return sum(_runs(snapshot, n) for n in snapshot.nodes if not n.leaving and not n.standby)
+    return sum(
+        _runs(snapshot, n)
+        and (member := snapshot.pool.members.get(n.id)) is not None
+        and member.state is MemberState.SERVE
+        and member.condition is not Condition.BAD
+        for n in snapshot.nodes
+    )
+
+
+def _runs(snapshot: Snapshot, node: Node) -> bool:
+    server = snapshot.servers.get(node.server_id)
+    return server is not None and server.seen is Seen.RUNNING
+
+
+def a_world(cluster, **nature) -> World:
+    """Return a world with a cluster that nothing was done for yet."""
+    return World(snapshot=a_snapshot(cluster), nature=Nature(**nature))
