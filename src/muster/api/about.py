@@ -6,7 +6,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from muster.api.call import Call, base
+from muster.api.call import Asked, Call, base
 from muster.base.errors import StoreError
 from muster.model.who import Right
 from muster.ports.store import Transaction
@@ -35,19 +35,19 @@ def _version(call: Call) -> dict[str, Any]:
 
 
 @get(["/", "/versions"], status_code=300)
-async def versions(call: Call) -> dict[str, Any]:
+async def versions(call: Asked) -> dict[str, Any]:
     """List the versions of the API."""
     return {"versions": [_version(call)]}
 
 
 @get(["/v1", "/v1.0"])
-async def version(call: Call) -> dict[str, Any]:
+async def version(call: Asked) -> dict[str, Any]:
     """Show version 1 of the API."""
     return {"version": _version(call)}
 
 
 @get("/healthz")
-async def healthz(call: Call) -> Response[dict[str, Any]]:
+async def healthz(call: Asked) -> Response[dict[str, Any]]:
     """Say whether the store can be written and the engine keeps up: 200, or 503 with why."""
     now = call.desk.clock.now()
 

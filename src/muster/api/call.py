@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import FromPath
 
 from muster.api.reading import Fields, decoded, strictly
 from muster.base.errors import Conflict, Invalid, Stale, StalePlan
@@ -81,6 +83,10 @@ class Call:
     async def fields(self, fields: Fields) -> dict[str, Any]:
         """Return the values of a small body; every field wrong in it is told."""
         return strictly(fields, await self.body())
+
+
+Asked = NamedDependency[Call]  # how a handler takes its call
+Word = FromPath[str]  # and a piece of its path
 
 
 def check_query(request: Http) -> None:

@@ -1,5 +1,6 @@
 """Plan without committing: what a wish would do to a cluster, from the planner itself."""
 
+import asyncio
 from collections.abc import Sequence
 
 from muster.decide.foresee import foresee
@@ -46,5 +47,6 @@ async def foretell(
             record=record,
         )
 
-    seen = foresee(await desk.store.read(snapshot))
+    now = await desk.store.read(snapshot)
+    seen = await asyncio.to_thread(foresee, now)  # a large cluster takes a while
     return Foretold(steps=seen.steps, loses=seen.loses, reversible=seen.reversible, stamp=stamp)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Response, delete, get, post
 
-from muster.api.call import PLAN, Call, Param, carried_out
+from muster.api.call import PLAN, Asked, Call, Param, Word, carried_out
 from muster.api.reading import Field, Fields, integer, number, text
 from muster.api.words import moment
 from muster.base.errors import Forbidden, Invalid
@@ -68,19 +68,19 @@ async def gone(_: None) -> Response[None]:
 
 
 @get("/v1/flavors")
-async def list_flavors(call: Call) -> dict[str, list[FlavorOut]]:
+async def list_flavors(call: Asked) -> dict[str, list[FlavorOut]]:
     """List the flavors this caller may use."""
     return {"flavors": [_flavor(each) for each in await flavors.listing(call.desk, call.who)]}
 
 
 @get("/v1/flavors/{identity:str}")
-async def show_flavor(call: Call, identity: str) -> dict[str, FlavorOut]:
+async def show_flavor(call: Asked, identity: Word) -> dict[str, FlavorOut]:
     """Show a flavor, by id or name."""
     return {"flavor": _flavor(await flavors.show(call.desk, call.who, identity))}
 
 
 @post("/v1/flavors", opt={"query": PLAN, "body": FLAVOR})
-async def create_flavor(call: Call) -> Response[Any]:
+async def create_flavor(call: Asked) -> Response[Any]:
     """Add a flavor to the project."""
     asked = Flavor(id=new_id(), **await call.fields(FLAVOR))
 
@@ -91,7 +91,7 @@ async def create_flavor(call: Call) -> Response[Any]:
 
 
 @delete("/v1/flavors/{identity:str}", status_code=200, opt={"query": PLAN})
-async def delete_flavor(call: Call, identity: str) -> Response[Any]:
+async def delete_flavor(call: Asked, identity: Word) -> Response[Any]:
     """Delete a flavor; instances that have it keep it."""
     return await carried_out(call, partial(flavors.deletion, call.desk, call.who, identity), gone)
 
@@ -111,19 +111,19 @@ def _keypair(one: Keypair) -> KeypairOut:
 
 
 @get("/v1/keypairs")
-async def list_keypairs(call: Call) -> dict[str, list[KeypairOut]]:
+async def list_keypairs(call: Asked) -> dict[str, list[KeypairOut]]:
     """List the keypairs of the project."""
     return {"keypairs": [_keypair(each) for each in await keypairs.listing(call.desk, call.who)]}
 
 
 @get("/v1/keypairs/{name:str}")
-async def show_keypair(call: Call, name: str) -> dict[str, KeypairOut]:
+async def show_keypair(call: Asked, name: Word) -> dict[str, KeypairOut]:
     """Show a keypair."""
     return {"keypair": _keypair(await keypairs.show(call.desk, call.who, name))}
 
 
 @post("/v1/keypairs", opt={"query": PLAN, "body": KEYPAIR})
-async def create_keypair(call: Call) -> Response[Any]:
+async def create_keypair(call: Asked) -> Response[Any]:
     """Store a public key under a name."""
     said = await call.fields(KEYPAIR)
     prepare = partial(keypairs.creation, call.desk, call.who, said["name"], said["public_key"])
@@ -135,13 +135,13 @@ async def create_keypair(call: Call) -> Response[Any]:
 
 
 @delete("/v1/keypairs/{name:str}", status_code=200, opt={"query": PLAN})
-async def delete_keypair(call: Call, name: str) -> Response[Any]:
+async def delete_keypair(call: Asked, name: Word) -> Response[Any]:
     """Forget a keypair; instances that have it keep it."""
     return await carried_out(call, partial(keypairs.deletion, call.desk, call.who, name), gone)
 
 
 @get("/v1/networks", opt={"query": CLOUD})
-async def list_networks(call: Call) -> dict[str, Any]:
+async def list_networks(call: Asked) -> dict[str, Any]:
     """List networks, the default of each cloud first."""
     found = await clouds.networks(call.desk, call.word("cloud"))
     return {
@@ -160,7 +160,7 @@ async def list_networks(call: Call) -> dict[str, Any]:
 
 
 @get("/v1/clouds")
-async def list_clouds(call: Call) -> dict[str, Any]:
+async def list_clouds(call: Asked) -> dict[str, Any]:
     """List clouds, the default one first, and what each cannot do."""
     default = call.desk.default_cloud
     return {"clouds": [_cloud(each, default) for each in clouds.listing(call.desk)]}
@@ -207,14 +207,14 @@ def image(one: ImageOf) -> ImageOut:
 
 
 @get("/v1/images", opt={"query": CLOUD})
-async def list_images(call: Call) -> dict[str, list[ImageOut]]:
+async def list_images(call: Asked) -> dict[str, list[ImageOut]]:
     """List images and snapshots of one cloud or of all."""
     found = await images.listing(call.desk, call.who, call.word("cloud"))
     return {"images": [image(each) for each in found]}
 
 
 @get("/v1/images/{identity:str}")
-async def show_image(call: Call, identity: str) -> dict[str, ImageOut]:
+async def show_image(call: Asked, identity: Word) -> dict[str, ImageOut]:
     """Show an image, by id or name."""
     return {"image": image(await images.show(call.desk, call.who, identity))}
 
@@ -224,7 +224,7 @@ async def _taken_in(made: ImageOf) -> Response[dict[str, ImageOut]]:
 
 
 @post("/v1/images", request_max_body_size=LARGEST, opt={"query": UPLOAD, "body": IMAGE})
-async def import_image(call: Call) -> Response[Any]:
+async def import_image(call: Asked) -> Response[Any]:
     """Take in an image: a tarball as the body, or JSON that names a folder of the server."""
     kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("", "application/json"):
@@ -277,7 +277,7 @@ def _filled(path: Path, size: int) -> Path:
 
 
 @delete("/v1/images/{identity:str}", status_code=200, opt={"query": PLAN})
-async def delete_image(call: Call, identity: str) -> Response[Any]:
+async def delete_image(call: Asked, identity: Word) -> Response[Any]:
     """Delete an image that no cluster needs any more."""
     return await carried_out(call, partial(images.deletion, call.desk, call.who, identity), gone)
 

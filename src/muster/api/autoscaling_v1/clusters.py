@@ -6,7 +6,7 @@ from typing import Any
 from litestar import Response, delete, get, patch, post
 
 from muster.api.autoscaling_v1 import bodies, render
-from muster.api.call import PLAN, Call, Param, PlanAnswer, Prepare, base, carried_out
+from muster.api.call import PLAN, Asked, Call, Param, PlanAnswer, Prepare, Word, base, carried_out
 from muster.api.paging import Listing, query
 from muster.base.errors import Invalid
 from muster.model.cluster import Cluster, ClusterStatus
@@ -30,13 +30,13 @@ LIMIT: Mapping[str, Param] = {
 
 
 @get("/v1/clusters", opt={"query": CLUSTERS.params})
-async def list_clusters(call: Call) -> render.Clusters:
+async def list_clusters(call: Asked) -> render.Clusters:
     """List clusters: the clustering API's objects, each with what a stack shows."""
     return render.clusters(await clusters.listing(call.desk, query(call, CLUSTERS)))
 
 
 @post("/v1/clusters", status_code=202, opt={"query": PLAN, "body": bodies.CLUSTER})
-async def create_cluster(call: Call) -> Response[render.Details | PlanAnswer]:
+async def create_cluster(call: Asked) -> Response[render.Details | PlanAnswer]:
     """Create an autoscaled cluster."""
     body = await call.body()
     if "cluster" in body:
@@ -54,14 +54,14 @@ async def create_cluster(call: Call) -> Response[render.Details | PlanAnswer]:
 
 
 @get("/v1/clusters/{identity:str}")
-async def show_cluster(call: Call, identity: str) -> render.OneCluster:
+async def show_cluster(call: Asked, identity: Word) -> render.OneCluster:
     """Show one cluster, by name, id, or beginning of an id."""
     whole = await clusters.show(call.desk, lambda tx: find_cluster(tx, call.who, identity))
     return render.one_cluster(whole)
 
 
 @get("/v1/clusters/{identity:str}/{stack_id:str}")
-async def show_stack(call: Call, identity: str, stack_id: str) -> render.Details:
+async def show_stack(call: Asked, identity: Word, stack_id: Word) -> render.Details:
     """Show a cluster whole: instances with their health, scaling, update."""
     return render.details(await clusters.show(call.desk, _stack(call, identity, stack_id)))
 
@@ -79,7 +79,7 @@ def _stack(call: Call, name: str, id: str) -> Callable[[Transaction], Cluster]:
     opt={"query": {**PLAN, **FORCE}, "body": bodies.CHANGES},
 )
 async def update_cluster(
-    call: Call, identity: str, stack_id: str
+    call: Asked, identity: Word, stack_id: Word
 ) -> Response[render.Details | PlanAnswer]:
     """Change sizes, rules, image, flavor and more; null takes a field back."""
     ask, call.request.state.spelled = bodies.asked(await call.body(), new=False)
@@ -93,7 +93,7 @@ async def update_cluster(
 
 @delete("/v1/clusters/{identity:str}/{stack_id:str}", status_code=202, opt={"query": PLAN})
 async def delete_cluster(
-    call: Call, identity: str, stack_id: str
+    call: Asked, identity: Word, stack_id: Word
 ) -> Response[render.Details | PlanAnswer]:
     """Delete a cluster with its instances, load balancer and DNS name."""
 
@@ -104,20 +104,24 @@ async def delete_cluster(
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/pause", status_code=202, opt={"query": PLAN})
-async def pause(call: Call, identity: str, stack_id: str) -> Response[render.Details | PlanAnswer]:
+async def pause(
+    call: Asked, identity: Word, stack_id: Word
+) -> Response[render.Details | PlanAnswer]:
     """Stop the rolling update where it is."""
     return await _turned(call, (identity, stack_id), "pause")
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/resume", status_code=202, opt={"query": PLAN})
-async def resume(call: Call, identity: str, stack_id: str) -> Response[render.Details | PlanAnswer]:
+async def resume(
+    call: Asked, identity: Word, stack_id: Word
+) -> Response[render.Details | PlanAnswer]:
     """Go on with the rolling update; a canary that is watched counts as good."""
     return await _turned(call, (identity, stack_id), "resume")
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/rollback", status_code=202, opt={"query": PLAN})
 async def rollback(
-    call: Call, identity: str, stack_id: str
+    call: Asked, identity: Word, stack_id: Word
 ) -> Response[render.Details | PlanAnswer]:
     """Go back to the revision before."""
     return await _turned(call, (identity, stack_id), "rollback")
@@ -145,7 +149,7 @@ async def wished(call: Call, prepare: Prepare[Wished]) -> Response[Any]:
 
 
 @get("/v1/clusters/{identity:str}/{stack_id:str}/decisions", opt={"query": LIMIT})
-async def list_decisions(call: Call, identity: str, stack_id: str) -> dict[str, Any]:
+async def list_decisions(call: Asked, identity: Word, stack_id: Word) -> dict[str, Any]:
     """List scaling decisions, newest first."""
     limit = call.count("limit", 50, 1000)
     found = await decisions.listing(call.desk, call.who, (identity, stack_id), limit)
@@ -153,7 +157,7 @@ async def list_decisions(call: Call, identity: str, stack_id: str) -> dict[str, 
 
 
 @get("/v1/clusters/{identity:str}/{stack_id:str}/why", opt={"query": LIMIT})
-async def why(call: Call, identity: str, stack_id: str) -> dict[str, Any]:
+async def why(call: Asked, identity: Word, stack_id: Word) -> dict[str, Any]:
     """Say why the cluster is as it is, and when that may change."""
     limit = call.count("limit", 5, 1000)
     because = await decisions.why(call.desk, call.who, (identity, stack_id), limit)

@@ -8,7 +8,7 @@ from litestar import MediaType, Response, delete, get, post
 from muster.api.autoscaling_v1 import render
 from muster.api.autoscaling_v1.catalog import image
 from muster.api.autoscaling_v1.clusters import wished
-from muster.api.call import PLAN, Call, Param, PlanAnswer, carried_out
+from muster.api.call import PLAN, Asked, Param, PlanAnswer, Word, carried_out
 from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, text
 from muster.model.node import NodeStatus
@@ -34,7 +34,7 @@ Wished = Response[render.Details | PlanAnswer]
 
 
 @get("/v1/instances", opt={"query": INSTANCES.params})
-async def list_instances(call: Call) -> render.Instances:
+async def list_instances(call: Asked) -> render.Instances:
     """List instances of all clusters, or of those named by `cluster`."""
     wanted = await actions.in_clusters(call.desk, call.who, query(call, INSTANCES), "cluster")
     found = await instances.listing(call.desk, wanted)
@@ -42,14 +42,14 @@ async def list_instances(call: Call) -> render.Instances:
 
 
 @get("/v1/instances/{identity:str}")
-async def show_instance(call: Call, identity: str) -> render.OneInstance:
+async def show_instance(call: Asked, identity: Word) -> render.OneInstance:
     """Show an instance, by id or name, with how its cloud shows it now."""
     one = await instances.show(call.desk, call.who, identity)
     return render.OneInstance(render.instance(one))
 
 
 @get("/v1/instances/{identity:str}/log", media_type=MediaType.TEXT, opt={"query": LINES})
-async def instance_log(call: Call, identity: str) -> str:
+async def instance_log(call: Asked, identity: Word) -> str:
     """Return the newest lines that the instance has printed, as text."""
     lines = call.count("lines", 100, 10000)
     return await instances.log(call.desk, call.who, identity, lines)
@@ -60,7 +60,7 @@ async def instance_log(call: Call, identity: str) -> str:
     status_code=202,
     opt={"query": PLAN, "body": SNAPSHOT},
 )
-async def snapshot_instance(call: Call, identity: str) -> Response[Any]:
+async def snapshot_instance(call: Asked, identity: Word) -> Response[Any]:
     """Make an image of an instance as it is now."""
     name = (await call.fields(SNAPSHOT))["name"]
 
@@ -72,27 +72,27 @@ async def snapshot_instance(call: Call, identity: str) -> Response[Any]:
 
 
 @post("/v1/instances/{identity:str}/replace", status_code=202, opt={"query": PLAN})
-async def replace_instance(call: Call, identity: str) -> Wished:
+async def replace_instance(call: Asked, identity: Word) -> Wished:
     """Put another instance in the place of this one, drained first."""
     return await wished(call, partial(instances.replacement, call.desk, call.who, identity))
 
 
 @post("/v1/instances/{identity:str}/protect", status_code=202, opt={"query": PLAN})
-async def protect_instance(call: Call, identity: str) -> Wished:
+async def protect_instance(call: Asked, identity: Word) -> Wished:
     """Keep scaling and updates from removing this instance."""
     prepare = partial(instances.protection, call.desk, call.who, identity, on=True)
     return await wished(call, prepare)
 
 
 @post("/v1/instances/{identity:str}/unprotect", status_code=202, opt={"query": PLAN})
-async def unprotect_instance(call: Call, identity: str) -> Wished:
+async def unprotect_instance(call: Asked, identity: Word) -> Wished:
     """Let scaling and updates remove this instance again."""
     prepare = partial(instances.protection, call.desk, call.who, identity, on=False)
     return await wished(call, prepare)
 
 
 @delete("/v1/instances/{identity:str}", status_code=202, opt={"query": PLAN})
-async def delete_instance(call: Call, identity: str) -> Wished:
+async def delete_instance(call: Asked, identity: Word) -> Wished:
     """Remove this instance; its cluster is one smaller then."""
     return await wished(call, partial(instances.deletion, call.desk, call.who, identity))
 

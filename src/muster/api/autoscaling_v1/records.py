@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post
 
 from muster.api.autoscaling_v1.catalog import gone
-from muster.api.call import PLAN, Call, at_once, carried_out
+from muster.api.call import PLAN, Asked, Word, at_once, carried_out
 from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, integer, object_of, one_of, text
 from muster.api.words import epoch, exact, moment
@@ -136,20 +136,20 @@ def action(one: Action) -> ActionOut:
 
 
 @get("/v1/actions", opt={"query": ACTIONS.params})
-async def list_actions(call: Call) -> dict[str, list[ActionOut]]:
+async def list_actions(call: Asked) -> dict[str, list[ActionOut]]:
     """List actions: what was asked for, and each thing done to an instance for it."""
     wanted = await actions.in_clusters(call.desk, call.who, query(call, ACTIONS), "cluster_id")
     return {"actions": [action(each) for each in await actions.listing(call.desk, wanted)]}
 
 
 @get("/v1/actions/{identity:str}")
-async def show_action(call: Call, identity: str) -> dict[str, ActionOut]:
+async def show_action(call: Asked, identity: Word) -> dict[str, ActionOut]:
     """Show an action."""
     return {"action": action(await actions.show(call.desk, call.who, identity))}
 
 
 @patch("/v1/actions/{identity:str}", status_code=202, opt={"query": PLAN, "body": CANCEL})
-async def cancel_action(call: Call, identity: str) -> Response[Any]:
+async def cancel_action(call: Asked, identity: Word) -> Response[Any]:
     """Withdraw a wish as far as it is not fulfilled."""
     await call.fields(CANCEL)
 
@@ -209,14 +209,14 @@ def event(one: Event) -> EventOut:
 
 
 @get("/v1/events", opt={"query": EVENTS.params})
-async def list_events(call: Call) -> dict[str, list[EventOut]]:
+async def list_events(call: Asked) -> dict[str, list[EventOut]]:
     """List what happened."""
     wanted = await actions.in_clusters(call.desk, call.who, query(call, EVENTS), "cluster_id")
     return {"events": [event(each) for each in await events.listing(call.desk, wanted)]}
 
 
 @get("/v1/events/{identity:str}")
-async def show_event(call: Call, identity: str) -> dict[str, EventOut]:
+async def show_event(call: Asked, identity: Word) -> dict[str, EventOut]:
     """Show one event."""
     return {"event": event(await events.show(call.desk, call.who, identity))}
 
@@ -246,13 +246,13 @@ def _token(one: Token, secret: str | None = None) -> TokenOut:
 
 
 @get("/v1/tokens")
-async def list_tokens(call: Call) -> dict[str, list[TokenOut]]:
+async def list_tokens(call: Asked) -> dict[str, list[TokenOut]]:
     """List the caller's tokens, without their secrets."""
     return {"tokens": [_token(each) for each in await tokens.listing(call.desk, call.who)]}
 
 
 @post("/v1/tokens", opt={"query": PLAN, "body": TOKEN, "right": Right.READ})
-async def create_token(call: Call) -> Response[Any]:
+async def create_token(call: Asked) -> Response[Any]:
     """Make a token that may what the caller may; its secret is shown this once."""
     said = await call.fields(TOKEN)
     lasts = said.get("expires_in_seconds")
@@ -267,13 +267,13 @@ async def create_token(call: Call) -> Response[Any]:
 
 
 @delete("/v1/tokens/{identity:str}", status_code=200, opt={"query": PLAN, "right": Right.READ})
-async def delete_token(call: Call, identity: str) -> Response[Any]:
+async def delete_token(call: Asked, identity: Word) -> Response[Any]:
     """Revoke one of the caller's tokens."""
     return await carried_out(call, partial(tokens.deletion, call.desk, call.who, identity), gone)
 
 
 @get("/v1/whoami")
-async def whoami(call: Call) -> dict[str, Any]:
+async def whoami(call: Asked) -> dict[str, Any]:
     """Say who the service takes the caller for."""
     who = call.who
     rights = sorted(right for right in Right if who.may(right))

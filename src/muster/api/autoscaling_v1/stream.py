@@ -10,7 +10,7 @@ from litestar.exceptions import WebSocketDisconnect
 from litestar.response import Stream
 
 from muster.api.autoscaling_v1.records import EventOut, event
-from muster.api.call import Call, Param
+from muster.api.call import Asked, Param
 from muster.base.errors import Invalid
 from muster.model.event import Event
 from muster.service import events
@@ -40,7 +40,7 @@ def _number(said: str | None) -> int | None:
 
 
 @get("/v1/events/stream", opt={"query": FOLLOW}, media_type="text/event-stream")
-async def stream_events(call: Call) -> Stream:
+async def stream_events(call: Asked) -> Stream:
     """Send events as they happen, for ever: id is the number, event the kind, data JSON.
 
     A client that comes back says the last number it saw, in Last-Event-ID or `after`.

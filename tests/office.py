@@ -1,0 +1,135 @@
+"""A whole application for tests: memory store, simulated cloud, a clock that stands still."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from litestar import Litestar
+from litestar.testing import AsyncTestClient
+from prometheus_client import CollectorRegistry
+
+from muster.api.app import build
+from muster.base.clock import ManualClock
+from muster.base.errors import Unknown
+from muster.drivers.simulated.cloud import open_cloud
+from muster.model.cluster import Cluster
+from muster.model.who import Who
+from muster.ports.cloud import Cloud, CloudConfig
+from muster.ports.identity import Identity
+from muster.ports.store import Transaction
+from muster.service import flavors
+from muster.service.desk import Desk
+from muster.store.connect import connect
+from muster.store.signals import LocalSignal
+
+HERE = "http://127.0.0.1:8778"
+WEB: Mapping[str, Any] = {
+    "name": "web",
+    "image": "demo-web",
+    "flavor": "tiny",
+    "min_size": 2,
+    "max_size": 6,
+    "port": 8080,
+}
+PEOPLE = {
+    "ann": Who(user="ann", project="demo"),
+    "bob": Who(user="bob", project="other"),
+    "rita": Who(user="rita", project="demo", roles=("reader",)),
+    "root": Who(user="root", project="ops", roles=("admin",)),
+}
+
+
+class NameTag:
+    """An identity that believes the X-Name header."""
+
+    challenge = "Name"
+
+    async def who(self, headers: Mapping[str, str]) -> Who:
+        try:
+            return PEOPLE[headers.get("x-name", "")]
+        except KeyError:
+            raise Unknown("wear a name tag") from None
+
+
+@dataclass
+class Office:
+    desk: Desk
+    clock: ManualClock
+    app: Litestar
+    clients: dict[str, AsyncTestClient[Any]] = field(default_factory=dict)
+
+    async def call(self, method: str, path: str, body: Any = None, who: str = "ann") -> Any:
+        """Return the answer to a request by one of the people above."""
+        client = self.clients["all"]
+        return await client.request(method, path, json=body, headers={"x-name": who})
+
+    async def made(self, who: str = "ann", **but: Any) -> dict[str, Any]:
+        """Create a cluster and return it as shown."""
+        answer = await self.call("POST", "/v1/clusters", {**WEB, **but}, who)
+        assert answer.status_code == 202, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def stored(self, id: str) -> Cluster:
+        cluster = await self.desk.store.read(lambda tx: tx.clusters.get(UUID(id)))
+        assert cluster is not None
+        return cluster
+
+    async def put(self, *rows: Any) -> None:
+        """Write clusters or nodes as the engine would."""
+
+        def work(tx: Transaction) -> None:
+            for row in rows:
+                (tx.clusters if isinstance(row, Cluster) else tx.nodes).put(row)
+
+        await self.desk.store.write(work)
+
+
+def path(cluster: Mapping[str, Any]) -> str:
+    return f"/v1/clusters/{cluster['stack_name']}/{cluster['stack_id']}"
+
+
+async def a_cloud(home: Path, clock: ManualClock, name: str = "simulated", **options: Any) -> Cloud:
+    config = CloudConfig(
+        name=name, home=home / name, installation=uuid4(), clock=clock, options=options
+    )
+    return await open_cloud(config)
+
+
+@asynccontextmanager
+async def opened(
+    home: Path,
+    identity: Identity | None = None,
+    *,
+    loopback_names: bool = False,
+    clouds: Mapping[str, Cloud] | None = None,
+    **limits: int,
+) -> AsyncIterator[Office]:
+    clock, signal = ManualClock(), LocalSignal()
+    store = await connect("sqlite:///:memory:", signal)
+    have = clouds or {"simulated": await a_cloud(home, clock)}
+    desk = Desk(
+        store=store,
+        clouds=have,
+        clock=clock,
+        signal=signal,
+        default_cloud=next(iter(have)),
+        **limits,
+    )
+    await flavors.seed(desk)
+    app = build(
+        desk,
+        identity or NameTag(),
+        loopback_names=loopback_names,
+        registry=CollectorRegistry(),
+    )
+    office = Office(desk, clock, app)
+    async with AsyncTestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+        office.clients["all"] = client
+        yield office
+    for cloud in have.values():
+        await cloud.close()
+    await store.close()
