@@ -98,13 +98,12 @@ def rate_in(case: Case, size: int) -> Stop | None:
 
 
 def _tightest(case: Case, size: int, way: Direction) -> Stop | None:
-    tightest: Stop | None = None
-    for rate in case.rules.rates:
-        if rate.direction is way:
-            stop = _rated(case, size, rate)
-            if stop is not None:
-                tightest, size = stop, stop.cut.after
-    return tightest
+    stops = [_rated(case, size, rate) for rate in case.rules.rates if rate.direction is way]
+    return min(
+        (stop for stop in stops if stop is not None),
+        key=lambda stop: abs(stop.cut.after - case.crew.desired),
+        default=None,
+    )
 
 
 def _rated(case: Case, size: int, rate: Rate) -> Stop | None:
