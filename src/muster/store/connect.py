@@ -1,18 +1,21 @@
 """Opening the store that a URL names, with its schema brought up to date."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from muster.base.clock import Clock, SystemClock
 from muster.store import schema
-from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore
 from muster.store.urls import SqliteFile, parsed
 
+if TYPE_CHECKING:
+    from muster.store.postgres import PostgresStore
+
 
 async def connect(
     url: str, signal: LocalSignal, clock: Clock | None = None
-) -> SqliteStore | PostgresStore:
+) -> "SqliteStore | PostgresStore":
     """Return the store, ready; its `signal` is the one to wait on.
 
     A new or older database is brought to our schema. Raises `Invalid` for a URL that is
@@ -26,4 +29,7 @@ async def connect(
         return store
     if (await asyncio.to_thread(schema.check, url)).condition is not schema.Condition.CURRENT:
         await asyncio.to_thread(schema.upgrade, url)
+    # See Note [Imported when needed].
+    from muster.store.postgres import PostgresStore
+
     return PostgresStore(place, signal, clock or SystemClock())

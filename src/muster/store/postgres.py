@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from muster.base.clock import Clock
 from muster.ports.store import Transaction
 from muster.store.failures import TROUBLE, again, broken, meaning
-from muster.store.signals import LocalSignal, PostgresSignal
+from muster.store.listening import PostgresSignal
+from muster.store.signals import LocalSignal
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import PostgresServer
 

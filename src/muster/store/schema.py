@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +18,6 @@ from sqlalchemy import Connection, inspect, text
 
 from muster.base.errors import Conflict, SchemaMismatch, Unavailable
 from muster.store.failures import TROUBLE, meaning
-from muster.store.postgres import one_off
 from muster.store.sqlite import engine
 from muster.store.tables import metadata
 from muster.store.urls import Place, PostgresServer, SqliteFile, parsed
@@ -129,7 +129,12 @@ def state(conn: Connection) -> SchemaState:
     return SchemaState(Condition.OLDER if known else Condition.NEWER, found)
 
 
+# Note [Imported when needed]
+# Alembic, and SQLAlchemy's asyncio side with the whole ORM behind it, take longer to
+# import than everything else that Muster needs to start. Most starts, on SQLite with a
+# schema that is ours already, need neither.
 def _migrate(conn: Connection) -> None:
+    """See Note [Imported when needed]."""
     from alembic.command import upgrade as run
     from alembic.config import Config
 
@@ -149,7 +154,7 @@ def _alone(conn: Connection, place: Place) -> Iterator[None]:
     if isinstance(place, PostgresServer) or place.path is None:
         yield
         return
-    with open(f"{place.path}.lock", "w") as lock:
+    with os.fdopen(os.open(f"{place.path}.lock", os.O_CREAT | os.O_WRONLY, 0o600)) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         dbapi(conn).execute("PRAGMA journal_mode = WAL")
         yield
@@ -158,7 +163,9 @@ def _alone(conn: Connection, place: Place) -> Iterator[None]:
 def _over(place: Place, work: Callable[[Connection], T]) -> T:
     try:
         if isinstance(place, PostgresServer):
-            return asyncio.run(_over_postgres(place, work))
+            # In a thread of its own, for the caller may be running a loop already.
+            with ThreadPoolExecutor(1) as apart:
+                return apart.submit(asyncio.run, _over_postgres(place, work)).result()
         with engine(place).connect() as conn:
             return work(conn)
     except TROUBLE as error:
@@ -166,6 +173,9 @@ def _over(place: Place, work: Callable[[Connection], T]) -> T:
 
 
 async def _over_postgres(place: PostgresServer, work: Callable[[Connection], T]) -> T:
+    # See Note [Imported when needed].
+    from muster.store.postgres import one_off
+
     async with one_off(place).connect() as conn:
         return await conn.run_sync(work)
 

@@ -189,10 +189,10 @@ marks = Table(
     "marks",
     metadata,
     _key("cluster_id"),
+    _word("owner", null=True),
     _number("version"),
     _number("at_once"),  # 1: asked for without a time; `due` is then when it was asked
     _moment("due"),
-    _word("owner", null=True),
     _number("fence"),
     _moment("until", null=True),
     Index("marks_by_due", "due"),
