@@ -41,6 +41,7 @@ class App:
     port: int
     sick: bool = False
     status: int = 200
+    held: int = 0
     seen: Counter[str] = field(default_factory=Counter)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     server: asyncio.Server | None = None
@@ -81,6 +82,7 @@ class App:
             await _echo(reader, writer)
         else:
             if path == "/hold" and query in ("", f"on={self.address}"):
+                self.held += 1
                 await self.release.wait()
             status = 503 if path == "/health" and self.sick else self.status
             body = self.name.encode()

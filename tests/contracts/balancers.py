@@ -1,13 +1,17 @@
 """The balancers that have to keep their promises: a new one adds one line to `BALANCERS`."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from contracts.clouds import Bed, simulated_file, simulated_memory
+import traffic
+from contracts.clouds import Bed, config, simulated_file, simulated_memory
+from muster.base.clock import SystemClock
+from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.simulated.cloud import world_of
 from muster.drivers.simulated.machine import ref
 from muster.model.observed import Server
@@ -120,7 +124,63 @@ def _member(bed: Bed, server: Server) -> MemberWanted:
     return MemberWanted(node_id=server.node_id, address=server.address, port=bed.port)
 
 
+@asynccontextmanager
+async def caddy(home: Path) -> AsyncIterator[BalancerBed]:
+    """A real Caddy over real applications."""
+    ours = await open_balancer(config(home, SystemClock()))
+    stranger = await open_balancer(config(home, SystemClock()))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ours.stop_caddy)
+        stack.push_async_callback(stranger.stop_caddy)
+        yield _around(ours, stranger, stack)
+
+
+def _around(ours: Balancer, stranger: Balancer, stack: AsyncExitStack) -> BalancerBed:
+    apps: dict[UUID, traffic.App] = {}
+    held: list[asyncio.Task[traffic.Answer]] = []
+
+    async def upstream() -> Upstream:
+        app = await stack.enter_async_context(traffic.app())
+        member = MemberWanted(node_id=uuid4(), address=app.address, port=app.port)
+        apps[member.node_id] = app
+
+        async def make_sick() -> None:
+            app.sick = True
+
+        return Upstream(member=member, make_sick=make_sick)
+
+    async def ask(pool: PoolSeen, count: int) -> int:
+        answers = [await traffic.ask(pool.address, pool.port) for _ in range(count)]
+        return sum(answer.status != 200 for answer in answers)
+
+    async def hold(pool: PoolSeen, member: MemberWanted, count: int) -> None:
+        app = apps.pop(member.node_id)
+        while app.held < count:
+            held.append(asyncio.create_task(traffic.ask(pool.address, pool.port, "/hold")))
+            await asyncio.sleep(0.02)
+        for other in apps.values():
+            other.release.set()
+        apps[member.node_id] = app
+
+    async def let_go() -> None:
+        for app in apps.values():
+            app.release.set()
+        assert {answer.status for answer in await asyncio.gather(*held)} == {200}
+
+    return BalancerBed(
+        balancer=ours,
+        stranger=stranger,
+        upstream=upstream,
+        ask=ask,
+        hold=hold,
+        let_go=let_go,
+        until=traffic.until,
+        port=traffic.free_port(),
+    )
+
+
 BALANCERS: dict[str, MakeBalancerBed] = {
+    "caddy": caddy,
     "simulated-memory": _simulated(simulated_memory),
     "simulated-file": _simulated(simulated_file),
 }

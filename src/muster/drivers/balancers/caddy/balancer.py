@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from uuid import UUID
 
+from muster.base.backoff import delay
 from muster.base.clock import Clock
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
@@ -26,6 +27,7 @@ from muster.ports.cloud import CloudConfig
 _WATCH_EVERY_S = 0.25
 _SAVE_EVERY = 8  # looks
 _END_S = 5.0
+_DYING_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,10 @@ class CaddyBalancer:
         self._place = place
         self._clock = clock
         self._children = process.Children()
-        self._held: dict[UUID, Held] = {}
+        self.held: dict[UUID, Held] = {}
         self._asked: dict[UUID, Run] = {}
         self._tallies: dict[UUID, Tally] = {}
+        self._failures: dict[UUID, tuple[int, float]] = {}  # in a row, and how long to rest
         self._watching: asyncio.Task[None] | None = None
 
     async def list_pools(self) -> Sequence[UUID]:
@@ -80,14 +83,21 @@ class CaddyBalancer:
         kept = folder.kept()
         if kept is None:
             return None
-        run = folder.run()
-        if run is None or not process.alive(folder, run):
-            run = await self._revived(folder)
-        open_requests = await admin.open_requests(folder.path / run.admin)
+        open_requests = await self._open_requests(folder)
         now = self._now()
         tally = self._tally(folder)
         tally.read(now)
         return pool_seen(cluster_id, kept, open_requests, tally, now)
+
+    async def _open_requests(self, folder: Folder) -> Mapping[str, int]:
+        """Ask the pool's Caddy; if it has just died, ask the one that follows it."""
+        run = folder.run()
+        if run is not None and process.alive(folder, run):
+            with contextlib.suppress(Transient):
+                return await admin.open_requests(folder.path / run.admin)
+            await asyncio.sleep(_DYING_S)
+        run = await self._revived(folder)
+        return await admin.open_requests(folder.path / run.admin)
 
     async def put_pool(self, wanted: PoolWanted) -> str:
         reason = refused(wanted.front)
@@ -189,7 +199,7 @@ class CaddyBalancer:
             self._watching = None
         for tally in self._tallies.values():
             tally.save()
-        for cluster_id in list(self._held):
+        for cluster_id in list(self.held):
             self._let_go(cluster_id)
 
     async def stop_caddy(self) -> None:
@@ -216,15 +226,25 @@ class CaddyBalancer:
                 await self._sweep(folder)
                 return
             if not process.alive(folder, folder.run()):
-                await self._revived(folder)
+                await self._revive(folder)
             self._adopt(folder)
             await process.retire(folder, self._now())
             tally = self._tally(folder)
             tally.read(self._now())
             if save:
                 tally.save()
-        except DriverError as error:
-            log().warning("caddy.not_started", pool=folder.path.name, reason=error.text)
+        except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
+            log().warning("caddy.trouble", pool=folder.path.name, reason=str(error))
+
+    async def _revive(self, folder: Folder) -> None:
+        """Start the pool's Caddy again, more and more seldom while that fails."""
+        failures, wait_until = self._failures.get(folder.cluster_id, (0, 0.0))
+        if self._now() < wait_until:
+            return
+        pause = delay(str(folder.cluster_id), failures + 1).total_seconds()
+        self._failures[folder.cluster_id] = (failures + 1, self._now() + pause)
+        await self._revived(folder)
+        del self._failures[folder.cluster_id]
 
     async def _sweep(self, folder: Folder) -> None:
         async with alone(self._place.lock(folder.cluster_id)):
@@ -244,7 +264,7 @@ class CaddyBalancer:
 
     async def _start(self, folder: Folder, kept: Kept) -> Run:
         """Start a Caddy for a pool that has none, on the socket that is held, if one is."""
-        held = self._held.get(folder.cluster_id)
+        held = self.held.get(folder.cluster_id)
         usable = held and held.sock.getsockname() == (kept.address, kept.port)
         sock = held.sock if held and usable else listening(kept.address, kept.port, shared=True)
         run = await process.start(folder, kept, sock, self._children)
@@ -254,7 +274,7 @@ class CaddyBalancer:
     def _adopt(self, folder: Folder) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
         run = folder.run()
-        held = self._held.get(folder.cluster_id)
+        held = self.held.get(folder.cluster_id)
         if run is None or (held and held.run == run) or self._asked.get(folder.cluster_id) == run:
             return
         self._asked[folder.cluster_id] = run
@@ -266,13 +286,13 @@ class CaddyBalancer:
             self._hold(folder.cluster_id, run, sock)
 
     def _hold(self, cluster_id: UUID, run: Run, sock: socket.socket) -> None:
-        held = self._held.get(cluster_id)
+        held = self.held.get(cluster_id)
         if held and held.sock is not sock:
             held.sock.close()
-        self._held[cluster_id] = Held(run, sock)
+        self.held[cluster_id] = Held(run, sock)
 
     def _let_go(self, cluster_id: UUID) -> None:
-        held = self._held.pop(cluster_id, None)
+        held = self.held.pop(cluster_id, None)
         if held is not None:
             held.sock.close()
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from muster.base.errors import Transient
+from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.caddy.slots import Kept
 
 T = TypeVar("T")
@@ -108,6 +108,8 @@ def _read(path: Path, kind: type[T]) -> T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
+    except msgspec.MsgspecError as error:
+        raise Permanent(f"{path} cannot be read: {error}") from None
 
 
 @asynccontextmanager

@@ -1,9 +1,11 @@
 """Counting what Caddy has answered, from the logs it writes beside its pool."""
 
+import contextlib
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -15,6 +17,8 @@ from muster.drivers.balancers.caddy.config import (
 )
 from muster.drivers.balancers.caddy.folder import write
 
+T = TypeVar("T")
+
 _WINDOW_S = 10.0
 _QUIET_S = 2 * CHECK_EVERY_S + 2.0  # two checks that each took their whole time
 
@@ -22,7 +26,7 @@ _QUIET_S = 2 * CHECK_EVERY_S + 2.0  # two checks that each took their whole time
 class _Answer(msgspec.Struct):
     status: int = 0
     duration: float = 0.0
-    to: str = ""
+    to: str | None = None
 
 
 class _Check(msgspec.Struct):
@@ -89,21 +93,23 @@ class Tally:
     def read(self, now: float) -> None:
         """Take in what the logs say since the last time."""
         spent: dict[str, tuple[int, float]] = {}
-        for line in _new_lines(self.folder / ACCESS_LOG, self.ledger.position):
-            self._count(_ANSWER.decode(line), spent)
+        for answer in _said(self.folder / ACCESS_LOG, self.ledger.position, _ANSWER):
+            self._count(answer, spent)
         if spent:
             self._recent.append((now, spent))
         while self._recent and self._recent[0][0] < now - _WINDOW_S:
             self._recent.popleft()
-        for line in _new_lines(self.folder / HEALTH_LOG, self.checked):
-            if b'"localhost"' not in line:  # an empty slot
-                self._check(_CHECK.decode(line))
+        for check in _said(self.folder / HEALTH_LOG, self.checked, _CHECK):
+            if check.host != "localhost":  # an empty slot
+                self._check(check)
+        for member in [each for each, (_, last) in self.failing.items() if last < now - 60]:
+            del self.failing[member]
 
     def _count(self, answer: _Answer, spent: dict[str, tuple[int, float]]) -> None:
         failed = answer.status >= 500
         self.ledger.total.requests += 1
         self.ledger.total.errors += failed
-        if answer.to:
+        if answer.to and ":" in answer.to:  # and not an empty slot
             member = self.ledger.members.setdefault(answer.to, Count())
             member.requests += 1
             member.errors += failed
@@ -133,6 +139,13 @@ class Tally:
         """Drop the counts of members that have left; the total keeps what they had."""
         for member in self.ledger.members.keys() & members:
             del self.ledger.members[member]
+
+
+def _said(log: Path, position: Position, decoder: msgspec.json.Decoder[T]) -> Iterator[T]:
+    """Yield what the new lines say. One torn by a full disk says nothing and is passed over."""
+    for line in _new_lines(log, position):
+        with contextlib.suppress(msgspec.MsgspecError):
+            yield decoder.decode(line)
 
 
 def _new_lines(log: Path, position: Position) -> list[bytes]:

@@ -1,0 +1,149 @@
+"""Fronts: over TLS, refused, and moved."""
+
+import socket
+import ssl
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+import traffic
+from drivers.caddy.beds import Bed, member
+from muster.base.errors import Permanent
+from muster.drivers.balancers.caddy.balancer import open_balancer
+from muster.model.pool import Front, PoolWanted, Traffic
+
+PEM = Path(__file__).parent / "pem"
+CERTIFICATE = (PEM / "web.pem").read_text()
+KEY = (PEM / "web.key").read_text()
+OTHER_KEY = (PEM / "other.key").read_text()
+
+
+async def test_https_with_a_given_certificate(bed: Bed) -> None:
+    bed.front = replace(bed.front, traffic=Traffic.HTTPS, certificate=CERTIFICATE, key=KEY)
+    pool = await bed.good(await bed.app())
+    assert (await bed.ask(tls=_trusting(PEM / "web.pem"))).status == 200
+    shown = ssl.get_server_certificate((pool.address, pool.port))
+    assert shown.split() == CERTIFICATE.split()
+
+
+async def test_https_without_one_is_signed_by_an_authority_of_our_own(bed: Bed) -> None:
+    bed.front = replace(bed.front, traffic=Traffic.HTTPS, dns_name="web.example")
+    await bed.good(await bed.app())
+    storage = bed.folder.path.parent.parent / "storage"
+    trusting = _trusting(storage / "pki" / "authorities" / "local" / "root.crt")
+    trusting.check_hostname = True
+    assert (await bed.ask(tls=trusting)).status == 200
+
+
+async def test_two_fronts_share_the_authority(bed: Bed) -> None:
+    one = await bed.app()
+    bed.front = replace(bed.front, traffic=Traffic.HTTPS)
+    await bed.good(one)
+    roots = bed.folder.path.parent.parent / "storage" / "pki" / "authorities" / "local" / "root.crt"
+    before = roots.read_text()
+    bed.front = replace(bed.front, cluster_id=uuid4())
+    await bed.good(one)
+    assert roots.read_text() == before
+    assert (await bed.ask(tls=_trusting(roots))).status == 200
+
+
+def _trusting(root: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(root))
+    context.check_hostname = False
+    return context
+
+
+async def test_a_certificate_can_be_changed_in_service(bed: Bed) -> None:
+    one = await bed.app()
+    bed.front = replace(bed.front, traffic=Traffic.HTTPS)
+    await bed.good(one)
+    bed.front = replace(bed.front, certificate=CERTIFICATE, key=KEY)
+    await bed.put(one)
+    assert (await bed.ask(tls=_trusting(PEM / "web.pem"))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"traffic": Traffic.TCP}, "plain TCP is not balanced by Caddy"),
+        ({"method": "by_mood"}, "method must be one of least_conn, round_robin, source_ip"),
+        ({"health_path": "health"}, "must begin with a slash"),
+        ({"port": 0}, "a port is a number from 1 to 65535"),
+        ({"traffic": Traffic.HTTPS, "certificate": CERTIFICATE}, "without its key"),
+        ({"traffic": Traffic.HTTPS, "key": KEY}, "without its certificate"),
+        (
+            {"traffic": Traffic.HTTPS, "certificate": CERTIFICATE, "key": OTHER_KEY},
+            "they do not belong together",
+        ),
+        ({"traffic": Traffic.HTTPS, "certificate": "no", "key": "no"}, "cannot be used"),
+    ],
+)
+async def test_what_cannot_be_had_is_refused_with_a_reason(
+    bed: Bed, wrong: dict[str, object], said: str
+) -> None:
+    front: Front = replace(bed.front, **wrong)  # type: ignore[arg-type]
+    assert said in (await bed.balancer.refusal(front) or "")
+    with pytest.raises(Permanent, match=said):
+        await bed.balancer.put_pool(PoolWanted(front=front))
+    assert not await bed.balancer.list_pools()
+
+
+async def test_a_port_that_somebody_has_on_every_address_is_refused_by_its_number(
+    bed: Bed,
+) -> None:
+    with socket.create_server(("0.0.0.0", bed.front.port)):
+        said = f"port {bed.front.port} is taken"
+        assert said in (await bed.balancer.refusal(bed.front) or "")
+        with pytest.raises(Permanent, match=said):
+            await bed.put()
+    assert await bed.balancer.refusal(bed.front) is None
+    assert not await bed.balancer.list_pools()
+
+
+async def test_a_front_that_is_in_force_is_not_refused(bed: Bed) -> None:
+    await bed.put()
+    assert await bed.balancer.refusal(bed.front) is None
+
+
+async def test_a_front_keeps_its_address_when_its_port_changes(bed: Bed) -> None:
+    one = await bed.app()
+    before = await bed.good(one)
+    bed.front = replace(bed.front, port=traffic.free_port())
+    after = await bed.put(one)
+    assert (after.address, after.port) == (before.address, bed.front.port)
+    assert (await bed.ask()).status == 200
+
+    async def left() -> bool:
+        return (await traffic.ask(before.address, before.port)).status == 0
+
+    await traffic.until(left)
+
+
+async def test_a_change_that_fails_leaves_the_old_front_in_force(bed: Bed) -> None:
+    one = await bed.app()
+    before = await bed.good(one)
+    taken = traffic.free_port()
+    with socket.create_server(("0.0.0.0", taken)):
+        changed = replace(bed.front, port=taken)
+        with pytest.raises(Permanent):
+            await bed.balancer.put_pool(PoolWanted(front=changed, members=(member(one),)))
+    after = await bed.seen()
+    assert (after.port, after.front_digest) == (before.port, before.front_digest)
+    assert (await bed.ask()).status == 200
+
+
+async def test_one_port_for_all_fronts_if_so_set(bed: Bed) -> None:
+    port = traffic.free_port()
+    config = replace(bed.config, installation=uuid4(), options={"balancer_port": port})
+    balancer = await open_balancer(config)
+    try:
+        for _ in range(2):
+            front = replace(bed.front, cluster_id=uuid4())
+            await balancer.put_pool(PoolWanted(front=front))
+            pool = await balancer.pool(front.cluster_id)
+            assert pool
+            assert pool.port == port
+    finally:
+        await balancer.stop_caddy()
