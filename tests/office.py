@@ -34,6 +34,13 @@ WEB: Mapping[str, Any] = {
     "max_size": 6,
     "port": 8080,
 }
+MANIFEST = """
+name = "mine"
+version = "7"
+command = ["{python}", "-c", "pass"]
+port = 9000
+health_path = "/up"
+"""
 PEOPLE = {
     "ann": Who(user="ann", project="demo"),
     "bob": Who(user="bob", project="other"),
@@ -59,7 +66,16 @@ class Office:
     desk: Desk
     clock: ManualClock
     app: Litestar
+    home: Path
     clients: dict[str, AsyncTestClient[Any]] = field(default_factory=dict)
+
+    @property
+    def scratch(self) -> Path:
+        """A folder that can be taken in as an image."""
+        folder = self.home / "image"
+        folder.mkdir(exist_ok=True)
+        (folder / "muster-image.toml").write_text(MANIFEST)
+        return folder
 
     async def call(self, method: str, path: str, body: Any = None, who: str = "ann") -> Any:
         """Return the answer to a request by one of the people above."""
@@ -126,7 +142,7 @@ async def opened(
         loopback_names=loopback_names,
         registry=CollectorRegistry(),
     )
-    office = Office(desk, clock, app)
+    office = Office(desk, clock, app, home)
     async with AsyncTestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
         office.clients["all"] = client
         yield office

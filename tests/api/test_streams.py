@@ -1,0 +1,109 @@
+"""Events as they happen: nothing is skipped, nothing of others is told, any place is resumed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from office import Office
+from server import Wire, served
+
+
+async def kinds(office: Office) -> list[tuple[int, str]]:
+    answer = await office.call("GET", "/v1/events?sort=seq", None, "root")
+    return [(each["seq"], each["kind"]) for each in answer.json()["events"]]
+
+
+@asynccontextmanager
+async def listening(wire: Wire, query: str = "", **headers: str) -> AsyncIterator[Any]:
+    """Yield a function that returns the next event of the stream, comments left out."""
+    async with wire.stream(f"/v1/events/stream{query}", {"x-name": "ann", **headers}) as blocks:
+
+        async def following() -> dict[str, Any]:
+            async for block in blocks:
+                fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line)
+                if "data" in fields:
+                    return fields | {"data": json.loads(fields["data"])}
+            raise AssertionError("the stream has ended")
+
+        yield lambda: asyncio.wait_for(following(), 5)
+
+
+async def test_the_stream_tells_what_happens_from_now_on(office: Office) -> None:
+    await office.made()
+    async with served(office.app) as wire, listening(wire) as following:
+        await office.made(name="web2")
+        event = await following()
+        assert event["event"] == "cluster.created"
+        assert event["data"]["oname"] == "web2"
+        assert event["data"]["status_reason"] == "ann asked for 2 of demo-web"
+        assert int(event["id"]) == event["data"]["seq"]
+
+
+async def test_the_stream_is_resumed_behind_the_last_one_seen(office: Office) -> None:
+    for name in ("a", "b", "c"):
+        await office.made(name=name)
+    first, *rest = await kinds(office)
+    async with served(office.app) as wire:
+        for query, headers in ((f"?after={first[0]}", {}), ("", {"Last-Event-ID": str(first[0])})):
+            async with listening(wire, query, **headers) as following:
+                seen = [await following() for _ in rest]
+                assert [int(each["id"]) for each in seen] == [seq for seq, _ in rest]
+                assert [each["data"]["oname"] for each in seen] == ["b", "c"]
+
+
+async def test_the_browsers_own_number_is_newer_than_the_one_in_the_address(
+    office: Office,
+) -> None:
+    for name in ("a", "b", "c"):
+        await office.made(name=name)
+    seqs = [seq for seq, _ in await kinds(office)]
+    async with (
+        served(office.app) as wire,
+        listening(wire, "?after=0", **{"Last-Event-ID": str(seqs[1])}) as following,
+    ):
+        assert (await following())["data"]["oname"] == "c"
+
+
+async def test_the_stream_tells_of_one_cluster_only_if_asked(office: Office) -> None:
+    await office.made(name="a")
+    await office.made(name="b")
+    async with served(office.app) as wire, listening(wire, "?after=0&cluster=b") as following:
+        assert (await following())["data"]["oname"] == "b"
+
+
+async def test_the_stream_tells_nothing_of_other_projects(office: Office) -> None:
+    await office.made("bob", name="secret")
+    await office.made("ann", name="mine")
+    async with served(office.app) as wire, listening(wire, "?after=0") as following:
+        assert (await following())["data"]["oname"] == "mine"
+
+
+async def test_a_wrong_number_is_refused(office: Office) -> None:
+    for query in ("?after=x", "?after=-1", "?bogus=1"):
+        assert (await office.call("GET", f"/v1/events/stream{query}")).status_code == 400
+
+
+async def test_a_socket_tells_the_same_and_resumes_alike(office: Office) -> None:
+    await office.made(name="a")
+    await office.made(name="b")
+    first = (await kinds(office))[0][0]
+    async with (
+        served(office.app) as wire,
+        wire.socket(f"/v1/events/ws?after={first}", {"x-name": "ann"}) as socket,
+    ):
+        told = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        assert (told["kind"], told["oname"]) == ("cluster.created", "b")
+        await office.made(name="c")
+        told = json.loads(await asyncio.wait_for(socket.recv(), 5))
+        assert told["oname"] == "c"
+
+
+async def test_a_socket_is_refused_to_nobody_and_to_other_peoples_pages(office: Office) -> None:
+    async with served(office.app) as wire:
+        assert await wire.refused("/v1/events/ws", {})
+        foreign = {"x-name": "ann", "Origin": "http://evil.example"}
+        assert await wire.refused("/v1/events/ws", foreign)
+        own = {"x-name": "ann", "Origin": wire.url}
+        assert not await wire.refused("/v1/events/ws", own)
