@@ -73,8 +73,8 @@ def steady(load: float = 300, until: float = 2 * HOUR) -> Points:
     return [(0, load), (until, load)]
 
 
-def bank_calls(rows: int = 845) -> Points:
-    """Return the first five days of a bank's calls, opening hours end to end."""
+def bank_calls(rows: int = 507) -> Points:
+    """Return the first three days of a bank's calls, opening hours end to end."""
     with (files("tsdata") / "fpp3" / "bank_calls.csv").open() as file:
         calls = [float(row["Calls"]) for row in csv.DictReader(file)]
     return [(300.0 * slot, count) for slot, count in enumerate(calls[:rows])]
