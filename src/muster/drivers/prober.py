@@ -3,12 +3,14 @@
 import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 from uuid import UUID
 
 from muster.model.pool import Traffic
 from muster.ports.prober import Question
 
-AT_ONCE = 64
+SAFE = "/?&=%:@!$'()*+,;~"  # in a path; what else is odd is quoted
+AT_ONCE = 256
 WELL = range(200, 400)
 
 
@@ -57,7 +59,7 @@ class HttpProber:
 
 
 def _request(question: Question) -> bytes:
-    path = question.path or "/"
+    path = quote(question.path or "/", safe=SAFE)
     host = f"{question.address}:{question.port}"
     lines = (f"GET {path} HTTP/1.1", f"Host: {host}", "User-Agent: muster", "Connection: close")
     return "\r\n".join((*lines, "", "")).encode()

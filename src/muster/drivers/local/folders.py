@@ -97,10 +97,10 @@ def save(folder: Path, instance: Instance) -> Instance:
 
 
 def read(folder: Path) -> Instance | None:
-    """Return the instance recorded there, None if there is none."""
+    """Return the instance recorded there, None if there is none or a power cut has torn it."""
     try:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=Instance)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
 
 

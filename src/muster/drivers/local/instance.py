@@ -61,17 +61,14 @@ def running(instance: Instance, stat: Stat | None) -> bool:
     return bool(process and stat and stat.alive and stat.started == process.started)
 
 
-def condition(instance: Instance, stat: Stat | None, why: str) -> tuple[Seen, str]:
-    """Return what to call the instance, and the reason if that is not running.
-
-    `why` says what is known about the end of its process, should it have ended.
-    """
+def condition(instance: Instance, stat: Stat | None) -> tuple[Seen, str]:
+    """Return what to call the instance, and the reason where the record alone tells it."""
     if instance.wanted is Wanted.GONE:
         return Seen.STOPPED, "is being deleted"
     if instance.wanted is Wanted.STOPPED:
         return Seen.STOPPED, "was stopped on request"
     if not stat or not running(instance, stat):
-        return Seen.BROKEN, why
+        return Seen.BROKEN, ""
     if stat.state == "T":
         return Seen.STOPPED, "is paused"
     return Seen.RUNNING, ""

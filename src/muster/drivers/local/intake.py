@@ -54,11 +54,12 @@ def _snapshot(site: Site, plain: Image, ref: str) -> Image:
     there = shelf.present(site, plain.id)
     if there:
         return there
-    must_find(site, ref)
-    with locked(site.folders, plain.id), locked(site.folders, ref), _new(site, plain.id) as new:
+    server_id = must_find(site, ref).server_id
+    locks = locked(site.folders, plain.id), locked(site.folders, server_id)
+    with locks[0], locks[1], _new(site, plain.id) as new:
         instance = must_find(site, ref)
         # What an instance holds beyond its image is its own affair: size is not limited here.
-        shutil.copytree(site.folders.work(ref), new / "root", symlinks=True)
+        shutil.copytree(site.folders.work(server_id), new / "root", symlinks=True)
         base = instance.image_version.partition("+")[0]
         version = f"{base}+{plain.id[:8]}"
         image = _described(plain, manifests.read(new / "root"), version, snapshot_of=ref)

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -33,7 +34,7 @@ class Lookout:
         site = self._site
         process = instance.process
         stat = processes.stat(process.pid) if process else None
-        seen, reason = condition(instance, stat, "")
+        seen, reason = condition(instance, stat)
         if seen is Seen.BROKEN and process:
             reason = self._end(instance, stat)
         elif seen is Seen.BROKEN:
@@ -114,7 +115,7 @@ class Lookout:
         kept = _kept(folder / "end", started)
         if kept is None:
             kept = self._post_mortem(instance, stat)
-            if folder.is_dir():
+            with suppress(OSError):  # gone meanwhile, or the disk is full: it is only said again
                 write(folder / "end", f"{started}\n{kept}".encode())
         return kept
 

@@ -7,12 +7,11 @@ from pathlib import Path
 import msgspec
 
 from muster.base.errors import DriverError, Permanent, Transient
-from muster.drivers.local import addresses, manifest, shelf
+from muster.drivers.local import addresses, cgroups, manifest, processes, shelf
 from muster.drivers.local.folders import discard, locked, read, save
 from muster.drivers.local.instance import Instance, Limits, Wanted
 from muster.drivers.local.launch import start
 from muster.drivers.local.networks import LOOPBACK
-from muster.drivers.local.processes import MARK
 from muster.drivers.local.site import Site
 from muster.model.step import ServerOrder
 
@@ -38,7 +37,6 @@ def make(site: Site, order: ServerOrder) -> Instance:
 def _made(site: Site, order: ServerOrder) -> Instance:
     """Return a new instance, or leave nothing of it behind."""
     _check(order)
-    folder = site.folders.instance(order.server_id)
     image = shelf.find(site, order.spec.image)
     port = order.spec.port or shelf.manifest(site, image.id).port
     with ExitStack() as undo:
@@ -46,11 +44,18 @@ def _made(site: Site, order: ServerOrder) -> Instance:
             site.folders.addresses, site.options.network, order.server_id, port
         )
         undo.callback(addresses.release, site.folders.addresses, address, order.server_id)
-        undo.callback(discard, folder)
+        undo.callback(_scrap, site, order)
         instance = _laid_out(site, order, f"{address}:{port}")
         started = start(site, instance, fresh=True)
         undo.pop_all()
     return started
+
+
+def _scrap(site: Site, order: ServerOrder) -> None:
+    """Leave neither process nor files of an instance whose making has failed."""
+    processes.kill(processes.members(str(order.server_id), None))
+    cgroups.remove(site.cgroups, order.server_id)
+    discard(site.folders.instance(order.server_id))
 
 
 def _check(order: ServerOrder) -> None:
@@ -113,7 +118,7 @@ def _instance(site: Site, order: ServerOrder, listen: str) -> Instance:
         "MUSTER_METADATA": str(folder / "metadata.json"),
         "MUSTER_AUTHORIZED_KEYS": str(folder / "authorized_keys"),
         "MUSTER_INSTALLATION": str(site.installation),
-        MARK: str(order.server_id),
+        processes.MARK: str(order.server_id),
     }
     return Instance(
         server_id=order.server_id,

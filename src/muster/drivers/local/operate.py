@@ -32,9 +32,10 @@ def must_find(site: Site, ref: str) -> Instance:
 
 def remove(site: Site, ref: str) -> None:
     """Take the instance away with all that belongs to it, beginning where it was left off."""
-    if not find(site, ref):
+    there = find(site, ref)
+    if not there:
         return
-    with locked(site.folders, ref):
+    with locked(site.folders, there.server_id):
         instance = find(site, ref)
         if instance:
             take_away(site, instance)
@@ -51,8 +52,8 @@ def take_away(site: Site, instance: Instance) -> None:
 
 def operate(site: Site, ref: str, operation: Operation) -> None:
     """Do it; raises `Permanent` for what is not there and for what cannot be done here."""
-    must_find(site, ref)
-    with locked(site.folders, ref):
+    there = must_find(site, ref)
+    with locked(site.folders, there.server_id):
         OPERATIONS[operation](site, must_find(site, ref))
 
 

@@ -23,6 +23,8 @@ def resume(site: Site) -> None:
     names = sorted(os.listdir(site.folders.instances))
     for name in names:
         base = name.removeprefix(".new-").removeprefix(".gone-")
+        if not _is_id(base):
+            continue
         with locked(site.folders, base, wait=False) as free:
             if free:
                 _resume(site, name)
