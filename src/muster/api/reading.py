@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -208,6 +209,24 @@ def boolean() -> Kind:
         return value
 
     return Kind(read, {"type": "boolean"})
+
+
+def instant() -> Kind:
+    """A moment with its offset from UTC."""
+
+    def read(at: At, value: Any) -> Any:
+        try:
+            said = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError:
+            said = None
+        if said is None or said.tzinfo is None:
+            return at.wrong(f"must be a moment such as 2030-01-01T12:00:00Z, not {shown(value)}")
+        try:
+            return said.astimezone(UTC)
+        except OverflowError:
+            return at.wrong("lies outside of all time")
+
+    return Kind(read, {"type": "string", "format": "date-time"})
 
 
 def one_of(values: Mapping[str, Any]) -> Kind:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from muster.decide.scaling import react, remembered, repeats
 from muster.engine.census import Known
 from muster.engine.gauges import DECISIONS
-from muster.engine.samples import Meter, cpu, crew, requests, warm
+from muster.engine.samples import Meter, cpu, crew, heard, requests, warm
 from muster.engine.site import Reach, Site
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
@@ -21,6 +21,7 @@ from muster.model.scaling import (
     DecisionRecord,
     Metric,
     Past,
+    Pushed,
     Recommended,
     Scaling,
     Verdict,
@@ -67,10 +68,13 @@ async def autoscale(
         return []
     await _recall(site, watches, known)
     usages = await _usages(reach, known)
+    readings = await _pushed(site, known)
     decided = []
     for each in known:
         watch = watches[each.cluster.id]
         await _sample(reach, watch.meter, each, usages, site.clock.now())
+        if each.cluster.id in readings:
+            heard(watch.meter, readings[each.cluster.id], len(warm(each, site.clock.now())))
         decided.append(_evaluate(site, watch, each))
     await _keep(site, watches, decided)
     return [each.record.decision for each in decided]
@@ -126,6 +130,19 @@ async def _usages(reach: Reach, crowd: Sequence[Known]) -> Mapping[UUID, Usage]:
         return {usage.server_id: usage for usage in read}
     each_one = [await reach.cloud.compute.usage(cluster_id) for cluster_id in asking]
     return {usage.server_id: usage for read in each_one for usage in read}
+
+
+async def _pushed(site: Site, crowd: Sequence[Known]) -> Mapping[UUID, Pushed]:
+    """Return the newest reading from outside of each cluster whose rules want one."""
+    named = tuple(
+        each.cluster.id
+        for each in crowd
+        if each.cluster.scaling and Metric.CUSTOM in _metrics(each.cluster.scaling)
+    )
+    if not named:
+        return {}
+    found = await site.store.read(lambda tx: tx.pushed.find(Query(where={"id": named})))
+    return {each.cluster_id: each for each in found}
 
 
 async def _sample(

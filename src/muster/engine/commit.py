@@ -66,6 +66,7 @@ def _strike_out(tx: Transaction, cluster: Cluster) -> None:
     tx.nodes.drop(*nodes)
     tx.probes.drop(*nodes)
     tx.decisions.drop(*(each.id for each in tx.decisions.find(ours)))
+    tx.pushed.drop(cluster.id)
     tx.clusters.drop(cluster.id)
     tx.profiles.drop(*(id for id in _profiles_of(cluster) if not _used(tx, id)))
 

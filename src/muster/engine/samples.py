@@ -9,7 +9,7 @@ from muster.engine.census import Known
 from muster.model.node import Node
 from muster.model.observed import Usage
 from muster.model.pool import PoolSeen
-from muster.model.scaling import Crew, Metric, Sample
+from muster.model.scaling import Crew, Metric, Pushed, Sample
 
 KEPT = 8  # a decision reads the newest; the others show that there were any
 
@@ -27,6 +27,13 @@ class Meter:
         same = [each for each in self.samples if each.metric is sample.metric]
         others = [each for each in self.samples if each.metric is not sample.metric]
         self.samples = [*others, *same[1 - KEPT :], sample]
+
+
+def heard(meter: Meter, reading: Pushed, members: int) -> None:
+    """Keep a reading from outside as a sample of the moment it was taken, once."""
+    sample = Sample(metric=Metric.CUSTOM, at=reading.at, mean=reading.mean, members=members)
+    if all((each.metric, each.at) != (sample.metric, sample.at) for each in meter.samples):
+        meter.note(sample)
 
 
 def warm(known: Known, now: datetime) -> list[Node]:

@@ -133,6 +133,16 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """The newest reading that somebody outside has pushed for a cluster, of metric custom."""
+
+    cluster_id: UUID
+    project: str
+    at: datetime
+    mean: float  # per ready member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """Who is there, as far as scaling cares."""
 

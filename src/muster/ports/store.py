@@ -18,7 +18,7 @@ from muster.model.event import Event
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.profile import Profile
-from muster.model.scaling import DecisionRecord
+from muster.model.scaling import DecisionRecord, Pushed
 
 T = TypeVar("T")
 
@@ -176,6 +176,8 @@ class Transaction(Protocol):
     def probes(self) -> Table[Probe]: ...
     @property
     def decisions(self) -> Table[DecisionRecord]: ...
+    @property
+    def pushed(self) -> Table[Pushed]: ...  # by cluster id
     @property
     def flavors(self) -> Table[Flavor]: ...
     @property

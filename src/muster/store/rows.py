@@ -19,7 +19,7 @@ from muster.model.event import Event, Level
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.profile import Profile
-from muster.model.scaling import DecisionRecord
+from muster.model.scaling import DecisionRecord, Pushed
 from muster.ports.store import Token
 from muster.store import tables
 
@@ -101,6 +101,7 @@ PROFILES = Noun(tables.profiles, Profile)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
+PUSHED = Noun(tables.pushed, Pushed, named={"id": "cluster_id"})
 FLAVORS = Noun(tables.flavors, Flavor, unique=True)
 KEYPAIRS = Noun(tables.keypairs, Keypair, unique=True)
 TOKENS = Noun(tables.tokens, Token)

@@ -126,6 +126,8 @@ decisions = Table(
     Index("decisions_by_age", "last_at"),
 )
 
+pushed = Table("pushed", metadata, _key(), _word("project"), _moment("at"), _body())
+
 flavors = Table(
     "flavors",
     metadata,

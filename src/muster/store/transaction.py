@@ -11,7 +11,7 @@ from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.profile import Profile
-from muster.model.scaling import DecisionRecord
+from muster.model.scaling import DecisionRecord, Pushed
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
 from muster.store import rows
@@ -49,6 +49,10 @@ class SqlTransaction:
     @cached_property
     def decisions(self) -> Rows[DecisionRecord]:
         return Rows(self._conn, rows.DECISIONS)
+
+    @cached_property
+    def pushed(self) -> Rows[Pushed]:
+        return Rows(self._conn, rows.PUSHED)
 
     @cached_property
     def flavors(self) -> Rows[Flavor]:

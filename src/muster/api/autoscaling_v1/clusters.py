@@ -1,6 +1,7 @@
 """The routes of clusters: /v1/clusters and what is below it."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from litestar import Response, delete, get, patch, post
@@ -8,8 +9,11 @@ from litestar import Response, delete, get, patch, post
 from muster.api.autoscaling_v1 import bodies, render
 from muster.api.call import PLAN, Asked, Call, Param, PlanAnswer, Prepare, Word, base, carried_out
 from muster.api.paging import Listing, query
+from muster.api.reading import Field, Fields, instant, number
+from muster.api.words import moment
 from muster.base.errors import Invalid
 from muster.model.cluster import Cluster, ClusterStatus
+from muster.model.scaling import Pushed
 from muster.ports.store import Transaction
 from muster.service import changes, clusters, decisions
 from muster.service.intent import Intent
@@ -21,6 +25,10 @@ CLUSTERS = Listing(
     sort={key: key for key in ("name", "status", "init_at", "created_at", "updated_at")},
     default="init_at",
 )
+SAMPLE: Fields = {
+    "value": Field(number(0, 1e12), "per instance in service", required=True),
+    "at": Field(instant(), "when it was measured; default: now"),
+}
 FORCE: Mapping[str, Param] = {
     "force": Param("true: take the place of an update under way", {"type": "boolean"})
 }
@@ -168,6 +176,24 @@ async def why(call: Asked, identity: Word, stack_id: Word) -> dict[str, Any]:
     }
 
 
+@post(
+    "/v1/clusters/{identity:str}/{stack_id:str}/samples",
+    status_code=202,
+    opt={"query": PLAN, "body": SAMPLE},
+)
+async def push_sample(call: Asked, identity: Word, stack_id: Word) -> Response[Any]:
+    """Take in a reading of metric custom, measured outside; rules may be about it."""
+    reading = decisions.Reading(**await call.fields(SAMPLE))
+
+    async def answer(taken: Pushed) -> Response[dict[str, Any]]:
+        said = {"value": taken.mean, "at": moment(taken.at)}
+        return Response({"sample": said}, status_code=202)
+
+    where = (identity, stack_id)
+    prepare = partial(decisions.push, call.desk, call.who, where, reading)
+    return await carried_out(call, prepare, answer)
+
+
 ROUTES = (
     list_clusters,
     create_cluster,
@@ -180,4 +206,5 @@ ROUTES = (
     rollback,
     list_decisions,
     why,
+    push_sample,
 )

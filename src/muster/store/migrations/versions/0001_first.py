@@ -30,6 +30,7 @@ NOUNS = {
     ),
     "probes": ("cluster_id condition", ""),
     "decisions": ("project cluster_id verdict", "at last_at"),
+    "pushed": ("project", "at"),
     "flavors": ("project name", "created_at?"),
     "keypairs": ("project user name", "created_at"),
     "tokens": ("project user digest", "created_at expires_at?"),
