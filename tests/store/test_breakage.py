@@ -142,6 +142,8 @@ async def test_a_closed_store_refuses_and_what_was_asked_before_is_done(tmp_path
     await asked
     with pytest.raises(Unavailable):
         await store.write(lambda tx: None)
+    with pytest.raises(Unavailable):
+        await store.read(lambda tx: None)
     again = await connect(url, LocalSignal())
     assert await again.read(lambda tx: tx.nodes.count(Query())) == 1
     await again.close()

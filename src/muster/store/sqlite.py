@@ -11,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
 from muster.base.clock import Clock
+from muster.base.errors import Unavailable
 from muster.ports.signal import Signal
 from muster.ports.store import Transaction
 from muster.store.failures import TROUBLE, meaning
@@ -59,11 +60,15 @@ class _Readers:
         self._mine = threading.local()
         self._open: list[Connection] = []
         self._pool = ThreadPoolExecutor(_READERS, "muster-reader")
+        self._closed = False
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
+        if self._closed:
+            raise Unavailable("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
 
     async def stop(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._pool.shutdown)
         for conn in self._open:
             conn.close()
