@@ -65,10 +65,19 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         name = f"MUSTER_{each.name.upper()}"
         if each.name in said:
             values[each.name] = _parsed(each.name, each.default, said[each.name], str(path))
-        if environ.get(name) and each.name != "clouds":
-            values[each.name] = _parsed(each.name, each.default, environ[name], name)
+        if environ.get(name):
+            said_here = _inline(name, environ[name]) if each.name == "clouds" else environ[name]
+            values[each.name] = _parsed(each.name, each.default, said_here, name)
     values["home"] = home if "MUSTER_HOME" in environ or "home" not in said else values["home"]
     return _checked(Settings(**values))
+
+
+def _inline(name: str, said: str) -> Any:
+    """Return a table written on one line, as in the file: {sim = {kind = "simulated"}}."""
+    try:
+        return tomllib.loads(f"it = {said}")["it"]
+    except tomllib.TOMLDecodeError as error:
+        raise Invalid(f"{name}: {error}", field=name) from None
 
 
 def _file(path: Path) -> dict[str, Any]:

@@ -1,0 +1,178 @@
+"""A whole Muster as its users run it: processes, a home of its own, the public API."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import CDLL
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from muster.client.http import Access, ApiError, Session, Unreachable
+
+MUSTER = (sys.executable, "-m", "muster")
+DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+
+# What a house leaves behind by design, instances and balancers, must not outlive the tests,
+# even where the tests themselves are killed. This runs beside them and acts when its standard
+# input ends: whatever has the house's home in its command, its folder or its surroundings goes.
+SWEEPER = """
+import os, shutil, signal, sys
+from pathlib import Path
+sys.stdin.read()
+home = sys.argv[1]
+def ours(pid):
+    try:
+        if Path(f"/proc/{pid}/environ").read_bytes().find(home.encode()) >= 0: return True
+        if Path(f"/proc/{pid}/cmdline").read_bytes().find(home.encode()) >= 0: return True
+        return os.readlink(f"/proc/{pid}/cwd").startswith(home)
+    except OSError:
+        return False
+for _ in range(3):
+    for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
+        if pid != os.getpid() and ours(pid):
+            try: os.kill(pid, signal.SIGKILL)
+            except OSError: pass
+shutil.rmtree(home, ignore_errors=True)
+"""
+
+
+def until(claim: Callable[[], Any], deadline_s: float, what: str) -> Any:
+    """Return what `claim` gives as soon as that is true; fails when the deadline is over."""
+    end = time.monotonic() + deadline_s
+    while True:
+        if found := claim():
+            return found
+        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        time.sleep(0.02)
+
+
+def _die_with_parent() -> None:
+    CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+
+
+class House:
+    """One home, one address, and the processes that serve it now."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self.home = home
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            self.port = door.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+        self.environ = {
+            **plain,
+            "MUSTER_HOME": str(home),
+            "MUSTER_LISTEN": f"127.0.0.1:{self.port}",
+            "MUSTER_LOG_LEVEL": "warning",
+            **settings,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def log(self) -> Path:
+        return self.home.parent / f"{self.home.name}.log"
+
+    def spawn(self, command: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            return subprocess.Popen(
+                [*MUSTER, command],
+                env=self.environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+
+    def start(self, deadline_s: float = 60) -> None:
+        """Start the server and wait until it answers."""
+        self.process = self.spawn("serve")
+        until(self.answers, deadline_s, f"the server answers; its log: {self.told()}")
+
+    def answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"the server ended: {self.told()}"
+        try:
+            return httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def told(self) -> str:
+        return self.log.read_text()[-3000:] if self.log.exists() else ""
+
+    def kill(self) -> None:
+        """End the server as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the server to end, and return its exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(30)
+
+    @contextmanager
+    def session(self, **access: Any) -> Iterator[Session]:
+        with Session(Access(url=self.url, **access)) as opened:
+            yield opened
+
+    def details(self, session: Session, name: str) -> dict[str, Any]:
+        seen = session.call("GET", f"/v1/clusters/{name}")["cluster"]
+        answer = session.call("GET", f"/v1/clusters/{name}/{seen['id']}")
+        assert isinstance(answer, dict)
+        return answer
+
+    def settled(self, name: str, deadline_s: float = 60) -> dict[str, Any]:
+        """Return the cluster's details once nothing is left to do for it."""
+        with self.session() as session:
+
+            def looks() -> dict[str, Any] | None:
+                seen = self.details(session, name)
+                return seen if seen["stack_status"].endswith("_COMPLETE") else None
+
+            found = until(looks, deadline_s, f"{name} is settled")
+            assert isinstance(found, dict)
+            return found
+
+
+@contextmanager
+def house(home: Path, **settings: str) -> Iterator[House]:
+    """Yield a house that is not started yet; nothing of it is left afterwards."""
+    home.mkdir(parents=True, exist_ok=True)
+    sweeper = subprocess.Popen(
+        [sys.executable, "-I", "-c", SWEEPER, str(home)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    made = House(home, settings)
+    try:
+        yield made
+    finally:
+        made.kill()
+        for worker in made.workers:
+            worker.kill()
+            worker.wait()
+        assert sweeper.stdin is not None
+        sweeper.stdin.close()
+        sweeper.wait(30)
+
+
+def later(seconds: float, act: Callable[[], object]) -> threading.Timer:
+    """Do something in a while, whatever goes on meanwhile."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+Cut = (Unreachable,)  # the connection broke: nobody knows whether the wish was written down
+Refused = ApiError
