@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from uuid import UUID
 
-from builders import NOW, a_front, a_snapshot
+from builders import LONG_AGO, NOW, a_front, a_snapshot
 from muster.base.backoff import delay
 from muster.decide.converge import plan
 from muster.model.action import Action
@@ -40,6 +40,7 @@ class Nature:
     fails: float = 0.0  # share of calls that fail for now
     duds: float = 0.0  # share of servers that never answer
     sessions: int = 3  # open ones when a drain begins; one ends per look
+    back_s: float = 20.0  # until a host that does not answer is back
     seed: int = 0
     bad_profiles: frozenset[UUID] = frozenset()  # whose servers never answer
 
@@ -50,6 +51,8 @@ class World:
     nature: Nature = field(default_factory=Nature)
     born: dict[UUID, datetime] = field(default_factory=dict)  # server id -> asked for
     dying: dict[UUID, datetime] = field(default_factory=dict)
+    lost: dict[UUID, datetime] = field(default_factory=dict)  # when their host went silent
+    began: datetime = NOW  # servers born earlier are no duds
     sick: set[UUID] = field(default_factory=set)  # server ids whose application is bad
     profile_of: dict[UUID, UUID] = field(default_factory=dict)  # server id -> profile
     passes: int = 0
@@ -236,6 +239,10 @@ class World:
                 continue
             if server.seen is Seen.BUILDING and now - self.born.get(id, NOW) >= boot:
                 server = replace(server, seen=Seen.RUNNING)
+            if server.seen is Seen.UNREACHABLE:
+                lost = self.lost.setdefault(id, now)
+                if now - lost >= timedelta(seconds=nature.back_s):
+                    server = replace(server, seen=Seen.RUNNING)
             servers[id] = server
         self.snapshot = replace(self.snapshot, now=now, servers=servers)
         self.snapshot = replace(self.snapshot, probes=self._probes(), pool=self._drained())
@@ -264,7 +271,7 @@ class World:
         if server_id in self.sick or self.profile_of.get(server_id) in self.nature.bad_profiles:
             return True
         dud = _share(self.nature.seed, f"dud/{server_id}") < self.nature.duds
-        return dud and server_id in self.born
+        return dud and self.born.get(server_id, LONG_AGO) >= self.began
 
     def _drained(self) -> PoolSeen | None:
         pool = self.snapshot.pool

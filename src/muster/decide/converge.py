@@ -11,7 +11,7 @@ from muster.decide.members import tend_pool
 from muster.decide.operations import operate
 from muster.decide.places import dissolve, fit_to_size
 from muster.decide.records import tend_record
-from muster.decide.rolling import advance, tell_start
+from muster.decide.rolling import advance, note_waits, tell_start
 from muster.decide.sight import drafted
 from muster.decide.strays import clear_strays
 from muster.decide.telling import events, of_wish
@@ -45,6 +45,7 @@ def plan(snapshot: Snapshot) -> Plan:
     tend_pool(draft)
     obstacle = tend_record(draft)
     clear_strays(draft)
+    note_waits(draft)
     _take_address(draft)
     return _finished(draft, obstacle)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
 from muster.decide.draft import place as placed
-from muster.decide.rolling import budget, openings, retirements, rolling
+from muster.decide.rolling import budget, openings, retirements, rolling, wait_for_age
 from muster.decide.victims import choose_victims
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
 
@@ -104,6 +104,8 @@ def _shrink(draft: Draft, excess: int) -> None:
     victims = choose_victims(draft.serving, excess, draft.cluster.target, spare)
     for each in victims:
         release(draft, each, Why.SCALE_IN, "more than are wanted")
+    if len(victims) < excess:
+        wait_for_age(draft, draft.serving)
 
 
 def _retire(draft: Draft, fresh: int) -> None:

@@ -158,7 +158,7 @@ def _end_or_bake(draft: Draft, rollout: Rollout, seen: Ranks) -> None:
         return
     desired = draft.cluster.desired
     baked = rollout.unproven and seen.new_available >= seen.goal and seen.old
-    if baked and len(draft.serving) <= desired:
+    if baked and _surplus(draft, seen) <= 0:
         said = f"{seen.new_available} of {desired} nodes are new, and watched"
         draft.change(rollout=rollout.turned(_S.BAKING, draft.now, said))
         draft.tell("rollout.baking", said, done=seen.new_available, total=desired)
@@ -224,9 +224,8 @@ def retirements(draft: Draft) -> list[Place]:
         return []
     seen, serving = ranks(draft, rollout), draft.serving
     floor = budget(draft.cluster).floor
-    surplus = len(seen.old) - (draft.cluster.desired - len(seen.kept) - seen.goal)
     room = len(serving) - floor - (len(seen.new) - seen.new_available)
-    room = min(room, surplus if rollout.unproven else len(seen.old))
+    room = min(room, _surplus(draft, seen))
     spare = sum(each.available for each in serving) - floor
     chosen: list[Place] = []
     for each in sorted(seen.old, key=_by_use):
@@ -238,6 +237,34 @@ def retirements(draft: Draft) -> list[Place]:
             spare -= 1
         chosen.append(each)
     return chosen
+
+
+def _surplus(draft: Draft, seen: Ranks) -> int:
+    """Return how many old ones are more than are still needed beside the new."""
+    return len(seen.old) - max(0, draft.cluster.desired - len(seen.kept) - seen.goal)
+
+
+def note_waits(draft: Draft) -> None:
+    """Note what a wave waits for: nodes to be ready for long enough, or else its deadline."""
+    rollout = rolling(draft.cluster)
+    if rollout is None:
+        return
+    wait_for_age(draft, [each for each in draft.staying if each.profile_id == rollout.target])
+    if not (draft.waits or draft.steps or draft.drop):
+        limit = timedelta(seconds=rollout.strategy.progress_deadline_s)
+        draft.wait("the update gets nowhere", max(rollout.progress_at + limit, draft.now))
+
+
+def wait_for_age(draft: Draft, places: Sequence[Place]) -> None:
+    """Wait for those in order to have been so for long enough."""
+    cluster = draft.cluster
+    under_way = cluster.rollout is not None and cluster.rollout.under_way
+    strategy = cluster.rollout.strategy if cluster.rollout and under_way else cluster.strategy
+    young = [e.ready_at for e in places if e.fitness is Fitness.READY and not e.available]
+    known = [each for each in young if each is not None]
+    if known:
+        until = min(known) + timedelta(seconds=strategy.min_ready_s)
+        draft.wait(f"{len(known)} nodes are ready, and not for long enough", until)
 
 
 def _by_use(each: Place) -> tuple[bool, bool, int]:
