@@ -158,12 +158,14 @@ class Crowd:
     """Clients that ask again as soon as they are answered, and never try anything twice.
 
     They keep their connections, as clients do, and look before each use whether theirs
-    was closed. What fails is counted by kind in `failed`.
+    was closed; or, with `keep` off, connect for every request. What fails is counted by
+    kind in `failed`.
     """
 
     address: str
     port: int
     method: str = "GET"
+    keep: bool = True
     answered: int = 0
     connected: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -192,7 +194,7 @@ class Crowd:
             except (OSError, asyncio.IncompleteReadError) as error:
                 self.failed[type(error).__name__] += 1
                 stays = False
-            if line and not stays:
+            if line and not (stays and self.keep):
                 line = _hung_up(line)
         _hung_up(line)
 

@@ -102,6 +102,16 @@ async def test_a_port_that_somebody_has_on_every_address_is_refused_by_its_numbe
     assert not await bed.balancer.list_pools()
 
 
+async def test_the_same_cluster_of_two_installations_has_two_addresses(bed: Bed) -> None:
+    ours = await bed.put()
+    stranger = await open_balancer(replace(bed.config, installation=uuid4()))
+    try:
+        theirs = await stranger.put_pool(PoolWanted(front=bed.front))
+        assert theirs != ours.address
+    finally:
+        await stranger.stop_caddy()
+
+
 async def test_a_front_that_is_in_force_is_not_refused(bed: Bed) -> None:
     await bed.put()
     assert await bed.balancer.refusal(bed.front) is None

@@ -32,11 +32,14 @@ async def test_a_storm_of_changes_loses_no_request_and_no_connection(bed: Bed, m
     assert crowd.connected == CLIENTS
 
 
-async def test_a_front_that_needs_more_room_or_changes_loses_no_request(bed: Bed) -> None:
+@pytest.mark.parametrize("keep", [True, False], ids=["kept", "connecting"])
+async def test_a_front_that_needs_more_room_or_changes_loses_no_request(
+    bed: Bed, keep: bool
+) -> None:
     apps = [await bed.app() for _ in range(12)]
     pool = await bed.good(*apps[:2])
     pids = {bed.pid}
-    crowd = traffic.Crowd(pool.address, pool.port)
+    crowd = traffic.Crowd(pool.address, pool.port, keep=keep)
     methods = ["round_robin", "least_conn", "source_ip"]
     async with crowd.asking(CLIENTS):
         await _more(crowd, 500)
@@ -82,7 +85,7 @@ async def test_a_draining_member_finishes_what_it_has_and_gets_nothing_new(bed: 
     going, staying = await bed.app(), await bed.app()
     await bed.good(going, staying)
     held = [asyncio.create_task(bed.ask(f"/hold?on={going.address}")) for _ in range(8)]
-    await traffic.until(lambda: _opened(bed, going))
+    await traffic.until(lambda: _arrived(going, staying, requests=8))
     had = going.requests
     pool = await bed.put(staying, drain=(going,))
     assert shown(pool, going).state is MemberState.DRAIN
@@ -99,8 +102,8 @@ async def test_a_draining_member_finishes_what_it_has_and_gets_nothing_new(bed: 
     await traffic.until(run_out)
 
 
-async def _opened(bed: Bed, app: traffic.App) -> bool:
-    return shown(await bed.seen(), app).open_requests > 0
+async def _arrived(*apps: traffic.App, requests: int) -> bool:
+    return sum(app.requests for app in apps) == requests
 
 
 async def test_who_is_taken_back_while_draining_serves_again(bed: Bed) -> None:
