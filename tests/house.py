@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ctypes import CDLL
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-
-import httpx2
 
 from muster.client.http import Access, ApiError, Session, Unreachable
 
@@ -100,10 +99,14 @@ class House:
     def answers(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, f"the server ended: {self.told()}"
+        asking = HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            return httpx2.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except httpx2.HTTPError:
+            asking.request("GET", "/healthz")
+            return asking.getresponse().status == 200
+        except (OSError, HTTPException):
             return False
+        finally:
+            asking.close()
 
     def told(self) -> str:
         return self.log.read_text()[-3000:] if self.log.exists() else ""
