@@ -41,10 +41,17 @@ async def _opened(home: Path, clock: ManualClock | None = None, **options: objec
 def _writing(file: Path, count: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, writer.__file__, str(file), str(count)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": f"{SOURCE}:{TESTS}"},
     )
+
+
+def _start(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("go\n")
+    process.stdin.flush()
 
 
 async def _seen_by_another(file: Path) -> Cloud:
@@ -73,6 +80,7 @@ async def test_killed_in_the_middle_of_writing_nothing_answered_is_lost(
     file = tmp_path / "world.journal"
     process = _writing(file, 1_000_000)
     assert process.stdout
+    _start(process)
     answered = {UUID(process.stdout.readline().strip()) for _ in range(answers)}
     process.send_signal(signal.SIGKILL)
     answered |= {UUID(line.strip()) for line in process.stdout if len(line) == 37}
@@ -85,12 +93,14 @@ async def test_killed_in_the_middle_of_writing_nothing_answered_is_lost(
 
 async def test_two_processes_share_one_world(tmp_path: Path) -> None:
     file = tmp_path / "world.journal"
-    processes = [_writing(file, 150) for _ in range(2)]
+    processes = [_writing(file, 1500) for _ in range(2)]
+    for process in processes:
+        _start(process)
     said = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert [len(ids) for ids in said] == [150, 150]
+    assert [len(ids) for ids in said] == [1500, 1500]
     servers = await (await _seen_by_another(file)).compute.list_servers()
     assert {str(server.server_id) for server in servers} == {*said[0], *said[1]}
-    assert len({server.address for server in servers}) == 300
+    assert len({server.address for server in servers}) == 3000
 
 
 async def test_what_one_process_does_the_other_sees_at_once(tmp_path: Path) -> None:
@@ -119,6 +129,7 @@ async def test_a_torn_line_is_as_if_it_had_never_been_asked_for(tmp_path: Path, 
     assert [each.ref for each in await watcher.listed()] == [kept.ref]
     again = await watcher.create(uuid4())
     assert file.read_bytes()[whole:].count(b"\n") == 1
+    assert len(await watcher.listed()) == 2
     fresh = await _opened(tmp_path, clock)
     assert {each.ref for each in await fresh.listed()} == {kept.ref, again.ref}
 
@@ -201,6 +212,41 @@ async def test_a_world_read_again_is_the_world_it_was_compacted_or_not(
         assert other == first
 
 
+async def test_compaction_keeps_everything_that_still_matters(tmp_path: Path) -> None:
+    clock = ManualClock()
+    scene, cluster = _small(tmp_path, clock), UUID(int=5)
+    one, two, three = [await scene.create(cluster, index) for index in range(3)]
+    clock.advance(1)
+    await scene.put(cluster, one, two, drains=two)
+    scene.world.set_load(cluster, 100)
+    clock.advance(10)
+    assert scene.cloud.dns
+    await scene.cloud.dns.put_record("web.test", "10.0.0.1", cluster)
+    await scene.cloud.images.snapshot(uuid4(), "saved", "demo", one.ref)
+    scene.world.hold(cluster, two.node_id, 3, 60)
+    scene.world.fail("list_images", times=2)
+    with pytest.raises(Transient):
+        await scene.cloud.images.list_images()
+    scene.world.make_sick(one.ref)
+    scene.world.cut_off(two.host)
+    await scene.cloud.compute.delete_server(three.ref)
+    clock.advance(1)
+    before = (tmp_path / "world.journal").stat().st_ino
+    scene.world.set_load(cluster, 50)
+    while (tmp_path / "world.journal").stat().st_ino == before:
+        scene.world.set_load(cluster, 50)
+    again = _small(tmp_path, clock)
+    assert _told(again.world) == _told(scene.world)
+    assert again.cloud.balancer
+    pool = await again.cloud.balancer.pool(cluster)
+    assert pool
+    assert pool.members[two.node_id].open_requests == 3
+    with pytest.raises(Transient):
+        await again.cloud.images.list_images()
+    assert len(await again.cloud.images.list_images()) == 6
+    assert (await again.create(cluster)).address not in {each.address for each in (one, two, three)}
+
+
 def _small(home: Path, clock: ManualClock) -> Scene:
     """Return a world that is compacted all the time."""
     config = a_config({"create_s": 1, "delete_s": 1}, clock, home)
@@ -242,9 +288,10 @@ def _told(world: World) -> list[bytes]:
 
     def rounded() -> Iterator[object]:
         yield round(cluster_counts.requests, 6), round(cluster_counts.errors, 6)
+        yield [float(flow.rate) for flow in world.state.flows.values() if flow.rate]
         yield sorted((n, round(t.busy_s, 6)) for n, t in cluster_counts.tallies.items())
 
-    kept = [entry for entry in snapshot(world.state, 0.0) if _lasts(entry)]
+    kept = [entry for entry in snapshot(world.state, now) if _lasts(entry)]
     return sorted(msgspec.json.encode(entry) for entry in [*kept, *rounded()])
 
 

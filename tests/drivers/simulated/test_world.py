@@ -105,6 +105,16 @@ async def test_a_server_takes_up_room_until_it_is_gone() -> None:
     await scene.create(uuid4())
 
 
+async def test_deleting_again_does_not_begin_anew() -> None:
+    scene = await a_scene(delete_s=10)
+    server = await scene.create(uuid4())
+    await scene.cloud.compute.delete_server(server.ref)
+    scene.clock.advance(6)
+    await scene.cloud.compute.delete_server(server.ref)
+    scene.clock.advance(4)
+    assert await scene.listed() == []
+
+
 async def test_a_cluster_is_spread_evenly_over_its_zones() -> None:
     scene = await a_scene(zones=["a", "b", "c"], hosts=6)
     cluster = uuid4()

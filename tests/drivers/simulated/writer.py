@@ -1,6 +1,6 @@
 """A process that writes into a world's file until it is killed: `python writer.py FILE COUNT`.
 
-It prints the server id of every creation that was answered.
+It waits for a line, and prints the server id of every creation that was answered.
 """
 
 import asyncio
@@ -24,4 +24,5 @@ async def main(file: str, count: int) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdin.readline()
     asyncio.run(main(sys.argv[1], int(sys.argv[2])))

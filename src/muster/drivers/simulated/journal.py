@@ -22,8 +22,8 @@ PATIENCE = 5000  # naps; a change takes some microseconds, compaction a second a
 # Note [Torn line]
 # An entry is on record once its line ends. A process that is killed in the middle of a
 # write leaves a line without an end; readers stop before it, and the next writer, who
-# holds the lock and so knows that nobody is writing, cuts it off. Whoever asked for that
-# change never got an answer, and asks again.
+# holds the lock and so knows that nobody is writing, writes over it. What may stick out
+# behind has no end either. Whoever asked for that change got no answer, and asks again.
 #
 # Note [Another file]
 # Compaction writes the world to a new file and renames it over the old one. Whoever has
@@ -74,7 +74,7 @@ class Journal:
         """Return what was appended since the last time; True if it starts from nothing.
 
         What makes no sense is read again under the lock, for without it somebody may just
-        be cutting off a torn line and writing in its place. Then it is `Permanent`.
+        be writing over a torn line. If it still makes none it is `Permanent`.
         """
         try:
             return self._news()
@@ -142,15 +142,12 @@ class Journal:
         self._file, self._read, self._anew = file, 0, True
 
     def _unread(self) -> bytes:
-        """Return what is new in the file; a torn line is left out, and cut off under the lock."""
+        """Return what is new in the file, up to the end of its last whole line."""
         size = os.fstat(self._file).st_size
         if size <= self._read:
             return b""
         text = _bytes(self._file, self._read, size)
-        whole = text.rfind(b"\n") + 1
-        if self._locked and whole < len(text):
-            os.ftruncate(self._file, self._read + whole)
-        return text[:whole]
+        return text[: text.rfind(b"\n") + 1]
 
 
 def _same(path: Path, file: int) -> bool:
