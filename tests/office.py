@@ -15,6 +15,8 @@ from muster.api.app import build
 from muster.base.clock import ManualClock
 from muster.base.errors import Unknown
 from muster.drivers.simulated.cloud import open_cloud
+from muster.engine.pace import EnginePace
+from muster.engine.worker import Engine
 from muster.model.cluster import Cluster
 from muster.model.who import Who
 from muster.ports.cloud import Cloud, CloudConfig
@@ -68,6 +70,7 @@ class Office:
     app: Litestar
     home: Path
     clients: dict[str, AsyncTestClient[Any]] = field(default_factory=dict)
+    _engine: Engine | None = None
 
     @property
     def scratch(self) -> Path:
@@ -88,6 +91,26 @@ class Office:
         assert answer.status_code == 202, answer.text
         found: dict[str, Any] = answer.json()
         return found
+
+    async def go_on(self, seconds: float = 0.0) -> None:
+        """Let an engine work for so long, with every regular look in each second."""
+        engine = self.engine
+        await engine.settle()
+        for _ in range(int(seconds)):
+            self.clock.advance(1)
+            for name in self.desk.clouds:
+                await engine.ticks.look(name)
+                await engine.ticks.probe(name)
+                await engine.ticks.sample(name)
+            await engine.settle()
+
+    @property
+    def engine(self) -> Engine:
+        if self._engine is None:
+            desk = self.desk
+            pace = EnginePace(owner="tests")
+            self._engine = Engine(desk.store, desk.clouds, self.clock, desk.signal, pace)
+        return self._engine
 
     async def stored(self, id: str) -> Cluster:
         cluster = await self.desk.store.read(lambda tx: tx.clusters.get(UUID(id)))

@@ -137,7 +137,7 @@ async def test_a_reader_reads_and_changes_nothing(office: Office) -> None:
         if where.startswith("/v1/events/stream") or "token" in where:
             continue
         answer = await office.call(method, where.format(**names), body, "rita")
-        wanted = {200, 404, 409} if method == "GET" else {403}
+        wanted = {200, 502} if method == "GET" else {403}  # 502: its server is made up
         assert answer.status_code in wanted, (method, where, answer.text)
 
 
