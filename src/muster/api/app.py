@@ -51,7 +51,11 @@ def build(
         request_max_body_size=BODY_LIMIT,
         logging_config=None,
         openapi_config=OpenAPIConfig(
-            title="Muster", version="1", path="/.openapi", render_plugins=[]
+            title="Muster",
+            version="1",
+            path="/.openapi",
+            render_plugins=[],
+            use_handler_docstrings=True,
         ),
         state=State(
             {

@@ -23,6 +23,48 @@ class About(StrEnum):
     IMAGE = "IMAGE"
 
 
+# Every kind of event there is; a kind that is not here is a failing test.
+KINDS: Mapping[str, str] = {
+    "action.cancelled": "somebody withdrew what was asked for",
+    "cloud.back": "a cloud answers again",
+    "cloud.unreachable": "a cloud does not answer; nothing is decided about it meanwhile",
+    "cluster.created": "a cluster was asked for (start), and is there (end)",
+    "cluster.degraded": "a cluster is less than it should be, and why",
+    "cluster.delete_asked": "somebody asked for a cluster to go",
+    "cluster.deleted": "nothing is left of a cluster",
+    "cluster.resized": "another size was asked for (start), and is there (end)",
+    "cluster.scaled": "the autoscaler chose another size (start), and it is there (end)",
+    "cluster.settled": "a cluster is what was asked for",
+    "cluster.updated": "another shape was asked for (start), and is there (end)",
+    "image.saved": "an image or a snapshot can be used",
+    "node.delete_asked": "somebody asked for this very instance to go",
+    "node.draining": "an instance gets no new sessions; its open ones may end",
+    "node.failed": "a place cannot be filled, and why",
+    "node.protected": "scaling and updates leave an instance alone",
+    "node.ready": "an instance is in order on every count",
+    "node.removed": "an instance and its place are gone",
+    "node.repaired": "an instance was replaced in its place",
+    "node.replace_asked": "somebody asked for an instance to be replaced",
+    "node.sick": "an instance is dead or does not answer",
+    "node.taken_back": "an instance that was draining serves again",
+    "node.unprotected": "scaling and updates may remove an instance again",
+    "rollout.baking": "the canary is in, and is watched",
+    "rollout.done": "every instance is of the new revision",
+    "rollout.failed": "an update has stopped where it was",
+    "rollout.paused": "somebody paused an update",
+    "rollout.resumed": "an update goes on",
+    "rollout.rolling_back": "an update goes back to the revision before",
+    "rollout.started": "an update has begun",
+    "rollout.wave": "new instances come, or old ones go, for an update",
+    "scaling.decided": "the autoscaler decided on another size, and why",
+    "server.stray": "a server has our tag and no place",
+    "server.stray_removed": "a stray is gone",
+    "storm.began": "too many instances are sick at once: replacing has stopped",
+    "storm.ended": "few enough are sick again",
+    "storm.trial": "some are replaced to see whether the storm is over",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     id: UUID

@@ -1,0 +1,41 @@
+"""The documentation says what the code says."""
+
+import re
+
+import pytest
+from scripts.reference import PAGES, REFERENCE
+
+from architecture.source import PRODUCT, ROOT, modules
+from muster.model.event import KINDS
+
+FAMILIES = "action|cloud|cluster|image|node|rollout|scaling|server|storm"
+SAID = re.compile(rf'"((?:{FAMILIES})\.[a-z_]+)"')
+NO_EVENTS = {"image.json"}  # a file
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_pages_made_from_the_code_are_as_new(name):
+    assert (REFERENCE / name).read_text() == PAGES[name](), "run `make docs`"
+
+
+def test_every_kind_of_event_is_in_the_table_and_happens():
+    inside = [m for m in modules() if m.parts[-2:] != ("model", "event.py")]
+    said = {kind for m in inside for kind in SAID.findall(m.read_text())} - NO_EVENTS
+    assert said == set(KINDS)
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    lost = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    ]
+    assert lost == []
+
+
+def test_the_map_names_every_folder_of_the_product():
+    told = (ROOT / "ARCHITECTURE.md").read_text()
+    rings = {p.name for p in PRODUCT.iterdir() if p.is_dir() and p.name != "__pycache__"}
+    assert [ring for ring in rings if f"{ring}/" not in told] == []
