@@ -166,6 +166,7 @@ class Crowd:
     port: int
     method: str = "GET"
     keep: bool = True
+    tls: ssl.SSLContext | None = None
     answered: int = 0
     connected: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -188,7 +189,7 @@ class Crowd:
                 line = _hung_up(line)
             try:
                 if line is None:
-                    line = await asyncio.open_connection(self.address, self.port)
+                    line = await asyncio.open_connection(self.address, self.port, ssl=self.tls)
                     self.connected += 1
                 stays = await self._ask(*line)
             except (OSError, asyncio.IncompleteReadError) as error:

@@ -55,12 +55,20 @@ def _trusting(root: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_can_be_changed_in_service(bed: Bed) -> None:
+async def test_certificates_change_in_service_and_nobody_notices(bed: Bed) -> None:
     one = await bed.app()
     bed.front = replace(bed.front, traffic=Traffic.HTTPS)
-    await bed.good(one)
-    bed.front = replace(bed.front, certificate=CERTIFICATE, key=KEY)
-    await bed.put(one)
+    pool = await bed.good(one)
+    blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
+    crowd = traffic.Crowd(pool.address, pool.port, tls=blind)
+    async with crowd.asking(5):
+        bed.front = replace(bed.front, dns_name="new.example")
+        await bed.put(one)
+        bed.front = replace(bed.front, certificate=CERTIFICATE, key=KEY)
+        await bed.put(one)
+    assert crowd.answered
+    assert not crowd.failed
     assert (await bed.ask(tls=_trusting(PEM / "web.pem"))).status == 200
 
 

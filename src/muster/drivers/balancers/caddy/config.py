@@ -94,10 +94,15 @@ def _tls(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
         pair = {"certificate": kept.front.certificate, "key": kept.front.key, "tags": ["front"]}
         app = quiet | {"certificates": {"load_pem": [pair]}}
         return app, {"certificate_selection": {"any_tag": ["front"]}}
-    names = [kept.address, *([kept.front.dns_name] if kept.front.dns_name else [])]
+    names = names_of(kept)
     ours = {"subjects": names, "issuers": [{"module": "internal"}]}
     app = quiet | {"certificates": {"automate": names}, "automation": {"policies": [ours]}}
     return app, {"default_sni": kept.address, "fallback_sni": kept.address}
+
+
+def names_of(kept: Kept) -> list[str]:
+    """Return what our own authority's certificate for this front is made out to."""
+    return [kept.address, *([kept.front.dns_name] if kept.front.dns_name else [])]
 
 
 def _log(name: str, size_mb: int, keep: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.caddy import admin
 from muster.drivers.balancers.caddy.config import CADDY_LOG, LISTENER, caddy_config
 from muster.drivers.balancers.caddy.folder import Folder, Run, locked, within, write
+from muster.drivers.balancers.caddy.readiness import ready
 from muster.drivers.balancers.caddy.slots import Kept
 
 _START_S = 15.0
@@ -57,17 +58,17 @@ async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Child
     Earlier ones that still live go on; `hand_over` ends them. Raises `Permanent` with
     Caddy's own words if it does not start.
     """
-    before = folder.run()
-    run = folder.next_run()
+    before, beside = folder.run(), bool(lives(folder))
+    run, storage = folder.next_run(), folder.path.parent.parent / "storage"
     folder.fill(kept)
     write(folder.path / run.manners, b"keep-alive")
-    config = caddy_config(kept, folder.path.parent.parent / "storage", run)
+    config = caddy_config(kept, storage, run)
     write(folder.path / "caddy.json", msgspec.json.encode(config))
     child = _spawned(folder, run, sock)
     children.started.append(child)
     end = asyncio.get_running_loop().time() + _START_S
     while child.poll() is None and asyncio.get_running_loop().time() < end:
-        if await admin.answers(folder.path / run.admin):
+        if await ready(kept, folder.path / run.admin, storage, beside=beside):
             return run
         await asyncio.sleep(0.01)
     child.kill()
