@@ -8,12 +8,17 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import DBAPIError
 
 from builders import LONG_AGO, NOW, WEB
 from muster.base.clock import ManualClock
 from muster.base.errors import Stale
 from muster.store.connect import connect
+from muster.store.failures import again
+from muster.store.postgres import engine
 from muster.store.signals import LocalSignal
+from muster.store.transaction import SqlTransaction
+from muster.store.urls import parsed
 
 SECOND = timedelta(seconds=1)
 LEASE = 10 * SECOND
@@ -239,6 +244,32 @@ async def test_a_clock_that_is_behind_sees_what_is_marked_for_at_once(store):
     assert due is not None
     assert due < LONG_AGO
     assert len(await claim(store, now=LONG_AGO.replace(year=1999))) == 1
+
+
+@pytest.mark.postgresql
+async def test_a_claim_lost_between_check_and_commit_undoes_the_commit(postgres_url):
+    """The late engine's transaction saw its claim hold; another takes over before it ends."""
+    store, apart = await connect(postgres_url, LocalSignal()), engine(parsed(postgres_url))
+    try:
+        await mark(store, WEB)
+        [late] = await claim(store, "late")
+        async with apart.connect() as slow:
+
+            def begin(conn):
+                tx = SqlTransaction(conn, ManualClock(NOW))
+                tx.settings.put("written", "late")
+                tx.marks.check(late)
+                return tx
+
+            tx = await slow.run_sync(begin)
+            await claim(store, "prompt", NOW + LEASE)
+            with pytest.raises(DBAPIError) as lost:
+                await slow.run_sync(lambda _: tx.finish())
+            assert again(lost.value)
+        assert await store.read(lambda tx: tx.settings.get("written")) is None
+    finally:
+        await apart.dispose()
+        await store.close()
 
 
 CLUSTERS = st.integers(1, 3)
