@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.local.grounds import an_order, demo, opened, program, the, until
-from muster.base.errors import Invalid, Permanent
+from muster.base.errors import Conflict, Invalid, Permanent
 from muster.drivers.local import manifest
 from muster.model.observed import Seen
 from muster.ports.cloud import Cloud
@@ -210,7 +210,7 @@ async def test_what_an_instance_has_written_is_in_its_snapshot(
 
 async def test_what_came_with_muster_stays(cloud: Cloud) -> None:
     image = await demo(cloud)
-    with pytest.raises(Permanent, match="came with Muster"):
+    with pytest.raises(Conflict, match="came with Muster"):
         await cloud.images.delete_image(image)
     assert await demo(cloud) == image
 

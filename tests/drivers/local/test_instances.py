@@ -27,6 +27,13 @@ child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
 print("burning")
 time.sleep(600)
 """
+FORGETFUL = (
+    """
+import signal
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+"""
+    + BURN
+)
 STUBBORN = """
 import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -99,7 +106,7 @@ async def test_usage_grows_with_what_the_instance_and_its_children_burn(
 
 
 async def test_usage_never_shrinks_while_one_run_lasts(cloud: Cloud, tmp_path: Path) -> None:
-    order = an_order(await program(cloud, tmp_path / "image", BURN))
+    order = an_order(await program(cloud, tmp_path / "image", FORGETFUL))
     await cloud.compute.create_server(order)
 
     async def burned() -> bool:

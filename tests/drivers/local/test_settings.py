@@ -1,6 +1,8 @@
 """Options, limits by group, addresses and names: the small print of the local cloud."""
 
 import os
+import re
+from dataclasses import fields
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -40,6 +42,16 @@ async def test_a_wrong_option_is_named(home: Path, wrong: dict[str, object], sai
 def test_options_set_the_pace() -> None:
     assert options.parsed({"look_every_s": 2}).pace.look_every.total_seconds() == 2
     assert options.parsed({}).pace.stray_grace.total_seconds() == 60
+
+
+def test_every_option_is_in_the_reference_with_its_default() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/local-cloud.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?([^|`]+?)`? (?:in the home )?\|", page, re.M))
+    known = {each.name: each.default for each in fields(options.Options)}
+    said = {name: rows.get(name, "") for name in known}
+    assert said == {n: str(v).removesuffix(".0") for n, v in known.items()} | {
+        "hosts_file": "hosts"
+    }
 
 
 async def test_what_it_cannot_do_is_refused_with_a_reason(cloud: Cloud) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from muster.base.errors import Permanent
+from muster.base.errors import Conflict, Permanent
 from muster.drivers.local import manifest as manifests
 from muster.drivers.local.folders import discard, locked, write
 from muster.drivers.local.manifest import Manifest
@@ -69,7 +69,7 @@ def put(site: Site, image: Image, new: Path) -> Image:
 def remove(site: Site, image_id: str) -> None:
     if image_id in BUILT_IN:
         name = _built_in(image_id).name
-        raise Permanent(f"image {name} came with Muster and cannot be deleted", image=image_id)
+        raise Conflict(f"image {name} came with Muster and cannot be deleted", image=image_id)
     if present(site, image_id):
         with locked(site.folders, image_id):
             discard(site.folders.images / _plain(image_id))
