@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from muster.decide.calendar import in_force, just_due, last_until, next_after, schedule_fault
@@ -61,6 +61,7 @@ def test_a_good_schedule_has_no_fault():
     assert schedule_fault("*/5 8-18 * * MON-FRI", "Asia/Tokyo") is None
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2 * 365 * 86400),
     st.sampled_from(["*/7 * * * *", "0 8 * * 1-5", "15 3 1 * *", "0 0 * * SUN"]),

@@ -405,7 +405,7 @@ def test_a_scheduled_size_is_set_once_at_its_time_and_past_every_window():
     assert due.reason == "schedule day came due: 8 -> 3"
     later = NOW + timedelta(seconds=15)
     past = remembered(low_for(30, 8), due, rules, crew(), NOW)
-    assert react(rules, [cpu(0.5, 3)], past, crew(3), later).verdict is Verdict.HOLD
+    assert react(rules, [cpu(0.5, 6)], past, crew(6), later).verdict is Verdict.HOLD
 
 
 def test_a_crowd_at_the_time_of_a_schedule_still_gets_its_members():

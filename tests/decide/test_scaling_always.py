@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from decide.test_scaling import NOW, ago
@@ -27,6 +27,9 @@ from muster.model.scaling import (
     Thresholds,
     Verdict,
 )
+
+# Other work on the machine is no fault of a decision.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 METRICS = st.sampled_from([Metric.CPU, Metric.REQUESTS])
 SHARES = st.floats(0.0, 1.0, allow_nan=False)
@@ -116,6 +119,7 @@ def in_order(seen: list[Sample]) -> list[Sample]:
     return sorted(seen, key=lambda sample: sample.at)
 
 
+@patient
 @given(rules(), samples(), pasts(), crews())
 def test_it_never_leaves_the_bounds(rules: Scaling, seen: list[Sample], past: Past, crew: Crew):
     decision = react(rules, in_order(seen), past, crew, NOW)
@@ -125,6 +129,7 @@ def test_it_never_leaves_the_bounds(rules: Scaling, seen: list[Sample], past: Pa
         assert crew.low <= decision.after <= crew.high
 
 
+@patient
 @given(rules(), samples(), pasts(), crews())
 def test_it_never_removes_while_data_is_missing(
     rules: Scaling, seen: list[Sample], past: Past, crew: Crew
@@ -144,6 +149,7 @@ def test_it_never_removes_while_data_is_missing(
     assert decision.after >= min(crew.desired, crew.high)
 
 
+@patient
 @given(rules(), samples(), pasts(), crews())
 def test_it_removes_only_if_every_rule_by_itself_would(
     rules: Scaling, seen: list[Sample], past: Past, crew: Crew
@@ -160,6 +166,7 @@ def test_it_removes_only_if_every_rule_by_itself_would(
             assert react(alone, ordered, past, crew, NOW).wanted < crew.desired
 
 
+@patient
 @given(rules(), samples(), pasts(), crews())
 def test_the_same_input_gives_the_same_answer(
     rules: Scaling, seen: list[Sample], past: Past, crew: Crew
@@ -169,6 +176,7 @@ def test_the_same_input_gives_the_same_answer(
     assert react(rules, ordered, past, crew, NOW) == first
 
 
+@patient
 @given(rules(), pasts(), crews(), SHARES, SHARES)
 def test_more_load_never_leads_to_fewer_members(
     rules: Scaling, past: Past, crew: Crew, one: float, other: float
@@ -180,6 +188,7 @@ def test_more_load_never_leads_to_fewer_members(
     assert after(min(one, other)) <= after(max(one, other))
 
 
+@patient
 @given(rules(), crews(), SHARES)
 def test_what_it_did_is_not_undone_under_the_same_load(rules: Scaling, crew: Crew, mean: float):
     """The plan applied to the predicted result is empty, or goes on the same way."""
@@ -209,6 +218,7 @@ def _below_any_low(rules: Scaling, mean: float) -> bool:
     return any(mean < low for low, _ in bands)
 
 
+@patient
 @given(rules(), samples(), pasts(), crews())
 def test_every_decision_says_why_and_its_cuts_add_up(
     rules: Scaling, seen: list[Sample], past: Past, crew: Crew
@@ -224,6 +234,7 @@ def test_every_decision_says_why_and_its_cuts_add_up(
     assert size == decision.after
 
 
+@patient
 @given(rules(), st.lists(st.none() | SHARES, min_size=1, max_size=40), st.integers(1, 20))
 def test_forgetting_changes_no_answer(rules: Scaling, means: list[float | None], desired: int):
     """A past that forgets decides as one that keeps everything."""

@@ -92,6 +92,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(run: Run):
         ("target: 5\nmetric: custom", "metric must be cpu or requests"),
         ("schedules: [{cron: '0 8 * *', min_size: 1}]", "schedules[0]"),
         ("target: 0.6\nimage: demo-web", "image is not known here"),
+        ("target: 0.6\nforecast: {enabled: true}", "forecast is not known here"),
     ],
 )
 def test_a_wrong_policy_names_the_field(run: Run, policy: str, said: str):

@@ -91,14 +91,10 @@ def in_force(schedules: tuple[Schedule, ...], now: datetime) -> InForce:
     """Return the bounds that hold now: for each of the two, of those in force the last begun."""
     if not schedules:
         return NOTHING
-    begun = sorted(
-        (
-            (at, schedule)
-            for schedule in schedules
-            if (at := last_until(schedule.cron, schedule.zone, now)) and _lasts(schedule, at, now)
-        ),
-        key=lambda each: each[0],
-    )
+    minute = _whole_minute(now)
+    lasts = ((_last_minute(each.cron, each.zone, minute), each) for each in schedules)
+    begun = [(at, each) for at, each in lasts if at and _lasts(each, at, now)]
+    begun.sort(key=lambda each: each[0])
     low = _last_said(begun, lambda schedule: schedule.low)
     high = _last_said(begun, lambda schedule: schedule.high)
     names = dict.fromkeys(named(said) for said in (low, high) if said)
@@ -106,7 +102,7 @@ def in_force(schedules: tuple[Schedule, ...], now: datetime) -> InForce:
         low=low.low if low else None,
         high=high.high if high else None,
         by=" and ".join(names),
-        next_at=_next_turn(schedules, now),
+        next_at=_next_turn(schedules, begun, minute),
     )
 
 
@@ -114,8 +110,10 @@ def just_due(schedules: tuple[Schedule, ...], since: datetime, now: datetime) ->
     """Return the newest size that a schedule set after `since` and up to `now`."""
     newest: Due | None = None
     for schedule in schedules:
+        if schedule.desired is None:
+            continue
         at = last_until(schedule.cron, schedule.zone, now)
-        if schedule.desired is None or at is None or at <= since:
+        if at is None or at <= since:
             continue
         if newest is None or at > newest.at:
             newest = Due(desired=schedule.desired, by=named(schedule), at=at)
@@ -137,10 +135,11 @@ def _last_said(
     return said[-1] if said else None
 
 
-def _next_turn(schedules: tuple[Schedule, ...], now: datetime) -> datetime | None:
-    turns = [next_after(schedule.cron, schedule.zone, now) for schedule in schedules]
-    for schedule in schedules:
-        at = last_until(schedule.cron, schedule.zone, now)
-        if at and schedule.duration_s is not None and _lasts(schedule, at, now):
+def _next_turn(
+    schedules: tuple[Schedule, ...], begun: list[tuple[datetime, Schedule]], minute: datetime
+) -> datetime | None:
+    turns = [_next_minute(schedule.cron, schedule.zone, minute) for schedule in schedules]
+    for at, schedule in begun:
+        if schedule.duration_s is not None:
             turns.append(at + timedelta(seconds=schedule.duration_s))
     return min((turn for turn in turns if turn), default=None)

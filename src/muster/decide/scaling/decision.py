@@ -45,7 +45,7 @@ def react(
         due=_due(rules, past, now),
     )
     wish = _wish(case)
-    return _decision(case, wish, limit(case, wish), _inputs(crew, signals))
+    return _decision(case, wish, limit(case, wish), _inputs(rules, crew, signals))
 
 
 def remembered(past: Past, decision: Decision, rules: Scaling, crew: Crew, now: datetime) -> Past:
@@ -105,16 +105,18 @@ def _wish(case: Case) -> Wish:
     return Wish(verdict=direction(case.crew.desired, size), size=size)
 
 
+# Note [The largest size wins]
+# A vote to hold asks for the present size. So the largest size asked for is more than
+# that if any rule wants more, and less only if all want less; one that cannot see holds.
 def _voted(case: Case) -> Wish:
+    """See Note [The largest size wins]."""
     votes, desired = case.votes, case.crew.desired
     if not votes:
         return Wish(verdict=Verdict.HOLD, size=desired)
     most = max(votes, key=lambda vote: vote.size)
-    if most.verdict is Verdict.OUT:
-        return Wish(verdict=Verdict.OUT, size=most.size, vote=most)
+    if most.verdict is not Verdict.HOLD:
+        return Wish(verdict=most.verdict, size=most.size, vote=most)
     blind = next((vote for vote in votes if vote.blind), None)
-    if blind is None and all(vote.verdict is Verdict.IN for vote in votes):
-        return Wish(verdict=Verdict.IN, size=most.size, vote=most)
     return Wish(verdict=Verdict.HOLD, size=desired, vote=_telling(votes), blind=blind)
 
 
@@ -129,6 +131,7 @@ def _decision(
     before, size = case.crew.desired, limited.size
     until = max((stop.until for stop in limited.stops if stop.until), default=None)
     cuts = tuple(stop.cut for stop in limited.stops)
+    sentence, formula = words.told(case, wish, limited)
     if wish.blind is not None:
         why = wish.blind.signal.missing()
         cuts = (Cut(limiter="missing data", before=before, after=before, why=why), *cuts)
@@ -137,8 +140,8 @@ def _decision(
         before=before,
         wanted=wish.size,
         after=size,
-        reason=words.reason(case, wish, limited),
-        formula=words.formula(case, wish, limited),
+        reason=sentence,
+        formula=formula,
         inputs=inputs,
         cuts=cuts,
         mode=case.rules.mode,
@@ -147,7 +150,9 @@ def _decision(
     )
 
 
-def _inputs(crew: Crew, signals: Mapping[Metric, Signal]) -> Mapping[str, float | None]:
+def _inputs(
+    rules: Scaling, crew: Crew, signals: Mapping[Metric, Signal]
+) -> Mapping[str, float | None]:
     inputs: dict[str, float | None] = {
         "desired": crew.desired,
         "ready": crew.ready,
@@ -157,4 +162,6 @@ def _inputs(crew: Crew, signals: Mapping[Metric, Signal]) -> Mapping[str, float 
     for metric, signal in signals.items():
         inputs[metric.value] = signal.value
         inputs[f"{metric.value}_age_s"] = signal.age_s
+    if rules.floor is not None and rules.floor.enabled:
+        inputs["foreseen"] = crew.foreseen
     return inputs

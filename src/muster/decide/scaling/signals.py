@@ -78,10 +78,12 @@ def read(metric: Metric, samples: Sequence[Sample], rules: Scaling, now: datetim
 
 def read_all(rules: Scaling, samples: Sequence[Sample], now: datetime) -> Mapping[Metric, Signal]:
     """Return one signal for each metric that a rule names."""
-    named = {rule.metric for rule in rules.thresholds}
-    named.update(rule.metric for rule in rules.targets)
-    named.update(rule.metric for rule in rules.steps)
-    return {metric: read(metric, samples, rules, now) for metric in sorted(named)}
+    signals: dict[Metric, Signal] = {}
+    for kind in (rules.thresholds, rules.targets, rules.steps):
+        for rule in kind:
+            if rule.metric not in signals:
+                signals[rule.metric] = read(rule.metric, samples, rules, now)
+    return signals
 
 
 def members_at_low(signal: Signal, crew: Crew) -> int:

@@ -7,13 +7,14 @@ from muster.decide.scaling.votes import Vote
 from muster.model.scaling import Verdict
 
 
-def formula(case: Case, wish: Wish, limited: Limited) -> str:
-    """Return the arithmetic with its numbers, and after it what each limiter left."""
+def told(case: Case, wish: Wish, limited: Limited) -> tuple[str, str]:
+    """Return the sentence, and the arithmetic with its numbers and what each limiter left."""
+    standing = _standing(case, wish.vote) if wish.vote else ""
     cuts = "".join(f"; {stop.cut.why} -> {stop.cut.after}" for stop in limited.stops)
-    return _base(case, wish) + cuts
+    return _reason(case, wish, limited, standing), _base(case, wish, standing) + cuts
 
 
-def _base(case: Case, wish: Wish) -> str:
+def _base(case: Case, wish: Wish, standing: str) -> str:
     if case.due and case.due.desired == wish.size:
         return f"{case.due.by} sets {wish.size}"
     vote = wish.vote
@@ -27,15 +28,15 @@ def _base(case: Case, wish: Wish) -> str:
     need = value / vote.goal * vote.spread
     sum_ = f"{now} / {signal.said(vote.goal)} x {vote.spread} = {need:.1f}"
     if vote.verdict is Verdict.HOLD:
-        return f"{sum_}; {_standing(case, vote)} -> stays {wish.size}"
+        return f"{sum_}; {standing} -> stays {wish.size}"
     return f"{sum_} -> {wish.size}"
 
 
-def reason(case: Case, wish: Wish, limited: Limited) -> str:
-    """Return one sentence: what was seen, what it leads to, and what kept it from more."""
+def _reason(case: Case, wish: Wish, limited: Limited, standing: str) -> str:
+    """Return what was seen, what it leads to, and what kept it from more."""
     crew, size = case.crew, limited.size
     held = ", ".join(stop.cut.why for stop in limited.stops)
-    seen = _seen(case, wish)
+    seen = _seen(case, wish, standing)
     if wish.blind is not None and size == crew.desired:
         return f"holding {crew.desired}: {wish.blind.signal.missing()}"
     if size != crew.desired:
@@ -45,19 +46,15 @@ def reason(case: Case, wish: Wish, limited: Limited) -> str:
     return f"{seen} and asks for {wish.size}, but holding {size}: {held}"
 
 
-def _seen(case: Case, wish: Wish) -> str:
+def _seen(case: Case, wish: Wish, standing: str) -> str:
     if case.due and case.due.desired == wish.size:
         return f"{case.due.by} came due"
     if wish.vote is None:
         return "no rule asks for a change"
-    return _standing_of(case, wish.vote)
-
-
-def _standing_of(case: Case, vote: Vote) -> str:
-    signal = vote.signal
+    signal = wish.vote.signal
     if signal.value is None:
         return signal.missing()
-    return f"{signal.label} {signal.said(signal.value)} is {_standing(case, vote)}"
+    return f"{signal.label} {signal.said(signal.value)} is {standing}"
 
 
 def _standing(case: Case, vote: Vote) -> str:
