@@ -21,7 +21,6 @@ from muster.ports.prober import Question
 from muster.ports.store import Query, Transaction
 
 ASK_EVERY = timedelta(seconds=0.15)
-NO_TRUST = timedelta(0)
 
 _OPEN = tuple(
     status.value
@@ -110,7 +109,9 @@ def _profiles(tx: Transaction, cluster: Cluster, nodes: Iterable[Node]) -> Mappi
 
 
 async def _servers(reach: Reach, facts: Facts, now: datetime) -> Mapping[UUID, Server]:
-    trust = reach.cloud.about.pace.look_every * 2 if facts.as_left else NO_TRUST
+    if not facts.as_left:  # another may have deleted what we remember to have made
+        reach.lookout.forget(facts.cluster.id)
+    trust = reach.cloud.about.pace.look_every * 2
     return await reach.lookout.servers(facts.cluster.id, now, trust)
 
 

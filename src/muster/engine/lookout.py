@@ -87,6 +87,12 @@ class Lookout:
         view.made[server.server_id] = (next(self._numbers), now)
         view.restless = view.restless or server.seen is Seen.BUILDING
 
+    def struck(self, cluster_id: UUID, server_id: UUID) -> None:
+        """Believe the listings again about a server that we had deleted."""
+        if view := self._views.get(cluster_id):
+            view.made.pop(server_id, None)
+            view.restless = True
+
     def distrust(self, cluster_id: UUID) -> None:
         """Ask again before the next decision over this cluster."""
         if view := self._views.get(cluster_id):

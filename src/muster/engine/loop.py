@@ -28,6 +28,7 @@ T = TypeVar("T")
 LARGE = 500  # nodes: such a plan is made in a thread, so that others get a word in meanwhile
 SOON = timedelta(seconds=0.2)
 UNTOLD = timedelta(seconds=2)
+REPEATED = timedelta(seconds=0.5)
 LONGEST_SETBACK = timedelta(seconds=15)
 
 
@@ -137,12 +138,14 @@ async def _carry_out(site: Site, decided: Decided, cluster: Cluster) -> Passed:
     if aftermath is None:
         site.memory.pop(cluster.id, None)
         return Passed(look_at=now)
-    _remember_aftermath(site, aftermath)
+    repeated = _remember_aftermath(site, aftermath, steps)
     if any(not isinstance(end, Done) and not _on_node(step) for step, end in ended):
         # A node's failure is kept with the node. A pool's or a name's has no row of its
         # own: the whole cluster waits, or it would be tried again at once, for ever.
         return Passed(look_at=now + _setback(site, cluster.id))
     site.setbacks.pop(cluster.id, None)
+    if repeated:  # such as a server that takes its time to go away
+        return Passed(look_at=now + REPEATED)
     return Passed(again=True)
 
 
@@ -158,6 +161,8 @@ def _tell_lookout(
     for step, outcome in ended:
         if isinstance(outcome, Done) and outcome.server:
             reach.lookout.note(outcome.server, now)
+        elif isinstance(step, DeleteServer):
+            reach.lookout.struck(cluster_id, step.server_id)
         elif _on_node(step):
             unsure = True
     if unsure:
@@ -187,11 +192,16 @@ def _remember(site: Site, cluster: Cluster, snapshot: Snapshot, plan: Plan) -> N
     for id in plan.drop:
         nodes.pop(id, None)
     profiles = snapshot.profiles if plan.cluster.target in snapshot.profiles else {}
-    site.memory[cluster.id] = Remembered(cluster, nodes, profiles)
+    before = site.memory.get(cluster.id)
+    steps = before.steps if before else ()
+    site.memory[cluster.id] = Remembered(cluster, nodes, profiles, steps)
 
 
-def _remember_aftermath(site: Site, aftermath: outcomes.Aftermath) -> None:
+def _remember_aftermath(site: Site, aftermath: outcomes.Aftermath, steps: tuple[Step, ...]) -> bool:
+    """Fold the outcomes in; return whether the very same steps were run the last time."""
     remembered = site.memory[aftermath.cluster.id]
     remembered.cluster = aftermath.cluster
     if remembered.nodes is not None:
         remembered.nodes.update((node.id, node) for node in aftermath.nodes)
+    repeated, remembered.steps = remembered.steps == steps, steps
+    return repeated

@@ -106,10 +106,8 @@ def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
     What can never succeed uses up all tries at once.
     """
     match outcome:
-        case Done(server=None):
-            return replace(node, retry_at=None) if node.retry_at else node
-        case Done(server=server) if server is not None:
-            return _filled(node, server)
+        case Done():
+            return _filled(node, outcome.server) if outcome.server else node
         case Retry(reason):
             tries = node.tries + 1
             retry_at = now + delay(str(node.server_id), tries)
@@ -117,7 +115,6 @@ def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
         case Failed(reason):
             tries = max(node.tries + 1, max_tries)
             return replace(node, tries=tries, retry_at=None, reason=reason, updated_at=now)
-    return node
 
 
 def _filled(node: Node, server: Server) -> Node:

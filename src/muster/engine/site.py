@@ -1,7 +1,7 @@
 """What one engine has at hand: its store, its clouds, its clock, and what it remembers."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -12,6 +12,7 @@ from muster.engine.pace import EnginePace
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.profile import Profile
+from muster.model.step import Step
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
 from muster.ports.store import Store
@@ -41,6 +42,7 @@ class Remembered:
     cluster: Cluster
     nodes: dict[UUID, Node] | None = None  # kept only while the claim is
     profiles: Mapping[UUID, Profile] = field(default_factory=dict)
+    steps: Sequence[Step] = ()  # the last that were run
 
 
 @dataclass(slots=True)

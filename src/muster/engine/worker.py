@@ -49,7 +49,7 @@ class Engine:
         ]
         try:
             if self.site.pace.alone:
-                await attempt("inherit", self._inherit)
+                await attempt("inherit", self.inherit)
             while not stop.is_set():
                 await self._sleep(await self._take_on())
         finally:
@@ -120,7 +120,7 @@ class Engine:
             return []
         return await self.site.store.write(lambda tx: tx.marks.claim(pace.owner, now, until, limit))
 
-    async def _inherit(self) -> None:
+    async def inherit(self) -> None:
         """Take the claims over that an engine left which died: nobody else is there to hold them.
 
         Without this a restart would wait for leases of its own earlier life to end.
