@@ -203,6 +203,11 @@ def test_missing_data_is_never_low_load(samples: list[Sample]):
     assert limiters(decision) == ["missing data"]
 
 
+def test_a_step_down_needs_a_reading_too():
+    rules = Scaling(steps=(STEPS,), rates=(), in_window_s=0)
+    assert react(rules, [cpu(0.1, seconds=15), cpu(None)], Past(), crew(), NOW).after == 8
+
+
 def test_the_age_of_the_last_point_is_told():
     decision = react(AT_ONCE, [cpu(0.5, seconds=95)], Past(), crew(), NOW)
     assert decision.reason == "holding 8: the last CPU point is 95 s old"
