@@ -167,8 +167,10 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_scene(url: str = "sqlite:///:memory:", **options: Any) -> AsyncIterator[Scene]:
-    clock, signal = ManualClock(), LocalSignal()
+async def a_scene(
+    url: str = "sqlite:///:memory:", clock: Any = None, **options: Any
+) -> AsyncIterator[Scene]:
+    clock, signal = clock or ManualClock(), LocalSignal()
     store = await connect(url, signal, clock)
     config = CloudConfig(
         name=SIM,
