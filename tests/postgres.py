@@ -32,9 +32,12 @@ class Server:
         return f"postgresql://muster@127.0.0.1:{self.port}/{database}"
 
     def new_database(self, name: str) -> str:
-        """Create an empty database and return its URL."""
+        """Create an empty database, sorting as people do where it can, and return its URL."""
         say = [self.programs / "createdb", "-h", "127.0.0.1", "-p", str(self.port)]
-        subprocess.run([*say, "-U", "muster", "-T", "template0", name], check=True)
+        say += ["-U", "muster", "-T", "template0", name]
+        people = ["--locale-provider=icu", "--icu-locale=en-US"]
+        if subprocess.run([*say, *people], capture_output=True, check=False).returncode != 0:
+            subprocess.run(say, check=True)
         return self.url(name)
 
 

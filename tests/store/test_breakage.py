@@ -166,12 +166,15 @@ async def test_a_server_that_is_gone_is_unavailable_and_back_when_it_is_back():
     with postgres.running() as server:
         store = await connect(server.new_database("gone"), LocalSignal())
         await store.write(lambda tx: tx.nodes.put(a_node(1)))
+        count = Query()
+        several = [lambda tx: tx.nodes.count(count) for _ in range(5)]
+        await asyncio.gather(*map(store.read, several))
         kick = (
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
         await store.write(lambda tx: tx.nodes._conn.exec_driver_sql(kick).all())
-        await asyncio.gather(*(store.read(lambda tx: tx.nodes.count(Query())) for _ in range(5)))
+        assert await asyncio.gather(*map(store.read, several)) == [1] * 5
         await store.write(lambda tx: tx.nodes.put(a_node(2)))
     with pytest.raises(Unavailable):
         await store.write(lambda tx: tx.nodes.put(a_node(3)))
