@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from muster.base.errors import Conflict, QuotaExceeded
 from muster.base.ids import new_id
 from muster.model.action import Action, ActionStatus, Verb
@@ -283,11 +285,15 @@ def newest_wish(tx: Transaction, cluster: Cluster) -> Action | None:
 
 def profiles_of(tx: Transaction, cluster: Cluster) -> tuple[Profile, ...]:
     """Return every revision that the cluster or one of its nodes names."""
+    return _revisions(tx, cluster, nodes_of(tx, cluster.id))
+
+
+def _revisions(tx: Transaction, cluster: Cluster, nodes: list[Node]) -> tuple[Profile, ...]:
     ids = {cluster.profile_id, *cluster.revisions[-1:]}
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
-    ids |= {node.profile_id for node in nodes_of(tx, cluster.id)}
-    return tuple(profile for id in ids if (profile := tx.profiles.get(id)))
+    ids |= {node.profile_id for node in nodes}
+    return tuple(tx.profiles.find(Query(where={"id": tuple(ids)})))
 
 
 def nodes_of(tx: Transaction, cluster_id: UUID) -> list[Node]:
@@ -319,13 +325,36 @@ async def after(desk: Desk, wished: Wished) -> Whole:
 def whole(tx: Transaction, cluster: Cluster) -> Whole:
     newest = Query(where={"cluster_id": (cluster.id,)}, sort=(("at", True),), limit=1)
     decisions = tx.decisions.find(newest) if cluster.scaling else []
+    nodes = nodes_of(tx, cluster.id)
     return Whole(
         cluster=cluster,
-        nodes=tuple(nodes_of(tx, cluster.id)),
-        profiles={each.id: each for each in profiles_of(tx, cluster)},
+        nodes=tuple(nodes),
+        profiles={each.id: each for each in _revisions(tx, cluster, nodes)},
         decision=decisions[0] if decisions else None,
         wish=newest_wish(tx, cluster),
     )
+
+
+class Member(msgspec.Struct, frozen=True):
+    """As much of a node as a list of clusters shows."""
+
+    id: UUID
+    cluster_id: UUID
+    ready_at: datetime | None
+    leaving: msgspec.Raw
+    standby: bool
+
+    @property
+    def serves(self) -> bool:
+        """Ready, not on the way out, not kept aside."""
+        return self.ready_at is not None and not self.standby and bytes(self.leaving) == b"null"
+
+
+class Named(msgspec.Struct, frozen=True):
+    """As much of a profile as a list of clusters shows."""
+
+    id: UUID
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -333,7 +362,7 @@ class Listed:
     """A page of clusters with what their lines show."""
 
     clusters: list[Cluster]
-    nodes: dict[UUID, list[Node]]
+    members: dict[UUID, list[Member]]
     profile_names: dict[UUID, str]
 
 
@@ -343,13 +372,13 @@ async def listing(desk: Desk, query: Query) -> Listed:
 
 def _listed(tx: Transaction, query: Query) -> Listed:
     clusters = tx.clusters.find(query)
-    nodes: dict[UUID, list[Node]] = {each.id: [] for each in clusters}
-    if clusters:
-        where = {"cluster_id": tuple(nodes)}
-        for node in tx.nodes.find(Query(where=where, sort=(("index", False),))):
-            if node.cluster_id:
-                nodes[node.cluster_id].append(node)
+    members: dict[UUID, list[Member]] = {each.id: [] for each in clusters}
     wanted = tuple({each.profile_id for each in clusters})
-    profiles = tx.profiles.find(Query(where={"id": wanted})) if wanted else []
+    profiles = tx.profiles.find_as(Query(where={"id": wanted}), Named) if wanted else []
+    if clusters:
+        by_place = (("cluster_id", False), ("index", False))
+        theirs = Query(where={"cluster_id": tuple(members)}, sort=by_place)
+        for member in tx.nodes.find_as(theirs, Member):
+            members[member.cluster_id].append(member)
     names = {each.id: each.name for each in profiles}
-    return Listed(clusters=clusters, nodes=nodes, profile_names=names)
+    return Listed(clusters=clusters, members=members, profile_names=names)

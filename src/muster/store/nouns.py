@@ -1,8 +1,11 @@
 """The rows of one noun: get, find, count, put, drop, over one connection."""
 
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import Connection, func, select
 
 from muster.ports.store import Query
@@ -11,6 +14,12 @@ from muster.store.rows import Noun
 from muster.store.writing import erase, upsert
 
 T = TypeVar("T")
+S = TypeVar("S")
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 class Rows(Generic[T]):
@@ -25,7 +34,12 @@ class Rows(Generic[T]):
 
     def find(self, query: Query) -> list[T]:
         statement = page(self._conn, self._noun, query, self._noun.table.c.body)
-        return self._noun.values(self._conn.execute(statement).scalars())
+        return self._noun.values(self._conn.execute(statement).scalars().all())
+
+    def find_as(self, query: Query, kind: type[S]) -> list[S]:
+        statement = page(self._conn, self._noun, query, self._noun.table.c.body)
+        decode: Callable[[str], S] = _decoder(cast(Any, kind)).decode
+        return [decode(body) for body in self._conn.execute(statement).scalars().all()]
 
     def count(self, query: Query) -> int:
         counted = narrowed(self._conn, self._noun, query, select(func.count()))

@@ -7,6 +7,7 @@ from typing import Any
 from litestar import Response, delete, get, patch, post
 
 from muster.api.autoscaling_v1 import bodies, render
+from muster.api.autoscaling_v1.details import Details, details
 from muster.api.call import PLAN, Asked, Call, Param, PlanAnswer, Prepare, Word, base, carried_out
 from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, instant, number
@@ -44,7 +45,7 @@ async def list_clusters(call: Asked) -> render.Clusters:
 
 
 @post("/v1/clusters", status_code=202, opt={"query": PLAN, "body": bodies.CLUSTER})
-async def create_cluster(call: Asked) -> Response[render.Details | PlanAnswer]:
+async def create_cluster(call: Asked) -> Response[Details | PlanAnswer]:
     """Create an autoscaled cluster."""
     body = await call.body()
     if "cluster" in body:
@@ -69,9 +70,9 @@ async def show_cluster(call: Asked, identity: Word) -> render.OneCluster:
 
 
 @get("/v1/clusters/{identity:str}/{stack_id:str}")
-async def show_stack(call: Asked, identity: Word, stack_id: Word) -> render.Details:
+async def show_stack(call: Asked, identity: Word, stack_id: Word) -> Details:
     """Show a cluster whole: instances with their health, scaling, update."""
-    return render.details(await clusters.show(call.desk, _stack(call, identity, stack_id)))
+    return details(await clusters.show(call.desk, _stack(call, identity, stack_id)))
 
 
 def _stack(call: Call, name: str, id: str) -> Callable[[Transaction], Cluster]:
@@ -88,7 +89,7 @@ def _stack(call: Call, name: str, id: str) -> Callable[[Transaction], Cluster]:
 )
 async def update_cluster(
     call: Asked, identity: Word, stack_id: Word
-) -> Response[render.Details | PlanAnswer]:
+) -> Response[Details | PlanAnswer]:
     """Change sizes, rules, image, flavor and more; null takes a field back."""
     ask, call.request.state.spelled = bodies.asked(await call.body(), new=False)
     where, force = (identity, stack_id), call.flag("force")
@@ -102,7 +103,7 @@ async def update_cluster(
 @delete("/v1/clusters/{identity:str}/{stack_id:str}", status_code=202, opt={"query": PLAN})
 async def delete_cluster(
     call: Asked, identity: Word, stack_id: Word
-) -> Response[render.Details | PlanAnswer]:
+) -> Response[Details | PlanAnswer]:
     """Delete a cluster with its instances, load balancer and DNS name."""
 
     async def prepare() -> Intent[Wished]:
@@ -112,25 +113,19 @@ async def delete_cluster(
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/pause", status_code=202, opt={"query": PLAN})
-async def pause(
-    call: Asked, identity: Word, stack_id: Word
-) -> Response[render.Details | PlanAnswer]:
+async def pause(call: Asked, identity: Word, stack_id: Word) -> Response[Details | PlanAnswer]:
     """Stop the rolling update where it is."""
     return await _turned(call, (identity, stack_id), "pause")
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/resume", status_code=202, opt={"query": PLAN})
-async def resume(
-    call: Asked, identity: Word, stack_id: Word
-) -> Response[render.Details | PlanAnswer]:
+async def resume(call: Asked, identity: Word, stack_id: Word) -> Response[Details | PlanAnswer]:
     """Go on with the rolling update; a canary that is watched counts as good."""
     return await _turned(call, (identity, stack_id), "resume")
 
 
 @post("/v1/clusters/{identity:str}/{stack_id:str}/rollback", status_code=202, opt={"query": PLAN})
-async def rollback(
-    call: Asked, identity: Word, stack_id: Word
-) -> Response[render.Details | PlanAnswer]:
+async def rollback(call: Asked, identity: Word, stack_id: Word) -> Response[Details | PlanAnswer]:
     """Go back to the revision before."""
     return await _turned(call, (identity, stack_id), "rollback")
 
@@ -145,10 +140,10 @@ async def _turned(call: Call, where: tuple[str, str], verb: str) -> Response[Any
 async def wished(call: Call, prepare: Prepare[Wished]) -> Response[Any]:
     """Answer a wish with the cluster as it is right after it; 200 where nothing had to change."""
 
-    async def answer(made: Wished) -> Response[render.Details]:
+    async def answer(made: Wished) -> Response[Details]:
         where = f"{base(call)}/v1/clusters/{made.cluster.name}/{made.cluster.id}"
         return Response(
-            render.details(await clusters.after(call.desk, made)),
+            details(await clusters.after(call.desk, made)),
             status_code=202 if made.action else 200,
             headers={"Location": where},
         )

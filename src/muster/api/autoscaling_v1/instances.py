@@ -8,6 +8,7 @@ from litestar import MediaType, Response, delete, get, post
 from muster.api.autoscaling_v1 import render
 from muster.api.autoscaling_v1.catalog import image
 from muster.api.autoscaling_v1.clusters import wished
+from muster.api.autoscaling_v1.details import Details
 from muster.api.call import PLAN, Asked, Param, PlanAnswer, Word, carried_out
 from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, text
@@ -30,7 +31,7 @@ SNAPSHOT: Fields = {
 LINES = {
     "lines": Param("how many", {"type": "integer", "minimum": 1, "maximum": 10000}),
 }
-Wished = Response[render.Details | PlanAnswer]
+Wished = Response[Details | PlanAnswer]
 
 
 @get("/v1/instances", opt={"query": INSTANCES.params})

@@ -53,7 +53,8 @@ def stack_status(cluster: Cluster) -> str:
         return _UPDATED[rollout.state]
     if cluster.status in _WORKING:
         return _WORKING[cluster.status]
-    word = "CREATE" if cluster.created_at is None else "UPDATE"
+    first = cluster.created_at is None or cluster.generation == 1
+    word = "CREATE" if first else "UPDATE"
     if cluster.status is _S.ERROR:
         return f"{word}_FAILED"
     if cluster.settled_generation < cluster.generation:
