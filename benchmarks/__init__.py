@@ -1,0 +1,1 @@
+"""Figures: what things cost, as ratios and as numbers of one run."""
