@@ -19,6 +19,7 @@ from muster.base.errors import Permanent
 from muster.drivers.balancers.caddy import process
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.caddy.folder import Run
+from muster.drivers.balancers.caddy.listener import listening
 from muster.model.pool import PoolWanted, Traffic
 
 OWNER = """
@@ -144,6 +145,25 @@ async def test_a_caddy_nobody_wrote_down_is_not_left_over(bed: Bed) -> None:
         return not bed.folder.path.exists()
 
     await traffic.until(swept)
+
+
+async def test_an_owner_killed_between_two_caddies_leaves_one(bed: Bed) -> None:
+    one = await bed.app()
+    await bed.good(one)
+    await bed.balancer.close()
+    kept = bed.folder.kept()
+    assert kept
+    sock = listening(kept.address, kept.port, shared=True)
+    newest = await process.start(bed.folder, kept, sock, process.Children())
+    sock.close()
+    assert len(process.lives(bed.folder)) == 2
+    bed.balancer = await bed.another()
+
+    async def one_is_left() -> bool:
+        return process.lives(bed.folder) == [newest]
+
+    await traffic.until(one_is_left)
+    assert (await bed.ask()).status == 200
 
 
 async def test_with_its_pool_a_caddy_ends(bed: Bed) -> None:

@@ -60,7 +60,7 @@ class Held:
 # Note [One Caddy for each pool]
 # What changes in one pool must not touch another, and a Caddy that takes or loses a
 # front has to reload, which loses requests of all of them (see Note [Slots]). A Caddy
-# for each pool costs about 16 MB of its own (the program itself is shared) and nothing
+# for each pool costs about 10 MB of its own (the program itself is shared) and little
 # while idle; it starts in a tenth of a second and ends with its pool.
 class CaddyBalancer:
     """See Note [One Caddy for each pool] and Note [Never two]."""
@@ -72,6 +72,7 @@ class CaddyBalancer:
         self.held: dict[UUID, Held] = {}
         self._asked: dict[UUID, Run] = {}
         self._tallies: dict[UUID, Tally] = {}
+        self._known: set[UUID] = set()
         self._failures: dict[UUID, tuple[int, float]] = {}  # in a row, and how long to rest
         self._watching: asyncio.Task[None] | None = None
 
@@ -146,8 +147,13 @@ class CaddyBalancer:
         if process.leaving(folder) and not await self._left(folder):
             raise Transient("the last change of this front is still under way")
         present = process.lives(folder)
+        held = self.held.get(folder.cluster_id)
+        if held and present:
+            steer(held.sock, 0)
         sock = listening(after.address, after.port, shared=True)
         try:
+            if present:
+                steer(sock, 0)
             run = await process.start(folder, after, sock, self._children)
         except DriverError:
             sock.close()
@@ -167,6 +173,7 @@ class CaddyBalancer:
             folder.forget()
             self._let_go(cluster_id)
             self._tallies.pop(cluster_id, None)
+            self._known.discard(cluster_id)
             if await process.stop(folder, patience_s=1.0):
                 folder.clear()
 
@@ -225,6 +232,8 @@ class CaddyBalancer:
             if not folder.in_force:
                 await self._sweep(folder)
                 return
+            if folder.cluster_id not in self._known:
+                await self._finish(folder)
             if not process.alive(folder, folder.run()):
                 await self._revive(folder)
             self._adopt(folder)
@@ -235,6 +244,12 @@ class CaddyBalancer:
                 tally.save()
         except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
             log().warning("caddy.trouble", pool=folder.path.name, reason=str(error))
+
+    async def _finish(self, folder: Folder) -> None:
+        """Bring to an end what an owner that was killed had begun: a change of Caddies."""
+        async with alone(self._place.lock(folder.cluster_id)):
+            process.hand_over(folder)
+        self._known.add(folder.cluster_id)
 
     async def _revive(self, folder: Folder) -> None:
         """Start the pool's Caddy again, more and more seldom while that fails."""

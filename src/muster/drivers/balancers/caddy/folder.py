@@ -81,6 +81,13 @@ class Folder:
     def put_run(self, run: Run) -> None:
         write(self.path / "run.json", msgspec.json.encode(run))
 
+    def manners(self, run: Run) -> bytes:
+        """Return what this run's Caddy tells clients to do with their connections."""
+        try:
+            return (self.path / run.manners).read_bytes()
+        except FileNotFoundError:
+            return b""
+
     def forget(self) -> None:
         """Let the pool be in force no longer; what is left is swept when its Caddy is gone."""
         self.path.joinpath("pool.json").unlink(missing_ok=True)

@@ -54,17 +54,18 @@ def _why_not(error: OSError, address: str, port: int) -> str:
 # asked nothing any more before it is stopped: Go's shutdown hangs up on connections that
 # it has accepted and not yet read from, and closing a socket resets those still in its
 # queue. So the new one listens on a second socket at the same address, and a filter of
-# one instruction in the kernel sends every new connection there. The old one answers
-# `Connection: close` from then on, until nobody is left who could lose a request.
-def steer(newest: socket.socket, place: int) -> None:
-    """Send new connections to the socket that came to this address as number `place`.
+# one instruction in the kernel sends every new connection to the old one until the new
+# one is ready, and from then on to the new one. The old one answers `Connection: close`
+# then, until nobody is left who could lose a request.
+def steer(one: socket.socket, place: int) -> None:
+    """Send new connections to the socket that came to this one's address as number `place`.
 
     See Note [Handing over]. When the earlier ones are gone the number means nothing any
     more, and the kernel falls back to whoever is left.
     """
     program = ctypes.create_string_buffer(struct.pack("HBBI", _BPF_RETURN, 0, 0, place))
     said = struct.pack("HP", 1, ctypes.addressof(program))
-    newest.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, said)
+    one.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_REUSEPORT_CBPF, said)
 
 
 def fetched(pid: int, fd: int) -> socket.socket | None:

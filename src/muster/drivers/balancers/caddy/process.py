@@ -21,8 +21,10 @@ from muster.drivers.balancers.caddy.readiness import ready
 from muster.drivers.balancers.caddy.slots import Kept
 
 _START_S = 15.0
+_SETTLE_S = 0.2  # a certificate that is written down is in use a moment later
 _LEAVE_S = 0.5  # busy clients have had an answer that sends them away
 _LEAVE_LONGEST_S = 30.0
+_FAREWELL = b"close"
 _MARK = "MUSTER_POOL"  # in Caddy's environment: the folder it works for
 
 
@@ -69,6 +71,7 @@ async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Child
     end = asyncio.get_running_loop().time() + _START_S
     while child.poll() is None and asyncio.get_running_loop().time() < end:
         if await ready(kept, folder.path / run.admin, storage, beside=beside):
+            await asyncio.sleep(_SETTLE_S if beside else 0)
             return run
         await asyncio.sleep(0.01)
     child.kill()
@@ -158,15 +161,16 @@ def lives(folder: Folder) -> list[Run]:
 
 
 def leaving(folder: Folder) -> list[Run]:
-    """Return the living runs that another has followed."""
-    now = folder.run()
-    return [run for run in lives(folder) if run != now]
+    """Return the living runs that have been told to send their clients away."""
+    return [run for run in lives(folder) if folder.manners(run) == _FAREWELL]
 
 
 def hand_over(folder: Folder) -> None:
-    """Have earlier Caddies send their clients away. See Note [Handing over]."""
-    for run in leaving(folder):
-        write(folder.path / run.manners, b"close")
+    """Have every Caddy but the newest send its clients away. See Note [Handing over]."""
+    newest = folder.run()
+    for run in lives(folder):
+        if run != newest and folder.manners(run) != _FAREWELL:
+            write(folder.path / run.manners, _FAREWELL)
 
 
 async def retire(folder: Folder, now: float) -> None:
