@@ -29,6 +29,14 @@ async def test_creating_twice_creates_once(bed: Bed, cluster: UUID) -> None:
     assert len(await bed.cloud.compute.list_servers(cluster)) == 1
 
 
+async def test_asking_again_later_returns_the_one_that_runs(bed: Bed, cluster: UUID) -> None:
+    order = bed.order(cluster)
+    server = await bed.running(order)
+    again = await bed.cloud.compute.create_server(order)
+    assert (again.ref, again.address) == (server.ref, server.address)
+    assert again.seen is Seen.RUNNING
+
+
 async def test_creating_many_times_at_once_creates_once(bed: Bed, cluster: UUID) -> None:
     order, refs = bed.order(cluster), set()
 
@@ -127,7 +135,8 @@ async def test_nothing_of_another_installation_is_listed_or_touched(
     assert not await bed.stranger.compute.list_servers(cluster)
     assert not await bed.stranger.compute.usage()
     await bed.stranger.compute.delete_server(server.ref)
-    assert [each.ref for each in await bed.cloud.compute.list_servers(cluster)] == [server.ref]
+    [kept] = await bed.cloud.compute.list_servers(cluster)
+    assert (kept.ref, kept.seen) == (server.ref, Seen.RUNNING)
 
 
 async def test_an_order_that_can_never_work_is_refused_for_good(bed: Bed, cluster: UUID) -> None:

@@ -99,6 +99,7 @@ async def test_requests_of_a_draining_member_run_out_by_themselves() -> None:
     counts = []
     for _ in range(5):
         counts.append((await _pool(scene, cluster)).members[one.node_id].open_requests)
+        await scene.put(cluster, one, two, drains=one)  # putting it again does not begin anew
         scene.clock.advance(1)
     assert counts[0] > 0
     assert counts == sorted(counts, reverse=True)

@@ -30,8 +30,10 @@ PATIENCE = 5000  # naps; a change takes some microseconds, compaction a second a
 # the old one open sees by its number that the path leads elsewhere, and starts from
 # nothing. The lock is a file of its own, since the other one changes.
 class Journal:
-    """See Note [Torn line] and Note [Another file]. Nothing is flushed to the disk: the
-    world outlives its processes, not its machine."""
+    """Nothing is flushed to the disk: the world outlives its processes, not its machine.
+
+    See Note [Torn line]. See Note [Another file].
+    """
 
     def __init__(self, path: Path, rough: int = ROUGH) -> None:
         self._path = path
