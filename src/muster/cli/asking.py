@@ -3,10 +3,11 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,11 +80,23 @@ def _told(error: Any) -> str:
     """Say what was refused, every field at fault on a line of its own."""
     lines = [str(error.message)]
     for each in error.errors:
-        if isinstance(each, dict) and str(each.get("message")) not in lines[0]:
+        if isinstance(each, dict) and not _is_said(each, lines[0]):
             lines.append(f"  {each.get('field')}: {each.get('message')}")
     if error.status == 401:
         lines.append("Say who you are with --token, or --user and --password (MUSTER_TOKEN ...).")
     return "\n".join(lines)
+
+
+def _is_said(fault: Mapping[str, Any], head: str) -> bool:
+    return str(fault.get("field")) in head and str(fault.get("message")) in head
+
+
+def text_of(path: str, option: str) -> str:
+    """Return what a file holds; one that is no text ends the command naming the option."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"{path}: {error}", param_hint=option) from None
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:

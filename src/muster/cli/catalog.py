@@ -1,11 +1,10 @@
 """Flavors, keypairs, networks, clouds and tokens."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from muster.cli.asking import Asking, asking
+from muster.cli.asking import Asking, asking, text_of
 from muster.cli.show import field, listing, local
 
 
@@ -43,8 +42,10 @@ def flavor_create(asked: Asking, name: str, vcpus: float, memory: int, disk: int
 @asking
 def flavor_delete(asked: Asking, name_or_id: str) -> None:
     """Remove a flavor; instances that have it keep it."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        session.call("DELETE", f"/v1/flavors/{name_or_id}")
+        session.call("DELETE", at("flavors", name_or_id))
     asked.show(None, lambda out: out.print(f"Flavor {name_or_id} is gone."))
 
 
@@ -70,7 +71,7 @@ def keypair_list(asked: Asking) -> None:
 @asking
 def keypair_create(asked: Asking, name: str, public_key: str) -> None:
     """Store the public key of a file under NAME."""
-    body = {"name": name, "public_key": Path(public_key).read_text().strip()}
+    body = {"name": name, "public_key": text_of(public_key, "--public-key").strip()}
     with asked.session() as session:
         made = session.call("POST", "/v1/keypairs", body)["keypair"]
     asked.show(made, lambda out: out.print(f"Keypair {name} is there: {made['fingerprint']}"))
@@ -81,8 +82,10 @@ def keypair_create(asked: Asking, name: str, public_key: str) -> None:
 @asking
 def keypair_delete(asked: Asking, name: str) -> None:
     """Forget a keypair."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        session.call("DELETE", f"/v1/keypairs/{name}")
+        session.call("DELETE", at("keypairs", name))
     asked.show(None, lambda out: out.print(f"Keypair {name} is gone."))
 
 
@@ -159,6 +162,8 @@ def token_create(asked: Asking, note: str, hours: float | None) -> None:
 @asking
 def token_delete(asked: Asking, token_id: str) -> None:
     """Revoke a token."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        session.call("DELETE", f"/v1/tokens/{token_id}")
+        session.call("DELETE", at("tokens", token_id))
     asked.show(None, lambda out: out.print("The token is revoked."))

@@ -1,12 +1,11 @@
 """`muster cluster`: everything one does with clusters."""
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from muster.cli.asking import Asking, asking
+from muster.cli.asking import Asking, asking, text_of
 from muster.cli.show import field, listing, plan
 from muster.cli.wishes import How, body_of, changing, shape_options
 
@@ -21,9 +20,10 @@ def cluster() -> None:
 
 def found(session: "Session", name_or_id: str) -> dict[str, Any]:
     """Return the details of the one cluster that the name or id means."""
+    from muster.client.http import at
     from muster.client.waiting import path
 
-    seen = session.call("GET", f"/v1/clusters/{name_or_id}")["cluster"]
+    seen = session.call("GET", at("clusters", name_or_id))["cluster"]
     answer = session.call("GET", path({**seen, "stack_name": seen["name"], "stack_id": seen["id"]}))
     assert isinstance(answer, dict)
     return answer
@@ -73,7 +73,7 @@ def _from_file(file: str | None) -> dict[str, Any]:
     import yaml
 
     try:
-        said = yaml.safe_load(Path(file).read_text())
+        said = yaml.safe_load(text_of(file, "--file"))
     except yaml.YAMLError as error:
         raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
     if not isinstance(said, dict):
@@ -265,7 +265,7 @@ def _verb(name: str, about: str, done: str) -> None:
             if how.plan:
                 asked.show(answer["plan"], lambda out: plan(out, answer["plan"]))
                 return
-            if how.wait:
+            if how.wait and name != "pause":  # it stands still by the time of the answer
                 answer = _wait(asked, session, answer, how.timeout)
         asked.show(answer, lambda out: out.print(f"{cluster_name}: {done}"))
 

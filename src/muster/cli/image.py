@@ -55,8 +55,10 @@ def image_import(asked: Asking, source: str, name: str | None, cloud: str | None
 @asking
 def image_delete(asked: Asking, name_or_id: str) -> None:
     """Remove an image; instances made from it live on."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        session.call("DELETE", f"/v1/images/{name_or_id}")
+        session.call("DELETE", at("images", name_or_id))
     asked.show(None, lambda out: out.print(f"Image {name_or_id} is gone."))
 
 
@@ -89,6 +91,8 @@ def snapshot() -> None:
 @asking
 def snapshot_create(asked: Asking, instance: str, name: str) -> None:
     """Make an image called NAME of INSTANCE (a name or an id) as it is now."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        made = session.call("POST", f"/v1/instances/{instance}/snapshot", {"name": name})["image"]
+        made = session.call("POST", at("instances", instance, "snapshot"), {"name": name})["image"]
     asked.show(made, lambda out: out.print(f"Image {made['name']}: {made['id']}, {made['status']}"))

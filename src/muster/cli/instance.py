@@ -37,8 +37,10 @@ def instance_list(asked: Asking, cluster: str | None) -> None:
 @asking
 def instance_show(asked: Asking, instance: str) -> None:
     """Show everything about INSTANCE (a name or an id)."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        seen = session.call("GET", f"/v1/instances/{instance}")["instance"]
+        seen = session.call("GET", at("instances", instance))["instance"]
     rows = [(k, local(v) if k.endswith("_at") else v) for k, v in seen.items()]
     asked.show(seen, lambda out: pairs(out, rows))
 
@@ -49,8 +51,10 @@ def instance_show(asked: Asking, instance: str) -> None:
 @asking
 def instance_log(asked: Asking, instance: str, lines: int) -> None:
     """Print the newest lines of what INSTANCE has printed."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        text = session.text(f"/v1/instances/{instance}/log", {"lines": lines})
+        text = session.text(at("instances", instance, "log"), {"lines": lines})
     asked.show({"log": text}, lambda out: click.echo(text, nl=not text.endswith("\n")))
 
 
@@ -59,8 +63,10 @@ def _verb(name: str, about: str, done: str) -> None:
     @click.argument("instance_")
     @asking
     def run(asked: Asking, instance_: str) -> None:
+        from muster.client.http import at
+
         with asked.session() as session:
-            answer = session.call("POST", f"/v1/instances/{instance_}/{name}")
+            answer = session.call("POST", at("instances", instance_, name))
         asked.show(answer, lambda out: out.print(f"{instance_} {done}"))
 
 

@@ -88,8 +88,10 @@ def action_list(asked: Asking, cluster: str | None, limit: int) -> None:
 @asking
 def action_show(asked: Asking, action_id: str) -> None:
     """Show one action."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        seen = session.call("GET", f"/v1/actions/{action_id}")["action"]
+        seen = session.call("GET", at("actions", action_id))["action"]
     asked.show(seen, lambda out: pairs(out, list(seen.items())))
 
 
@@ -98,6 +100,8 @@ def action_show(asked: Asking, action_id: str) -> None:
 @asking
 def action_cancel(asked: Asking, action_id: str) -> None:
     """Withdraw what was asked for, as far as it is not done."""
+    from muster.client.http import at
+
     with asked.session() as session:
-        session.call("PATCH", f"/v1/actions/{action_id}", {"action": {"status": "CANCELLED"}})
+        session.call("PATCH", at("actions", action_id), {"action": {"status": "CANCELLED"}})
     asked.show(None, lambda out: out.print("Cancelled."))

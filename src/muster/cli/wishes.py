@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import click
+
+from muster.cli.asking import text_of
 
 # Option, name in the body, type, help. One row per field of the contract.
 SHAPE: tuple[tuple[str, str, Any, str], ...] = (
@@ -94,7 +95,7 @@ def body_of(shape: Mapping[str, Any]) -> dict[str, Any]:
     if strategy:
         body["update_strategy"] = strategy
     if "user_data" in body:
-        body["user_data"] = Path(body["user_data"]).read_text()
+        body["user_data"] = text_of(body["user_data"], "--user-data")
     return body
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 
@@ -52,6 +53,17 @@ class LiveEvent:
     seq: int
     kind: str
     body: Mapping[str, Any]
+
+
+def at(*names: str) -> str:
+    """Return the path of what the names mean, whatever is in them.
+
+    Raises `ApiError` for a name that nothing can have and that would lead elsewhere.
+    """
+    for name in names:
+        if name in ("", ".", ".."):
+            raise ApiError(404, "not_found", f"nothing can be called {name!r}", [])
+    return "/v1/" + "/".join(quote(name, safe="") for name in names)
 
 
 class Session:

@@ -26,18 +26,34 @@ def path(cluster: dict[str, Any]) -> str:
     return f"/v1/clusters/{cluster['stack_name']}/{cluster['stack_id']}"
 
 
-def progress(cluster: dict[str, Any]) -> Progress:
-    """Say how far a cluster is from settled. Raises `Failed` if it got stuck."""
-    status = str(cluster["stack_status"])
+# Note [What an update may come to]
+# Whoever wished for an update wants to know that it came in: one that went back by itself
+# ends well for the cluster and badly for him. Whoever wished for the way back is content
+# with it, and so is who changed something else after an update had gone back. What the
+# answer to the wish said of the update tells them apart. And an update that was paused
+# before the wish stays so: there is nothing to wait for but the size.
+FORWARD = ("rolling", "baking")
+UNDER_WAY = (*FORWARD, "rolling_back", "paused")
+
+
+def progress(cluster: dict[str, Any], began: str = "") -> Progress:
+    """Say how far a cluster is from settled, and raise `Failed` if it got stuck.
+
+    `began` is the state that its update had when the waiting began. See Note [What an
+    update may come to].
+    """
+    status, update = str(cluster["stack_status"]), cluster.get("update") or {}
+    state = str(update.get("state") or "")
     if status.endswith("_FAILED"):
         raise Failed(f"{cluster['name']}: {status}: {cluster.get('status_reason') or ''}")
-    update = cluster.get("update") or {}
-    if update.get("state") in ("rolling", "baking", "rolling_back", "paused"):
+    if began in FORWARD and state == "rolled_back":
+        raise Failed(f"{cluster['name']}: the update was rolled back: {update.get('reason') or ''}")
+    if state in UNDER_WAY:
         return Progress(
             done=update.get("done") or 0,
             total=update.get("total") or cluster["desired_size"],
-            reason=f"update {update['state']}: {update.get('reason') or ''}",
-            finished=False,
+            reason=f"update {state}: {update.get('reason') or ''}",
+            finished=state == began == "paused" and _full(cluster),
         )
     return Progress(
         done=cluster["running_instances"],
@@ -47,16 +63,24 @@ def progress(cluster: dict[str, Any]) -> Progress:
     )
 
 
+def _full(cluster: dict[str, Any]) -> bool:
+    return bool(cluster["running_instances"] >= cluster["desired_size"])
+
+
 def until_settled(
     session: Session, cluster: dict[str, Any], timeout_s: float
 ) -> Iterator[Progress]:
-    """Yield progress until the cluster is as asked; the last one yielded is finished."""
+    """Yield progress until the cluster is as asked; the last one yielded is finished.
+
+    `cluster` is what the wish was answered with.
+    """
+    began = str((cluster.get("update") or {}).get("state") or "")
     for seen in _looks(lambda: session.call("GET", path(cluster)), timeout_s):
-        now = progress(seen)
+        now = progress(seen, began)
         yield now
         if now.finished:
             return
-    raise Failed(f"{cluster['name']} is not settled after {timeout_s:.0f} s")
+    raise Failed(f"{cluster['name']} is not settled after {timeout_s:g} s")
 
 
 def until_gone(session: Session, cluster: dict[str, Any], timeout_s: float) -> Iterator[Progress]:
@@ -72,7 +96,7 @@ def until_gone(session: Session, cluster: dict[str, Any], timeout_s: float) -> I
             raise
         yield Progress(done=total, total=total, reason="gone", finished=True)
         return
-    raise Failed(f"{cluster['name']} is still there after {timeout_s:.0f} s")
+    raise Failed(f"{cluster['name']} is still there after {timeout_s:g} s")
 
 
 def _looks(ask: Callable[[], Any], timeout_s: float) -> Iterator[Any]:
