@@ -185,6 +185,7 @@ def many(it: House, session: Session, clusters: int, seconds: float) -> None:
 def run(nodes: list[int], clusters: int, seconds: float, url: str) -> None:
     settings = {
         "MUSTER_DEFAULT_CLOUD": "simulated",
+        "MUSTER_CLOUDS": "{simulated = {world = 'memory'}}",
         "MUSTER_MAX_CLUSTER_SIZE": "30000",
         "MUSTER_MAX_CLUSTERS": "5000",
         **({"MUSTER_DATABASE_URL": url} if url else {}),

@@ -13,5 +13,5 @@ DRIVERS: Mapping[str, Open] = {
 
 BUILT_IN: Mapping[str, Mapping[str, object]] = {
     "local": {"kind": "local"},
-    "simulated": {"kind": "simulated"},
+    "simulated": {"kind": "simulated", "world": "file"},  # as real clouds do, it outlives us
 }
