@@ -2,6 +2,7 @@
 
 from muster.decide.destiny import Destiny
 from muster.decide.draft import Draft
+from muster.decide.limits import AGAIN, DRAIN_LOOK
 from muster.model.event import Level
 from muster.model.observed import Seen, Server
 from muster.model.step import CreateServer, DeleteServer, OperateServer
@@ -16,25 +17,29 @@ _TOUCHES = (CreateServer, DeleteServer, OperateServer)
 # was restored from yesterday. An earlier incarnation of a place that lives is another
 # matter: we replaced it ourselves, so it goes at once.
 def clear_strays(draft: Draft) -> None:
-    """Take away what fills no place, one server of a node at a time. See Note [Strays]."""
+    """Take away what fills no place, one server of a node at a time. See Note [Strays].
+
+    A cloud may take its time to delete, so nothing is asked to go twice in a row.
+    """
     if not draft.strays:
         return
-    known = {each.node.id: each for each in draft.places if each.fate is not Destiny.FORGET}
+    places = {each.node.id: each for each in draft.places if each.fate is not Destiny.FORGET}
     touched = {step.node_id for step in draft.steps if isinstance(step, _TOUCHES)}
+    cleared, now = draft.cluster.cleared_at, draft.now
+    asked = cleared is not None and now - cleared < AGAIN
     for server in sorted(draft.strays, key=lambda each: each.ref):
-        place = known.get(server.node_id)
-        if server.node_id in touched or draft.deletes <= 0 or _still_served(draft, server):
-            draft.wait(f"{server.name}: an earlier server is still there", draft.now)
-        elif place is not None:
-            _delete(draft, server, f"an earlier server of {place.node.name}")
-            touched.add(server.node_id)
-        elif _may_go(draft, server):
+        place = places.get(server.node_id)
+        if place is None and not _may_go(draft, server):
+            continue
+        if asked or server.node_id in touched or draft.deletes <= 0 or _served(draft, server):
+            draft.wait(f"{server.name}: a former server is still there", now + DRAIN_LOOK)
+            continue
+        touched.add(server.node_id)
+        _delete(draft, server, f"a former server of {place.node.name}" if place else "a stray")
+        if place is None:
             reason = f"{server.name} ({server.ref}) belonged to nothing"
-            draft.tell(
-                "server.stray_removed", reason, level=Level.WARN, key=f"gone/{server.server_id}"
-            )
-            _delete(draft, server, "a stray")
-            touched.add(server.node_id)
+            key = f"gone/{server.server_id}"
+            draft.tell("server.stray_removed", reason, level=Level.WARN, key=key)
 
 
 def _may_go(draft: Draft, server: Server) -> bool:
@@ -48,7 +53,7 @@ def _may_go(draft: Draft, server: Server) -> bool:
     return False
 
 
-def _still_served(draft: Draft, server: Server) -> bool:
+def _served(draft: Draft, server: Server) -> bool:
     """Return whether the balancer may still send clients to it."""
     pool = draft.snapshot.pool
     if pool is None or server.seen is not Seen.RUNNING or not server.address:
@@ -59,6 +64,8 @@ def _still_served(draft: Draft, server: Server) -> bool:
 
 def _delete(draft: Draft, server: Server, why: str) -> None:
     draft.deletes -= 1
+    if draft.cluster.cleared_at != draft.now:
+        draft.change(cleared_at=draft.now)
     draft.steps.append(
         DeleteServer(node_id=server.node_id, server_id=server.server_id, ref=server.ref, why=why)
     )

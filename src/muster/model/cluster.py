@@ -114,6 +114,7 @@ class Cluster:
     leaving: bool = False  # it is to be deleted
     storm: Storm | None = None
     boot_s: float | None = None  # learned: how long from asked for to ready
+    cleared_at: datetime | None = None  # last time servers that fill no place were asked to go
 
     next_index: int = 1
     generation: int = 1  # grows with every wish; a pass that began with an older one is stale
