@@ -86,7 +86,8 @@ class World:
         self.passes += 1
         before = self.snapshot
         decided = plan(before)
-        assert plan(before) == decided, "planning twice says the same"
+        if self.passes % 5 == 1:
+            assert plan(before) == decided, "planning twice says the same"
         self._written(decided)
         for step in decided.steps:
             self._done(step)

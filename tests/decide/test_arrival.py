@@ -28,7 +28,7 @@ from muster.model.observed import Seen
 from muster.model.rollout import RolloutState, Strategy
 
 PASSES = 900
-LIFE = settings(max_examples=150, deadline=None)
+LIFE = settings(max_examples=50, deadline=None)
 natures = st.builds(
     Nature,
     boot_s=st.sampled_from([0.0, 0.4, 3.0]),

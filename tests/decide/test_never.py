@@ -16,7 +16,7 @@ from muster.model.plan import Plan, Snapshot
 from muster.model.pool import Condition, MemberState
 from muster.model.step import CreateServer, DeleteServer, OperateServer, PutPool
 
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=150, deadline=None)
 TOUCHES = (CreateServer, DeleteServer, OperateServer)
 
 
