@@ -78,14 +78,16 @@ class Bench:
         return await self.wish(grown, verb)
 
     async def until_ended(self, *actions: Action) -> None:
-        left = {action.id for action in actions}
-        while left:
-            left = await self.store.read(partial(_not_ended, ids=frozenset(left)))
-            await asyncio.sleep(0.01)
+        for action in actions:
+            while True:
+                if await self.store.read(partial(_ended, id=action.id)):
+                    break
+                await asyncio.sleep(0.01)
 
 
-def _not_ended(tx: Transaction, ids: frozenset[UUID]) -> set[UUID]:
-    return {id for id in ids if not ((action := tx.actions.get(id)) and action.ended)}
+def _ended(tx: Transaction, id: UUID) -> bool:
+    action = tx.actions.get(id)
+    return action is not None and action.ended
 
 
 class Figure:

@@ -20,6 +20,7 @@ class Known:
 
     cluster: Cluster
     nodes: tuple[Node, ...]
+    servers: tuple[UUID, ...] = ()  # the server of each node: deriving it is not free
     probes: dict[UUID, Probe] = field(default_factory=dict)  # by node id
 
 
@@ -77,9 +78,7 @@ class Census:
 
     def _read(self, tx: Transaction, clusters: Iterable[Cluster]) -> list[Known]:
         return [
-            Known(cluster, *_members(tx, cluster.id))
-            if cluster.service or cluster.scaling
-            else Known(cluster, ())
+            _with_members(tx, cluster) if cluster.service or cluster.scaling else Known(cluster, ())
             for cluster in clusters
         ]
 
@@ -103,7 +102,12 @@ class Census:
         self._known[cluster.id] = known
 
 
-def _members(tx: Transaction, cluster_id: UUID) -> tuple[tuple[Node, ...], dict[UUID, Probe]]:
-    ours = Query(where={"cluster_id": (cluster_id,)})
-    probes = {probe.node_id: probe for probe in tx.probes.find(ours)}
-    return tuple(tx.nodes.find(ours)), probes
+def _with_members(tx: Transaction, cluster: Cluster) -> Known:
+    ours = Query(where={"cluster_id": (cluster.id,)})
+    nodes = tuple(tx.nodes.find(ours))
+    return Known(
+        cluster=cluster,
+        nodes=nodes,
+        servers=tuple(node.server_id for node in nodes),
+        probes={probe.node_id: probe for probe in tx.probes.find(ours)},
+    )

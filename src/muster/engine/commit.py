@@ -1,12 +1,11 @@
 """Commit: write the plan down before anything of it happens."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from muster.base.errors import Stale
 from muster.engine.gather import Gathered
-from muster.model.action import Action
+from muster.engine.journal import Begun
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan
 from muster.ports.store import Claim, Query, Store, Transaction
@@ -19,14 +18,14 @@ class Decided:
     claim: Claim
     gathered: Gathered
     plan: Plan
-    actions: Sequence[Action]  # all that are to be written with the plan
+    begun: Begun
 
     @property
     def changes_nothing(self) -> bool:
         """Return whether there is nothing to write and nothing to do: the usual look."""
         plan = self.plan
         unchanged = plan.cluster == self.gathered.snapshot.cluster
-        news = plan.put or plan.drop or plan.steps or plan.events or self.actions
+        news = plan.put or plan.drop or plan.steps or plan.events or self.begun.actions
         return unchanged and not (news or plan.gone or self.gathered.fresh)
 
 
@@ -43,7 +42,7 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     tx.marks.check(decided.claim)
     if tx.clusters.get(before.id) != before:
         raise Stale("the cluster changed while we were thinking", cluster=before.id)
-    tx.actions.put(*decided.actions)
+    tx.actions.put(*decided.begun.actions)
     tx.events.append(*plan.events)
     if plan.gone:
         _strike_out(tx, plan.cluster)

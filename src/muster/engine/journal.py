@@ -1,7 +1,7 @@
 """Actions as people read them: a wish under way, and what is done to each node for it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,7 +17,6 @@ from muster.model.step import (
     OperateServer,
     Outcome,
     Retry,
-    Step,
 )
 
 DERIVED = "Derived Action"
@@ -37,7 +36,15 @@ def action_id(step: NodeStep) -> UUID:
             return step.action_id
 
 
-def begun(snapshot: Snapshot, plan: Plan, owner: str) -> list[Action]:
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The actions to be written with a plan; `of_steps` are in the order of its steps."""
+
+    actions: Sequence[Action]
+    of_steps: Sequence[Action | None]  # None: the step touches no node
+
+
+def begun(snapshot: Snapshot, plan: Plan, owner: str) -> Begun:
     """Return the actions to write down with the plan, before its steps run.
 
     Those are what the plan says of actions, the wishes seen for the first time, one action
@@ -49,21 +56,29 @@ def begun(snapshot: Snapshot, plan: Plan, owner: str) -> list[Action]:
         if _is_wish(each) and each.status is _S.READY:
             written[each.id] = _running(each, snapshot.now, owner)
     new = _blank(snapshot, plan, owner)
-    for step in steps_on_nodes(plan.steps):
-        id = action_id(step)
-        old = known.get(id)
-        written[id] = _running(old, snapshot.now, owner) if old else _begun(new, id, step)
+    of_steps: list[Action | None] = []
+    for step in plan.steps:
+        action = None
+        if isinstance(step, NodeStep):
+            id = action_id(step)
+            old = known.get(id)
+            action = _running(old, snapshot.now, owner) if old else _begun(new, id, step)
+            written[id] = action
+        of_steps.append(action)
+    for end in _ends(snapshot, plan, [e for e in known.values() if e.id not in written]):
+        written[end.id] = end
+    return Begun(list(written.values()), of_steps)
+
+
+def _ends(snapshot: Snapshot, plan: Plan, carried_on_by_nothing: list[Action]) -> Iterator[Action]:
+    ours = [each for each in carried_on_by_nothing if _is_ours(each)]
+    if not ours:
+        return
     nodes = {each.id: each for each in (*snapshot.nodes, *plan.put)}
-    for each in known.values():
-        if each.id not in written and _is_ours(each):
-            end = _left_over(each, snapshot, None if plan.gone else nodes.get(each.target))
-            if end is not each:
-                written[each.id] = end
-    return list(written.values())
-
-
-def steps_on_nodes(steps: Iterable[Step]) -> Iterable[NodeStep]:
-    return (each for each in steps if isinstance(each, NodeStep))
+    for each in ours:
+        end = _left_over(each, snapshot, None if plan.gone else nodes.get(each.target))
+        if end is not each:
+            yield end
 
 
 def ended(action: Action, outcome: Outcome, now: datetime) -> Action:

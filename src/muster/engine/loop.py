@@ -107,8 +107,8 @@ async def one_pass(site: Site, claim: Claim) -> Passed:
         return _gone(site, cluster_id)
     snapshot = gathered.snapshot
     decided_plan = await _plan(snapshot)
-    actions = begun(snapshot, decided_plan, site.pace.owner)
-    decided = Decided(claim=claim, gathered=gathered, plan=decided_plan, actions=actions)
+    written = begun(snapshot, decided_plan, site.pace.owner)
+    decided = Decided(claim=claim, gathered=gathered, plan=decided_plan, begun=written)
     if decided.changes_nothing:
         _remember(site, snapshot.cluster, snapshot, decided_plan)
         return _next(site, snapshot, decided_plan, idle=True)
@@ -187,12 +187,14 @@ def _gone(site: Site, cluster_id: UUID) -> Passed:
 
 
 def _remember(site: Site, cluster: Cluster, snapshot: Snapshot, plan: Plan) -> None:
-    nodes = {node.id: node for node in snapshot.nodes}
+    before = site.memory.get(cluster.id)
+    nodes = before.nodes if before and before.cluster == snapshot.cluster else None
+    if nodes is None:
+        nodes = {node.id: node for node in snapshot.nodes}
     nodes.update((node.id, node) for node in plan.put)
     for id in plan.drop:
         nodes.pop(id, None)
     profiles = snapshot.profiles if plan.cluster.target in snapshot.profiles else {}
-    before = site.memory.get(cluster.id)
     steps = before.steps if before else ()
     site.memory[cluster.id] = Remembered(cluster, nodes, profiles, steps)
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from muster.base.backoff import delay
 from muster.base.errors import Stale
 from muster.engine.commit import Decided
-from muster.engine.journal import NodeStep, action_id, ended
+from muster.engine.journal import NodeStep, ended
 from muster.model.action import Action
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
@@ -71,9 +71,11 @@ def _written(
 
 def _nodes(decided: Decided) -> dict[UUID, Node]:
     """Return the nodes that a step was about, as they were committed."""
-    known = {node.id: node for node in (*decided.gathered.snapshot.nodes, *decided.plan.put)}
-    about = (step.node_id for step in decided.plan.steps if isinstance(step, NodeStep))
-    return {id: known[id] for id in about if id in known}
+    about = {step.node_id for step in decided.plan.steps if isinstance(step, NodeStep)}
+    if not about:
+        return {}
+    committed = (*decided.gathered.snapshot.nodes, *decided.plan.put)
+    return {node.id: node for node in committed if node.id in about}
 
 
 def _changed(
@@ -138,12 +140,11 @@ def _addressed(cluster: Cluster, outcomes: Sequence[Ended]) -> Cluster:
 
 
 def _actions(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list[Action]:
-    begun = {action.id: action for action in decided.actions}
+    of_steps = zip(decided.begun.of_steps, outcomes, strict=True)
     return [
         ended(action, outcome, now)
-        for step, outcome in outcomes
-        if isinstance(step, NodeStep) and (action := begun.get(action_id(step)))
-        if not action.ended
+        for action, (_, outcome) in of_steps
+        if action and not action.ended
     ]
 
 

@@ -13,8 +13,7 @@ class EnginePace:
     lease_s: float = 10.0  # after this long without a word, others take the work over
     passes_at_once: int = 8  # clusters worked on at a time
     passes_in_a_row: int = 6  # over one cluster, before others get a turn
-    creates: int = 2000  # started by one pass at most
-    deletes: int = 2000
+    rounds: int = 16  # of calls at once: so many steps does one pass start at most
     sweep_every_s: float = 300.0
     stray_grace_s: float = 0.0  # 0: the cloud's own
     keep_days: int = 30  # events, decisions, ended actions
@@ -27,4 +26,6 @@ class EnginePace:
         return timedelta(seconds=own) if own else about.pace.stray_grace
 
     def limits(self, about: About) -> Limits:
-        return Limits(creates=self.creates, deletes=self.deletes, stray_grace=self.grace(about))
+        # A pass cannot see a wish before its last step has ended, so a slow cloud gets few.
+        most = self.rounds * about.pace.calls_at_once
+        return Limits(creates=most, deletes=most, stray_grace=self.grace(about))

@@ -50,8 +50,8 @@ def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
     if service is None:
         return
     servers = reach.lookout.known(known.cluster.id)
-    for node in known.nodes:
-        server = servers.get(node.server_id)
+    for node, server_id in zip(known.nodes, known.servers, strict=True):
+        server = servers.get(server_id)
         if server and server.seen is Seen.RUNNING:
             yield node, question(service, server)
 

@@ -1,6 +1,7 @@
 """Run: one function per kind of step, and nothing decided here."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import assert_never
 
@@ -48,6 +49,9 @@ async def run_steps(reach: Reach, cluster: Cluster, steps: Sequence[Step]) -> li
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(_work(reach, cluster, todo, outcomes))
+    kinds = zip(map(type, steps), map(type, outcomes), strict=True)
+    for (step, outcome), times in Counter(kinds).items():
+        STEPS.labels(step.__name__, outcome.__name__.lower()).inc(times)
     return outcomes
 
 
@@ -61,21 +65,18 @@ async def _work(
 
 async def run_step(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
     """Return how the step ended; whatever it raises is an outcome too."""
-    verb = type(step).__name__
     try:
         async with asyncio.timeout(DEADLINES[type(step)]):
-            outcome = await _call(reach, cluster, step)
+            return await _call(reach, cluster, step)
     except Permanent as error:
-        outcome = Failed(error.text)
+        return Failed(error.text)
     except DriverError as error:
-        outcome = Retry(error.text)
+        return Retry(error.text)
     except TimeoutError:
-        outcome = Retry(f"no answer within {DEADLINES[type(step)]:.0f} s")
+        return Retry(f"no answer within {DEADLINES[type(step)]:.0f} s")
     except Exception as error:
         log(cluster=str(cluster.id), step=repr(step)).exception("step.broke")
-        outcome = Retry(f"internal error: {type(error).__name__}")
-    STEPS.labels(verb, type(outcome).__name__.lower()).inc()
-    return outcome
+        return Retry(f"internal error: {type(error).__name__}")
 
 
 async def _call(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
