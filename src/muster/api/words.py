@@ -1,8 +1,6 @@
 """How moments, ids and numbers are written in every answer."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 
 def moment(at: datetime | None) -> str | None:
@@ -16,7 +14,3 @@ def exact(at: datetime) -> str:
 
 def epoch(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
-
-
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return dict(values)

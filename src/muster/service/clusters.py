@@ -49,7 +49,7 @@ async def creation(desk: Desk, who: Who, ask: Ask) -> Intent[Wished]:
     sizes = _first_sizes(ask)
     faults += found.faults + rule_faults
     faults += parts.size_faults(ask, sizes, desk.max_cluster_size)
-    faults += [*_ability_faults(cloud, ask), *_first_faults(ask, found, service)]
+    faults += [*ability_faults(cloud, ask), *_first_faults(ask, found, service)]
     if faults:
         refuse(faults)
     profile = first_profile(who, ask, found, service, now)
@@ -147,14 +147,11 @@ def _first_faults(ask: Ask, found: References, service: Service) -> Iterator[Fau
         yield Fault("keypair", "is required when a bastion is asked for")
 
 
-def _ability_faults(cloud: Cloud, ask: Ask) -> Iterator[Fault]:
+def ability_faults(cloud: Cloud, ask: Ask) -> Iterator[Fault]:
     for field, ability in parts.needs(ask):
         why = cloud.about.refusal(ability)
         if why is not None:
             yield Fault(field, f"cloud {cloud.about.name} cannot do this: {why}")
-
-
-ability_faults = _ability_faults
 
 
 def first_profile(
