@@ -148,6 +148,25 @@ async def test_what_can_never_work_is_given_up_and_says_why():
         assert not await scene.due()
 
 
+async def test_a_load_balancer_that_cannot_be_had_is_said_once_and_tried_on():
+    async with a_scene() as scene:
+        scene.world.fail("put_pool", "permanent")
+        web = await scene.create(2, service=builders.a_service(address=""))
+        await scene.go_on(60)
+        cluster = await scene.cluster(web)
+        assert cluster.status in (ClusterStatus.WARNING, ClusterStatus.ERROR)
+        assert "load balancer" in cluster.reason
+        (wish,) = await scene.actions(Verb.CLUSTER_CREATE)
+        assert wish.status == "FAILED"
+        assert "load balancer" in wish.reason
+        assert len(await scene.events("cluster.degraded")) <= 2
+
+        scene.world.lift()
+        await scene.go_on(30)
+        assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
+        assert (await scene.cluster(web)).trouble == ""
+
+
 @pytest.mark.parametrize("lag", [5, 50])
 async def test_a_cloud_that_lists_late_gets_no_twins(lag):
     async with a_scene(list_lag_s=lag) as scene:

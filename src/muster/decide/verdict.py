@@ -94,6 +94,8 @@ def _cluster_status(
         return _C.UPDATING, _update_words(draft)
     if cluster.storm:
         return _C.WARNING, cluster.storm.reason
+    if cluster.trouble:  # it is tried again, but nobody can reach the service meanwhile
+        return (_C.ERROR if active < cluster.min_size else _C.WARNING), cluster.trouble
     if not settled:
         if cluster.created_at is None:
             return _C.CREATING, f"{IN_CREATION}: {share}"

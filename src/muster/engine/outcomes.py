@@ -10,7 +10,7 @@ from muster.base.backoff import delay
 from muster.base.errors import Stale
 from muster.engine.commit import Decided
 from muster.engine.journal import NodeStep, ended
-from muster.model.action import Action
+from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
 from muster.model.node import Node
@@ -36,7 +36,7 @@ async def record(
 
     If the claim is lost by now, only the actions are ended: the nodes are another's.
     """
-    actions = _actions(decided, outcomes, now)
+    actions = [*_actions(decided, outcomes, now), *_refused(decided, outcomes, now)]
     events = _events(cluster, outcomes, now)
 
     def work(tx: Transaction) -> Aftermath | None:
@@ -62,7 +62,7 @@ def _written(
         known = {id: node for id in known if (node := tx.nodes.get(id))}
     nodes = tuple(_changed(known, cluster, outcomes, now))
     tx.nodes.put(*nodes)
-    written = _addressed(current, outcomes)
+    written = _fronted(current, outcomes)
     if nodes or written != current:
         written = replace(written, updated_at=now)
         tx.clusters.put(written)
@@ -131,12 +131,43 @@ def _filled(node: Node, server: Server) -> Node:
     )
 
 
-def _addressed(cluster: Cluster, outcomes: Sequence[Ended]) -> Cluster:
-    for step, outcome in outcomes:
-        if isinstance(step, PutPool) and isinstance(outcome, Done) and cluster.service:
-            service = replace(cluster.service, address=outcome.address)
-            return replace(cluster, service=service)
-    return cluster
+def _fronted(cluster: Cluster, outcomes: Sequence[Ended]) -> Cluster:
+    """Return the cluster with what the steps for its pool and its name have brought."""
+    service = cluster.service
+    fronts = [(step, end) for step, end in outcomes if not isinstance(step, NodeStep)]
+    for step, outcome in fronts:
+        if isinstance(step, PutPool) and isinstance(outcome, Done) and service:
+            service = replace(service, address=outcome.address)
+    trouble = next(filter(None, (_trouble(*each) for each in fronts)), "")
+    if not fronts or (service == cluster.service and trouble == cluster.trouble):
+        return cluster
+    return replace(cluster, service=service, trouble=trouble)
+
+
+def _trouble(step: Step, outcome: Outcome) -> str:
+    return "" if isinstance(outcome, Done) else f"{_WORDS[type(step).__name__]}: {outcome.reason}"
+
+
+# Note [Refused fronts]
+# A load balancer that says "never" (the port is taken) may yet be had when somebody
+# makes room, so it is tried again once in a while. But whoever waits for the wish should
+# not wait for that: it has failed, and says why.
+def _refused(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list[Action]:
+    """Return the open wishes in their end, if what they need was refused."""
+    cluster = decided.plan.cluster
+    said = [
+        _trouble(step, outcome)
+        for step, outcome in outcomes
+        if isinstance(outcome, Failed) and not isinstance(step, NodeStep)
+    ]
+    if not said or cluster.leaving:
+        return []
+    known = {each.id: each for each in (*decided.gathered.snapshot.actions, *decided.begun.actions)}
+    return [
+        each.turned(ActionStatus.FAILED, now, said[0])
+        for each in known.values()
+        if each.target == cluster.id and not each.ended
+    ]
 
 
 def _actions(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list[Action]:
@@ -150,12 +181,14 @@ def _actions(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list
 
 # Note [One event per reason]
 # A cloud that is full says so to each of two thousand creations. People need to read it
-# once, with a count; the nodes carry it each as their own reason.
+# once, with a count; the nodes carry it each as their own reason. A load balancer that
+# is refused again and again says so at first, and when it says something else.
 def _events(cluster: Cluster, outcomes: Sequence[Ended], now: datetime) -> list[Event]:
     """Return what went wrong, told once per reason. See Note [One event per reason]."""
     troubles: dict[tuple[str, str, Level], int] = defaultdict(int)
     for step, outcome in outcomes:
-        if not isinstance(outcome, Done):
+        told = not isinstance(step, NodeStep) and _trouble(step, outcome) == cluster.trouble
+        if not isinstance(outcome, Done) and not told:
             level = Level.ERROR if isinstance(outcome, Failed) else Level.WARN
             troubles[type(step).__name__, outcome.reason, level] += 1
     return [

@@ -113,6 +113,7 @@ class Cluster:
 
     leaving: bool = False  # it is to be deleted
     storm: Storm | None = None
+    trouble: str = ""  # why its load balancer or its name could not be set up the last time
     boot_s: float | None = None  # learned: how long from asked for to ready
     cleared_at: datetime | None = None  # last time servers that fill no place were asked to go
 
