@@ -73,6 +73,7 @@ class House:
             "MUSTER_LOG_LEVEL": "warning",
             **settings,
         }
+        self.program: tuple[str, ...] = MUSTER
         self.process: subprocess.Popen[bytes] | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -83,7 +84,7 @@ class House:
     def spawn(self, command: str) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*MUSTER, command],
+                [*self.program, command],
                 env=self.environ,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -98,7 +98,7 @@ def _parsed(name: str, default: Any, said: Any, where: str) -> Any:
         if isinstance(default, Path):
             return Path(said).expanduser().absolute()
         if kind in (int, float):
-            return kind(said)
+            return _number(kind, said)
         if not isinstance(said, kind):
             raise ValueError(f"must be {kind.__name__}")
         return said
@@ -106,10 +106,22 @@ def _parsed(name: str, default: Any, said: Any, where: str) -> Any:
         raise Invalid(f"{where}: {name}: {error}", field=name) from None
 
 
+def _number(kind: type, said: Any) -> Any:
+    number = kind(said)
+    if isinstance(said, bool) or (not isinstance(said, str) and number != said):
+        raise ValueError(f"must be a number ({kind.__name__}), not {said!r}")
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"must be 0 or more, not {said}")
+    return number
+
+
 def _checked(settings: Settings) -> Settings:
     host, _, port = settings.listen.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise Invalid(f"listen must be host:port, not {settings.listen!r}", field="listen")
+    for name in ("lease_s", "passes_at_once", "max_cluster_size"):
+        if not getattr(settings, name):
+            raise Invalid(f"{name} must be more than 0", field=name)
     if settings.log_format not in ("auto", "json", "text"):
         raise Invalid("log_format must be auto, json or text", field="log_format")
     if settings.log_level not in ("debug", "info", "warning", "error"):

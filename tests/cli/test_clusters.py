@@ -11,6 +11,7 @@ from house import until
 pytestmark = pytest.mark.system
 
 _ports = count(20000)
+UNBORN = ("cluster", "create", "unborn", "--image", "demo-web", "--flavor", "tiny")
 IMPATIENT = """
 flavor: tiny
 min_size: 1
@@ -103,8 +104,7 @@ def test_a_plan_is_shown_and_nothing_happens(muster):
         ("cluster", "plan", "planned", "--size", "3"),
         ("cluster", "plan", "planned", "--delete"),
         ("cluster", "delete", "planned", "--plan"),
-        ("cluster", "create", "unborn", "--image", "demo-web", "--flavor", "tiny")
-        + ("--min", "1", "--max", "2", "--port", "29999", "--plan"),
+        (*UNBORN, "--min", "1", "--max", "2", "--port", "29999", "--plan"),
     ):
         said = muster.good(*words)
         assert "  1. " in said, words

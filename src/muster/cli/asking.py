@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.types import FloatParamType
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -89,6 +91,22 @@ def _told(error: Any) -> str:
 
 def _is_said(fault: Mapping[str, Any], head: str) -> bool:
     return str(fault.get("field")) in head and str(fault.get("message")) in head
+
+
+class Number(FloatParamType):
+    """A number that JSON has: not infinite, and not "not a number"."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or end the command naming the option."""
+        made = float(super().convert(value, param, ctx))
+        if not isfinite(made):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return made
+
+
+NUMBER = Number()
 
 
 def text_of(path: str, option: str) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from muster.cli.asking import Asking, asking, text_of
+from muster.cli.asking import NUMBER, Asking, asking, text_of
 from muster.cli.show import field, listing, local
 
 
@@ -25,7 +25,9 @@ def flavor_list(asked: Asking) -> None:
 
 @flavor.command("create")
 @click.argument("name")
-@click.option("--vcpus", type=float, required=True, help="Processors; a share such as 0.5 is fine.")
+@click.option(
+    "--vcpus", type=NUMBER, required=True, help="Processors; a share such as 0.5 is fine."
+)
 @click.option("--memory", type=int, required=True, help="MiB.")
 @click.option("--disk", type=int, default=0, help="GiB.")
 @asking
@@ -145,7 +147,7 @@ def token_list(asked: Asking) -> None:
 
 @token.command("create")
 @click.option("--note", default="", help="What it is for.")
-@click.option("--hours", type=float, help="How long it is good for; without: until revoked.")
+@click.option("--hours", type=NUMBER, help="How long it is good for; without: until revoked.")
 @asking
 def token_create(asked: Asking, note: str, hours: float | None) -> None:
     """Make a token and print its secret, this once."""

@@ -74,7 +74,8 @@ def _from_file(file: str | None) -> dict[str, Any]:
 
     try:
         said = yaml.safe_load(text_of(file, "--file"))
-    except yaml.YAMLError as error:
+        json.dumps(said, allow_nan=False)
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # YAML knows more than JSON can say
         raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
     if not isinstance(said, dict):
         raise click.BadParameter(f"{file} must hold a mapping", param_hint="--file")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from muster.cli.asking import text_of
+from muster.cli.asking import NUMBER, text_of
 
 # Option, name in the body, type, help. One row per field of the contract.
 SHAPE: tuple[tuple[str, str, Any, str], ...] = (
@@ -22,13 +22,13 @@ SHAPE: tuple[tuple[str, str, Any, str], ...] = (
     ("--network", "backend_network", str, "Private network, name or id."),
     ("--keypair", "keypair", str, "Stored SSH key."),
     ("--dns-name", "dns_name", str, "The balancer's address is published under it."),
-    ("--scale-out-threshold", "scale_out_threshold", float, "CPU share that adds, 0.7 = 70 %."),
-    ("--scale-in-threshold", "scale_in_threshold", float, "CPU share that removes."),
+    ("--scale-out-threshold", "scale_out_threshold", NUMBER, "CPU share that adds, 0.7 = 70 %."),
+    ("--scale-in-threshold", "scale_in_threshold", NUMBER, "CPU share that removes."),
     ("--metric", "metric", click.Choice(["cpu", "requests"]), "What --target is about."),
-    ("--target", "target", float, "Keep each member at this."),
+    ("--target", "target", NUMBER, "Keep each member at this."),
     ("--mode", "scaling_mode", click.Choice(["on", "out-only", "shadow"]), "Of the autoscaler."),
-    ("--cooldown", "cooldown", float, "Seconds between changes."),
-    ("--scale-in-window", "scale_in_window", float, "Seconds that low load must last."),
+    ("--cooldown", "cooldown", NUMBER, "Seconds between changes."),
+    ("--scale-in-window", "scale_in_window", NUMBER, "Seconds that low load must last."),
     ("--cloud", "cloud", str, "Where; default: the server's default cloud."),
     ("--user-data", "user_data", click.Path(exists=True, dir_okay=False), "File for instances."),
     ("--warm-pool", "warm_pool", int, "Started members kept aside."),
@@ -37,7 +37,7 @@ STRATEGY: tuple[tuple[str, str, Any, str], ...] = (
     ("--strategy", "kind", click.Choice(["rolling", "opportunistic"]), "Of updates."),
     ("--max-surge", "max_surge", str, "Extra members during an update, 2 or 25%."),
     ("--max-unavailable", "max_unavailable", str, "Missing members during an update."),
-    ("--min-ready-seconds", "min_ready_seconds", float, "Healthy so long before it counts."),
+    ("--min-ready-seconds", "min_ready_seconds", NUMBER, "Healthy so long before it counts."),
     ("--canary", "canary", str, "So many first, then wait; 1 or 10%."),
 )
 
@@ -60,7 +60,7 @@ def changing(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command that changes something the options of `How`, as its argument `how`."""
 
     @click.option("--wait/--no-wait", default=False, help="Until it is done; exit 1 if it fails.")
-    @click.option("--timeout", type=float, default=600, show_default=True, help="Of --wait, in s.")
+    @click.option("--timeout", type=NUMBER, default=600, show_default=True, help="Of --wait, in s.")
     @click.option("--plan", is_flag=True, help="Show what would happen; do nothing.")
     @click.option("--plan-hash", help="Do it only if it is still exactly this plan.")
     @wraps(command)
