@@ -88,7 +88,6 @@ WRONG: tuple[tuple[str, Any, str], ...] = (
         [{"cron": "0 8 * * *", "min_size": 3, "time_zone": "Mars/Base"}],
         "no time zone is called 'Mars/Base'",
     ),
-    ("forecast", {"enabled": 1}, "must be true or false"),
     ("scaling_mode", "off", "must be one of on, out-only, shadow"),
     ("cooldown", -1, "must be from 0 to 86400"),
     ("cooldown", "5", "must be a number"),

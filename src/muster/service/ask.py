@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Never
 
 from muster.base.errors import Invalid
-from muster.model.scaling import Floor, Metric, Mode, Schedule, StepBand
+from muster.model.scaling import Metric, Mode, Schedule, StepBand
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,6 @@ class Ask:
     target: float | None = None
     steps: tuple[StepBand, ...] | None = None
     schedules: tuple[Schedule, ...] | None = None
-    forecast: Floor | None = None
     scaling_mode: Mode | None = None
     cooldown: float | None = None
     warm_up: float | None = None

@@ -25,7 +25,6 @@ _SCALING: Mapping[str, str] = {
     "warm_up": "warm_up_s",
     "scale_out_window": "out_window_s",
     "scale_in_window": "in_window_s",
-    "forecast": "floor",
 }
 RULES = frozenset(
     {

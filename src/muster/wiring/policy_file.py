@@ -37,7 +37,7 @@ POLICY: Fields = {
     **{
         name: Field(row.kind, row.about, row.null, ours=row.ours)
         for name, row in CLUSTER.items()
-        if (name in parts.RULES and name != "forecast") or name in _SIZES
+        if name in parts.RULES or name in _SIZES
     },
     "plant": Field(object_of(PLANT), "what the simulated members are like"),
 }

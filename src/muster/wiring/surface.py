@@ -9,7 +9,7 @@ from muster.api.app import build
 from muster.base.errors import Invalid
 from muster.drivers.identity.basic import Basic
 from muster.drivers.identity.bearer import Bearer
-from muster.drivers.identity.none import NoIdentity, listens_beyond_loopback
+from muster.drivers.identity.none import NoIdentity
 from muster.ports.identity import Identity
 from muster.service.flavors import seed
 from muster.wiring.house import House, users_file
@@ -33,7 +33,7 @@ async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
     await seed(house.desk)
     settings = house.settings
     application = build(
-        house.desk, identity_of(house), loopback_names=not listens_beyond_loopback(settings.host)
+        house.desk, identity_of(house), loopback_names=house.settings.identity == "none"
     )
     config = uvicorn.Config(
         application,

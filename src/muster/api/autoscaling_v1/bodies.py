@@ -24,7 +24,7 @@ from muster.api.reading import (
 from muster.model.capacity import Amount
 from muster.model.pool import Traffic
 from muster.model.rollout import UpdateKind
-from muster.model.scaling import Floor, Metric, Mode, Schedule, StepBand
+from muster.model.scaling import Metric, Mode, Schedule, StepBand
 from muster.service.ask import Ask
 
 _DAY = 86400.0
@@ -96,10 +96,6 @@ STEP: Fields = {
     "above": Field(number(0, 1e9), "from this value of the metric", required=True),
     "change": Field(integer(-_MANY, _MANY), "so many more, or fewer", required=True),
 }
-FORECAST: Fields = {
-    "enabled": Field(boolean(), "keep at least what the forecast asks for"),
-    "horizon_seconds": Field(number(1, _DAY), "how far it looks ahead", ours="horizon_s"),
-}
 
 
 def _tls(at: At, values: dict[str, Any]) -> Any:
@@ -141,10 +137,6 @@ def _steps() -> Kind:
         return bands
 
     return Kind(read, plain.schema)
-
-
-def _floor(at: At, values: dict[str, Any]) -> Any:
-    return Floor(**{"enabled": True} | values)
 
 
 CLUSTER: Fields = {
@@ -191,7 +183,6 @@ CLUSTER: Fields = {
     ),
     "steps": Field(_steps(), "changes by level of the metric", null=True),
     "schedules": Field(list_of(object_of(SCHEDULE, _schedule), 50), "sizes by time", null=True),
-    "forecast": Field(object_of(FORECAST, _floor), "a floor from last weeks' load", null=True),
     "scaling_mode": Field(
         one_of(_words(Mode)), "shadow decides and does nothing; default on", True
     ),
