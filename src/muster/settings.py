@@ -122,6 +122,9 @@ def _checked(settings: Settings) -> Settings:
     for name in ("lease_s", "passes_at_once", "max_cluster_size"):
         if not getattr(settings, name):
             raise Invalid(f"{name} must be more than 0", field=name)
+    for name, said in settings.clouds.items():
+        if not isinstance(said, Mapping):
+            raise Invalid(f"clouds.{name} must be a table, not {said!r}", field=f"clouds.{name}")
     if settings.log_format not in ("auto", "json", "text"):
         raise Invalid("log_format must be auto, json or text", field="log_format")
     if settings.log_level not in ("debug", "info", "warning", "error"):
