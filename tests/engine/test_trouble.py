@@ -1,6 +1,7 @@
 """What happens when things go wrong: every row of the table in the architecture, and more."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -269,6 +270,39 @@ async def test_an_engine_that_lost_its_lease_changes_nothing_any_more():
         assert asleep.done
         await scene.with_ticks(180, steps=10)
         await all_is_as_wished(scene, web, 1)
+
+
+async def taken_over(scene: Scene) -> None:
+    """Another engine claims every cluster, its holder's lease being over, and does nothing yet."""
+    scene.clock.advance(60)
+    until = scene.clock.now() + timedelta(seconds=60)
+    claims = await scene.store.write(
+        lambda tx: tx.marks.claim("thief", scene.clock.now(), until, 10)
+    )
+    assert claims
+
+
+async def test_nothing_is_decided_under_a_claim_that_another_has_taken_over():
+    """Even where the other one has not written anything so far."""
+    async with a_scene() as scene:
+        web = await scene.create(3)
+        theft = Once("after", "list_servers", lambda: taken_over(scene))
+        await engine_meeting(scene, theft).settle()
+        assert theft.done
+        assert await scene.nodes(web) == []
+        assert await scene.servers() == []
+
+
+async def test_outcomes_of_a_lost_claim_end_their_actions_and_touch_no_node():
+    async with a_scene() as scene:
+        web = await scene.create(1)
+        theft = Once("after", "create_server", lambda: taken_over(scene))
+        await engine_meeting(scene, theft).settle()
+        assert theft.done
+        (node,) = await scene.nodes(web)
+        assert node.ref == ""
+        (action,) = await scene.actions(Verb.NODE_CREATE)
+        assert action.status == "SUCCEEDED"
 
 
 async def test_two_engines_share_the_clusters():
