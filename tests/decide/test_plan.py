@@ -423,6 +423,26 @@ def test_without_surge_it_retires_first():
     assert not steps(decided, CreateServer)
 
 
+def test_what_is_protected_and_ill_does_not_make_room_for_others_to_go():
+    """Four stay where three have to serve, and three do: nobody can be spared."""
+    ill = a_node(1, protected=True, tries=8)
+    nodes = [a_node(2), a_node(3), a_node(4, profile_id=NEW)]
+    web = replace(rolling(), desired=3, healing=Healing(enabled=False))
+    snapshot = in_service(web, ill, *nodes)
+    servers = {id: each for id, each in snapshot.servers.items() if each.ref != "s1"}
+
+    assert gone(plan(replace(snapshot, servers=servers))) == []
+
+
+def test_the_young_that_serve_are_not_taken_for_idle():
+    """None was ready for long enough, and yet they are all that clients have."""
+    young = [a_node(i, ready_at=NOW) for i in (1, 2, 3, 4)]
+    patient = Strategy(min_ready_s=60)
+    web = replace(rolling(strategy=patient), desired=2)
+
+    assert len(gone(plan(in_service(web, *young)))) <= 2
+
+
 def test_the_revision_in_force_changes_only_when_all_is_new():
     nodes = [a_node(i, profile_id=NEW) for i in (1, 2, 3, 4)]
     wish = a_wish(Verb.CLUSTER_UPDATE)

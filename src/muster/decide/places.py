@@ -100,8 +100,7 @@ def _shrink(draft: Draft, excess: int) -> None:
     if excess <= 0:
         return
     floor = budget(draft.cluster).floor
-    spare = sum(each.available for each in draft.serving) - floor
-    victims = choose_victims(draft.serving, excess, draft.cluster.target, spare)
+    victims = choose_victims(draft.serving, excess, draft.cluster.target, floor)
     for each in victims:
         release(draft, each, Why.SCALE_IN, "more than are wanted")
     if len(victims) < excess:
@@ -150,7 +149,7 @@ def _fit_standby(draft: Draft) -> None:
     for each in outdated:
         release(draft, each, Why.UPDATE, "of an earlier revision")
     left = [each for each in standing if each.leaving is None]
-    for each in choose_victims(left, len(left) - wanted, profile_id, len(left)):
+    for each in choose_victims(left, len(left) - wanted, profile_id, 0):
         release(draft, each, Why.SCALE_IN, "more than are to stand by")
     _open(draft, max(0, wanted - len(left)), profile_id, standby=True)
 

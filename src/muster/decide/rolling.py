@@ -7,6 +7,7 @@ from uuid import UUID
 
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
+from muster.decide.victims import spared
 from muster.model.action import ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import Level
@@ -226,17 +227,7 @@ def retirements(draft: Draft) -> list[Place]:
     floor = budget(draft.cluster).floor
     room = len(serving) - floor - (len(seen.new) - seen.new_available)
     room = min(room, _surplus(draft, seen))
-    spare = sum(each.available for each in serving) - floor
-    chosen: list[Place] = []
-    for each in sorted(seen.old, key=_by_use):
-        if len(chosen) >= room:
-            break
-        if each.available:
-            if spare <= 0:
-                continue
-            spare -= 1
-        chosen.append(each)
-    return chosen
+    return spared(sorted(seen.old, key=_by_use), room, serving, floor)
 
 
 def _surplus(draft: Draft, seen: Ranks) -> int:
@@ -249,7 +240,7 @@ def note_waits(draft: Draft) -> None:
     rollout = rolling(draft.cluster)
     if rollout is None:
         return
-    wait_for_age(draft, [each for each in draft.staying if each.profile_id == rollout.target])
+    wait_for_age(draft, draft.staying)
     if not (draft.waits or draft.steps or draft.drop):
         limit = timedelta(seconds=rollout.strategy.progress_deadline_s)
         draft.wait("the update gets nowhere", max(rollout.progress_at + limit, draft.now))
@@ -268,4 +259,4 @@ def wait_for_age(draft: Draft, places: Sequence[Place]) -> None:
 
 
 def _by_use(each: Place) -> tuple[bool, bool, int]:
-    return each.available, not each.node.tainted, each.node.index
+    return each.fitness is Fitness.READY, not each.node.tainted, each.node.index

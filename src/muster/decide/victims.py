@@ -1,6 +1,6 @@
 """Which nodes go first when there are too many."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -25,12 +25,11 @@ _RANK = {
 
 
 def choose_victims(
-    candidates: Iterable[Place], count: int, target: UUID, spare: int
+    candidates: Sequence[Place], count: int, target: UUID, floor: int
 ) -> list[Place]:
     """Pick up to `count` places to let go, the least useful first; never a protected one.
 
-    Of those that are available at most `spare` are taken, so that what is left never
-    serves less than it has to. See Note [Order of removal].
+    See Note [Order of removal] and `spared`.
     """
 
     def use(each: Place) -> tuple[bool, int, bool, datetime, int]:
@@ -38,13 +37,32 @@ def choose_victims(
         current = each.profile_id == target
         return not node.tainted, _RANK[each.fitness], current, node.since, node.index
 
+    ordered = sorted((each for each in candidates if not each.node.protected), key=use)
+    return spared(ordered, count, candidates, floor)
+
+
+# Note [Young and serving]
+# A node that is ready, and not yet for long enough, does not count for what an update has
+# achieved. But it answers clients: letting it go is felt. So both counts have to stay
+# above the floor, the ready and the available.
+def spared(
+    ordered: Iterable[Place], count: int, serving: Sequence[Place], floor: int
+) -> list[Place]:
+    """Return the first `count` of `ordered` that `serving` can do without.
+
+    What is not ready costs nothing; what is may go only while more than `floor` are. See
+    Note [Young and serving].
+    """
+    ready = sum(each.fitness is Fitness.READY for each in serving)
+    available = sum(each.available for each in serving)
     chosen: list[Place] = []
-    for each in sorted((e for e in candidates if not e.node.protected), key=use):
+    for each in ordered:
         if len(chosen) >= count:
             break
-        if each.available:
-            if spare <= 0:
+        if each.fitness is Fitness.READY:
+            if ready <= floor or (each.available and available <= floor):
                 continue
-            spare -= 1
+            ready -= 1
+            available -= each.available
         chosen.append(each)
     return chosen
