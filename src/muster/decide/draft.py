@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from muster.base.copies import altered
 from muster.decide.destiny import Destiny, Fitness
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
@@ -55,7 +56,7 @@ class Place:
 
     def written(self) -> Node:
         """Return the node as it will stand in the store."""
-        return replace(self.node, **self.edits) if self.edits else self.node
+        return altered(self.node, **self.edits) if self.edits else self.node
 
 
 def place(node: Node) -> Place:

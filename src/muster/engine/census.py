@@ -1,13 +1,15 @@
 """Who is there to be asked: the members of clusters that serve or scale, kept in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from muster.engine.site import Remembered
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.observed import Probe
+from muster.model.pool import Condition
 from muster.ports.store import Query, Store, Transaction
 
 OVERLAP = timedelta(seconds=5)  # several engines' clocks may differ by less
@@ -29,11 +31,14 @@ class Known:
 # be most of what an idle engine does. Whoever changes a node also stamps its cluster, so
 # reading the newest stamps first, until they are older than what was read before, finds
 # just the clusters that changed. Clusters that neither serve nor scale have nobody to ask.
+# Where the newest stamp is that of our own last pass, the members are as it left them
+# (Note [Remembering]), and their rows are not read either.
 class Census:
     """See Note [Newest first]."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, memory: Mapping[UUID, Remembered]) -> None:
         self._store = store
+        self._memory = memory
         self._stamps: dict[UUID, datetime | None] = {}
         self._newest: datetime | None = None
         self._known: dict[UUID, Known] = {}
@@ -78,9 +83,27 @@ class Census:
 
     def _read(self, tx: Transaction, clusters: Iterable[Cluster]) -> list[Known]:
         return [
-            _with_members(tx, cluster) if cluster.service or cluster.scaling else Known(cluster, ())
+            self._remembered(cluster) or _with_members(tx, cluster)
+            if cluster.service or cluster.scaling
+            else Known(cluster, ())
             for cluster in clusters
         ]
+
+    def _remembered(self, cluster: Cluster) -> Known | None:
+        """Return the members as our own last pass left them, None if another came after it."""
+        last = self._memory.get(cluster.id)
+        nodes = last.nodes if last else None
+        if last is None or nodes is None or last.cluster != cluster:
+            return None
+        members = tuple(nodes.values())
+        before = self._known.get(cluster.id)
+        heard = before.probes if before else {}
+        return Known(
+            cluster=cluster,
+            nodes=members,
+            servers=tuple(node.server_id for node in members),
+            probes={each.node_id: each for each in _judged(members, heard)},
+        )
 
     def _take_in(self, known: Known) -> None:
         cluster = known.cluster
@@ -100,6 +123,25 @@ class Census:
                 ):
                     known.probes[id] = heard
         self._known[cluster.id] = known
+
+
+def _judged(nodes: Iterable[Node], heard: Mapping[UUID, Probe]) -> Iterator[Probe]:
+    """Yield what the last pass knew of each application, or what we heard if it is the same."""
+    for node in nodes:
+        condition = node.health.application
+        if node.cluster_id is None or condition is Condition.UNKNOWN:
+            continue
+        mine, server_id = heard.get(node.id), node.server_id
+        if mine and mine.condition is condition and mine.server_id == server_id:
+            yield mine
+            continue
+        yield Probe(
+            node_id=node.id,
+            server_id=server_id,
+            cluster_id=node.cluster_id,
+            condition=condition,
+            at=node.ready_at or node.since,
+        )
 
 
 def _with_members(tx: Transaction, cluster: Cluster) -> Known:

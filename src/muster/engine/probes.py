@@ -25,7 +25,10 @@ async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
     turned: list[Probe] = []
     for known, node, each in asked:
         before = known.probes.get(node.id)
-        after = heard(known.cluster, before, Answer(each, answers.get(node.id, "no answer"), now))
+        why = answers.get(node.id, "no answer")
+        if why is None and before and _was_well(before, each):
+            continue  # the usual answer says nothing new
+        after = heard(known.cluster, before, Answer(each, why, now))
         if node.ready_at is None and after.condition is Condition.BAD:
             continue  # it is still starting: see Note [Starting]
         known.probes[node.id] = after
@@ -36,6 +39,11 @@ async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
         for cluster_id in {each.cluster_id for each in turned}:
             reach.lookout.distrust(cluster_id)
     return len(turned)
+
+
+def _was_well(before: Probe, question: Question) -> bool:
+    good = before.condition is Condition.GOOD and not before.failures
+    return good and before.server_id == question.server_id
 
 
 def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
@@ -53,7 +61,7 @@ def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
     for node, server_id in zip(known.nodes, known.servers, strict=True):
         server = servers.get(server_id)
         if server and server.seen is Seen.RUNNING:
-            yield node, question(service, server)
+            yield node, question(service, node, server)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,15 @@ class Reach:
 # Note [Remembering]
 # Nodes are written only by passes, and by wishes, which change the cluster's row as well.
 # So a cluster's row that is as our last pass left it means that its nodes are too, and
-# that nobody else has been at work. While a claim is held, the nodes are then not read
-# again: for ten thousand of them that is a tenth of a second per pass.
+# that nobody else has been at work. The nodes are then not read again: for ten thousand
+# of them that is a tenth of a second per pass. Those of clusters that neither serve nor
+# scale are kept only while the claim is, for nobody asks after them in between.
 @dataclass(slots=True)
 class Remembered:
     """One cluster as our last pass left it. See Note [Remembering]."""
 
     cluster: Cluster
-    nodes: dict[UUID, Node] | None = None  # kept only while the claim is
+    nodes: dict[UUID, Node] | None = None
     profiles: Mapping[UUID, Profile] = field(default_factory=dict)
     steps: Sequence[Step] = ()  # the last that were run
 

@@ -29,7 +29,7 @@ class Ticks:
         pace = site.pace
         self._site = site
         self._turns = Turns(site.store, site.clock, pace.owner, timedelta(seconds=pace.lease_s))
-        self._census = Census(site.store)
+        self._census = Census(site.store, site.memory)
         self._watches: dict[str, Watches] = {}
         self._told: dict[str, Told] = {}
 

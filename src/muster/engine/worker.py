@@ -136,8 +136,9 @@ class Engine:
 
     async def _look_after(self, claim: Claim) -> None:
         look_at = await converge(self.site, claim, lambda: self._goes_on(claim))
-        if remembered := self.site.memory.get(claim.cluster_id):
-            remembered.nodes = None
+        remembered = self.site.memory.get(claim.cluster_id)
+        if remembered and not (remembered.cluster.service or remembered.cluster.scaling):
+            remembered.nodes = None  # the census keeps those of the others anyway
         await attempt(
             f"release/{claim.cluster_id}",
             lambda: self._release(claim, look_at),

@@ -1,12 +1,13 @@
 """An action: a durable record of what was asked, and of each thing done to a node for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from muster.base.copies import altered
 from muster.base.errors import IllegalTransition
 
 
@@ -94,7 +95,7 @@ class Action:
             raise IllegalTransition(f"{self.status} -> {status}", action=self.id)
         began = self.started_at or (now if status is not _S.READY else None)
         ended = now if status in _END and not self.ended else self.ended_at
-        return replace(
+        return altered(
             self,
             status=status,
             reason=reason or self.reason,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from muster.base.errors import IllegalTransition
@@ -87,6 +88,7 @@ class Node:
     incarnation: int = 1  # counts the servers that have filled this place
     ref: str = ""  # the cloud's id of the present one
     address: str = ""
+    port: int = 0  # where its application listens; 0: on the service's
     host: str = ""
     zone: str = ""
 
@@ -120,6 +122,9 @@ class Node:
 # server. A place whose server died needs a second one that is not the first, while
 # the first may still be listed. Counting the servers of a place gives each its own
 # derived id, and what carries an earlier number is known to be in nobody's way.
+# Deriving takes a digest, and is asked for some ten times in a node's life: the recent
+# ones are kept.
+@lru_cache(maxsize=1 << 15)
 def server_id(node_id: UUID, incarnation: int) -> UUID:
     return uuid5(node_id, f"server/{incarnation}")
 
