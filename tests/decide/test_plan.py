@@ -19,11 +19,13 @@ from builders import (
     a_node,
     a_pool,
     a_probe_of,
+    a_profile,
     a_rollout,
     a_server,
     a_server_of,
     a_service,
     a_snapshot,
+    a_spec,
     a_wish,
     an_empty_place,
     in_service,
@@ -478,6 +480,26 @@ def test_opportunistic_replaces_nothing_and_lets_the_outdated_go_first():
 
 
 # -- pool, name, operations
+
+
+def test_while_the_port_changes_each_member_is_met_where_it_listens():
+    """The front is on the new port at once; instances come to it when their turn comes."""
+    web = a_cluster(desired=2, service=a_service(port=9090))
+    old, new = a_node(1, port=8080), a_node(2, port=9090)
+    snapshot = in_service(web, old, new)
+
+    [pool] = [s.pool for s in plan(snapshot).steps if isinstance(s, PutPool)]
+
+    assert pool.front.port == 9090
+    assert {m.node_id: m.port for m in pool.members} == {old.id: 8080, new.id: 9090}
+
+
+def test_a_new_node_listens_where_its_revision_says():
+    web = a_cluster(desired=1, service=a_service(port=9090))
+    profiles = {OLD: a_profile(OLD, server=a_spec(port=9191))}
+    opened = plan(replace(a_snapshot(web), profiles=profiles)).put
+
+    assert [node.port for node in opened] == [9191]
 
 
 def test_a_pool_that_is_as_it_should_be_is_not_put_again():

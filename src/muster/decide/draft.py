@@ -132,6 +132,11 @@ class Draft:
         """The places that count: those that stay and do not merely stand by."""
         return [each for each in self.places if each.leaving is None and not each.standby]
 
+    def port_of(self, profile_id: UUID) -> int:
+        """Return where an instance of that revision listens, 0 where it does not say."""
+        profile = self.snapshot.profiles.get(profile_id)
+        return (profile.server.port if profile else None) or 0
+
     @property
     def mixed_by_intent(self) -> bool:
         """An update is held where it is, so no node changes its revision on the way."""

@@ -216,7 +216,7 @@ def _reborn(draft: Draft, each: Place) -> None:
     if not draft.mixed_by_intent and not _is_canary(draft, each):
         each.profile_id = draft.opening
         if each.profile_id != each.node.profile_id:
-            each.edit(profile_id=each.profile_id)
+            each.edit(profile_id=each.profile_id, port=draft.port_of(each.profile_id))
     if each.server:
         draft.strays.append(each.server)
     each.ready_at = None

@@ -4,30 +4,11 @@ from uuid import UUID
 
 from muster.decide.destiny import Destiny, Fitness
 from muster.decide.draft import Draft, Place, names
-from muster.model.cluster import Cluster
 from muster.model.observed import Seen
-from muster.model.pool import Front, MemberState, MemberWanted, PoolSeen, PoolWanted, digest
+from muster.model.pool import MemberState, MemberWanted, PoolSeen, PoolWanted, digest
 from muster.model.step import PutPool, RemovePool
 
 _ALIVE = frozenset({Fitness.READY, Fitness.UNREADY, Fitness.SICK})
-
-
-def front(cluster: Cluster) -> Front:
-    """Return what clients of the cluster's service see."""
-    service = cluster.service
-    assert service
-    return Front(
-        cluster_id=cluster.id,
-        name=cluster.name,
-        project=cluster.project,
-        port=service.port,
-        traffic=service.traffic,
-        health_path=service.health_path,
-        dns_name=service.dns_name,
-        method=service.method,
-        certificate=service.certificate,
-        key=service.key,
-    )
 
 
 def tend_pool(draft: Draft) -> None:
@@ -38,10 +19,13 @@ def tend_pool(draft: Draft) -> None:
             why = "the cluster goes" if draft.cluster.leaving else "nothing is served any more"
             draft.steps.append(RemovePool(cluster_id=draft.cluster.id, why=why))
         return
+    front = draft.cluster.front
+    assert front
     wanted = {each.node.id: state for each in draft.places if (state := _state(each))}
-    why = _difference(draft, seen, wanted)
+    changed = seen is not None and seen.front_digest != digest(front)
+    why = "the front has changed" if changed else _difference(draft, seen, wanted)
     if why:
-        pool = PoolWanted(front=front(draft.cluster), members=_members(draft, wanted))
+        pool = PoolWanted(front=front, members=_members(draft, wanted))
         draft.steps.append(PutPool(pool=pool, why=why))
 
 
@@ -69,8 +53,6 @@ def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberSt
     """Return in words what is wrong with the pool as it is, "" if nothing."""
     if seen is None:
         return f"serve {draft.cluster.name}"
-    if seen.front_digest != digest(front(draft.cluster)):
-        return "the front has changed"
     members, places = seen.members, {e.node.id: e for e in draft.places} if wanted else {}
     came = [each for id, each in places.items() if id in wanted and id not in members]
     moved = [places[id] for id in wanted if id in members and places[id].member is None]
@@ -89,18 +71,27 @@ def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberSt
 
 
 def _same(draft: Draft, each: Place, state: MemberState) -> bool:
-    member, service = each.member, draft.cluster.service
-    return bool(member and service and member.state is state and member.port == service.port)
+    member = each.member
+    return bool(member and member.state is state and member.port == _port(draft, each))
 
 
 def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWanted, ...]:
-    service = draft.cluster.service
-    port = service.port if service else 0
     return tuple(
-        MemberWanted(node_id=each.node.id, address=_address(each), port=port, state=state)
+        MemberWanted(
+            node_id=each.node.id, address=_address(each), port=_port(draft, each), state=state
+        )
         for each in draft.places
         if (state := wanted.get(each.node.id))
     )
+
+
+# Note [Two ports at once]
+# When the port changes, clients meet the new one at once, and instances come to it by
+# waves. Until its turn each listens where its own revision says, and is a member there.
+def _port(draft: Draft, each: Place) -> int:
+    """Return where this member listens. See Note [Two ports at once]."""
+    service = draft.cluster.service
+    return each.node.port or (service.port if service else 0)
 
 
 def _address(each: Place) -> str:

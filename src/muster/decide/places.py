@@ -83,6 +83,7 @@ def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
             index=index,
             name=f"{cluster.name}-{index:03}",
             profile_id=profile_id,
+            port=draft.port_of(profile_id),
             since=now,
             status=NodeStatus.CREATING if asked else NodeStatus.INIT,
             reason=IN_CREATION if asked else "",

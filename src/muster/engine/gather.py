@@ -168,4 +168,4 @@ def _questions(
             continue
         if probe and probe.server_id == server.server_id and probe.condition is Condition.GOOD:
             continue
-        yield question(service, server)
+        yield question(service, node, server)

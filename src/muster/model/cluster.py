@@ -9,7 +9,7 @@ from uuid import UUID
 
 from muster.base.errors import IllegalTransition
 from muster.model.capacity import Bounds
-from muster.model.pool import Traffic
+from muster.model.pool import Front, Traffic
 from muster.model.rollout import Rollout, Strategy
 from muster.model.scaling import Scaling
 
@@ -129,6 +129,25 @@ class Cluster:
     @property
     def bounds(self) -> Bounds:
         return Bounds(low=self.min_size, high=self.max_size)
+
+    @property
+    def front(self) -> Front | None:
+        """What clients see of the cluster, None if it offers nothing."""
+        service = self.service
+        if service is None:
+            return None
+        return Front(
+            cluster_id=self.id,
+            name=self.name,
+            project=self.project,
+            port=service.port,
+            traffic=service.traffic,
+            health_path=service.health_path,
+            dns_name=service.dns_name,
+            method=service.method,
+            certificate=service.certificate,
+            key=service.key,
+        )
 
     @property
     def target(self) -> UUID:

@@ -18,7 +18,6 @@ from muster.service import parts
 from muster.service.ask import Ask, Fault, refuse
 from muster.service.clusters import (
     ability_faults,
-    front,
     front_is_free,
     profiles_of,
     revision,
@@ -107,7 +106,7 @@ async def update(
     plain = _reshaped(ask, replace(grown(seen, now), scaling=rules), service)
     change = _with_revision(who, ask, _Basis(seen, plain, old, found), now)
     _refuse_second_update(seen, change, force=force)
-    if front(plain) != front(seen):
+    if plain.front != seen.front:
         await front_is_free(cloud, plain)
     return _intent(desk, who, seen, change, revisions)
 

@@ -13,7 +13,7 @@ from muster.base.ids import new_id
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.cluster import Cluster, Healing, Service
 from muster.model.node import Node
-from muster.model.pool import Front, Traffic
+from muster.model.pool import Traffic
 from muster.model.profile import Profile, ServerSpec
 from muster.model.rollout import Strategy
 from muster.model.scaling import DecisionRecord
@@ -199,28 +199,9 @@ def revision(who: Who, name: str, server: ServerSpec, now: datetime) -> Profile:
     )
 
 
-def front(cluster: Cluster) -> Front | None:
-    """Return what clients would see of the cluster, None if it offers nothing."""
-    service = cluster.service
-    if service is None:
-        return None
-    return Front(
-        cluster_id=cluster.id,
-        name=cluster.name,
-        project=cluster.project,
-        port=service.port,
-        traffic=service.traffic,
-        health_path=service.health_path,
-        dns_name=service.dns_name,
-        method=service.method,
-        certificate=service.certificate,
-        key=service.key,
-    )
-
-
 async def front_is_free(cloud: Cloud, cluster: Cluster) -> None:
     """Raise `Conflict` where the balancer says that this front cannot be had."""
-    wanted = front(cluster)
+    wanted = cluster.front
     if wanted is None or cloud.balancer is None:
         return
     why = await cloud.balancer.refusal(wanted)
