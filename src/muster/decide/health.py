@@ -20,14 +20,11 @@ class Ward:
 
     troubled: Sequence[Place]  # were in service, and are not fit now
     mending: Sequence[Place]  # were in service; a new server is on its way
+    mendable: bool  # for some of the troubled something can be done
 
     @property
     def ill(self) -> int:
         return len(self.troubled) + len(self.mending)
-
-    @property
-    def mendable(self) -> bool:
-        return any(each.fitness is not Fitness.LOST for each in self.troubled)
 
 
 def note_turns(draft: Draft) -> None:
@@ -66,7 +63,9 @@ def ward(draft: Draft) -> Ward:
     """Return who is ill; a place that was given up after its repair is not being mended."""
     staying = draft.staying
     troubled = [e for e in staying if e.ready_at is not None and e.fitness in TROUBLE]
-    return Ward(troubled, [e for e in staying if e.mending and not spent(draft, e)])
+    mending = [each for each in staying if each.mending and not spent(draft, each)]
+    mendable = any(e.fitness is not Fitness.LOST and not spent(draft, e) for e in troubled)
+    return Ward(troubled, mending, mendable)
 
 
 # Note [Storms]
