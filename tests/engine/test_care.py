@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 import builders
+from engine.fate import Once, fated
 from engine.world import SIM, Scene, a_scene
 from muster.engine.gauges import PASSES
 from muster.model.action import ActionStatus, Verb
@@ -67,6 +68,16 @@ async def test_a_sick_application_is_replaced_and_a_slow_one_is_not():
 
         assert [node.incarnation for node in await scene.nodes(web)] == [1, 2, 1]
         assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
+
+
+async def test_a_start_that_takes_its_time_is_not_held_against_a_node():
+    async with a_scene(boot_s=30) as scene:
+        web = await scene.create(2, service=serving())
+        await scene.with_ticks(20)
+        assert await scene.store.read(lambda tx: tx.probes.find(Query())) == []
+        await scene.with_ticks(15)
+        assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
+        assert {node.incarnation for node in await scene.nodes(web)} == {1}
 
 
 async def test_many_deaths_at_once_are_a_storm_and_nothing_is_replaced_at_first():
@@ -265,6 +276,35 @@ async def test_what_happened_while_no_engine_ran_is_seen_at_the_next_start():
         scene.restart()
         await scene.with_ticks(10)
         assert [each.incarnation for each in await scene.nodes(web)] == [2, 1, 1]
+
+
+async def test_servers_that_all_vanished_while_no_engine_ran_are_missed():
+    """A cloud that lists nothing at all of a cluster has nothing to compare."""
+    async with a_scene() as scene:
+        web = await a_standing_cluster(scene, 1)
+        for server in await scene.servers():
+            await scene.cloud.compute.delete_server(server.ref)
+        scene.clock.advance(60)
+        scene.restart()
+        await scene.with_ticks(10)
+        assert len(await scene.servers()) == 1
+        assert [each.incarnation for each in await scene.nodes(web)] == [2]
+
+
+async def test_a_server_listed_just_before_its_cluster_went_is_no_stray():
+    async with a_scene() as scene:
+        web = await a_standing_cluster(scene, 1)
+        going = Once("after", "list_servers", lambda: gone(scene, web))
+        other = scene.engine_on(fated(scene.cloud, going), "looker")
+        scene.clock.advance(60)
+        await other.ticks.look(SIM)
+        assert not await scene.exists(web)
+        assert await scene.events("server.stray") == []
+
+
+async def gone(scene: Scene, cluster_id) -> None:
+    await scene.delete(cluster_id)
+    await scene.go_on(10)
 
 
 # --- autoscaling -------------------------------------------------------------------------

@@ -244,6 +244,24 @@ async def test_a_wish_that_comes_while_steps_run_is_not_lost():
         await all_is_as_wished(scene, web, 6)
 
 
+async def test_what_a_wish_wrote_on_a_node_while_steps_ran_survives_their_outcomes():
+    async with a_scene() as scene:
+        web = await scene.create(1)
+
+        async def protect() -> None:
+            (node,) = await scene.nodes(web)
+            kept = replace(node, protected=True)
+            await scene.store.write(lambda tx: tx.nodes.put(kept))
+            await scene.resize(web, 2)
+
+        await engine_meeting(scene, Once("after", "create_server", protect)).settle()
+        await scene.go_on(3)
+        first, second = await scene.nodes(web)
+        assert first.protected
+        assert first.ref
+        assert second.ref
+
+
 async def test_a_reversed_wish_after_a_power_cut_removes_what_was_made():
     async with a_scene() as scene:
         web = await scene.create(3)
