@@ -28,6 +28,8 @@ _TAKE = text("""
 UPDATE marks SET owner = :owner, fence = :fence, until = :until WHERE cluster_id = :cluster_id
 """)
 
+_STILL_HELD = text("SELECT version FROM marks WHERE cluster_id = :sought AND fence = :under")
+
 # The counter of fences is no part of a row that goes away with its mark.
 _COUNT = text("""
 INSERT INTO settings (name, value) VALUES ('fence', :many)
@@ -97,8 +99,8 @@ class MarkRows:
 
     def check(self, claim: Claim) -> None:
         self.flush()
-        held = select(table.c.version).where(_held(claim))
-        if self._conn.execute(held).first() is None:
+        held = {"sought": str(claim.cluster_id), "under": claim.fence}
+        if self._conn.execute(_STILL_HELD, held).first() is None:
             raise Stale("another engine has taken over", cluster=claim.cluster_id)
         self._checked.add(str(claim.cluster_id))
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -39,6 +40,14 @@ def page(conn: Connection, noun: Noun[Any], query: Query, *what: ColumnElement[A
     return statement if query.limit is None else statement.limit(query.limit)
 
 
+def whole(noun: Noun[Any], query: Query) -> dict[str, Any]:
+    """Return the one cell that each column must have; nothing if the query says more than that."""
+    if query != Query(where=query.where) or any(len(each) != 1 for each in query.where.values()):
+        return {}
+    cells = {_column(noun, name).name: cell(value) for name, (value,) in query.where.items()}
+    return {} if None in cells.values() else cells
+
+
 def narrowed(
     conn: Connection, noun: Noun[Any], query: Query, statement: Select[Any]
 ) -> Select[Any]:
@@ -56,7 +65,7 @@ def narrowed(
     return statement
 
 
-def _column(noun: Noun[Any], name: str) -> ColumnElement[Any]:
+def _column(noun: Noun[Any], name: str) -> Column[Any]:
     if name not in noun.table.c or name == "body":
         raise Bug(f"{noun.table.name} are not searched by {name!r}", column=name)
     return noun.table.c[name]
