@@ -135,6 +135,21 @@ class House:
         assert isinstance(answer, dict)
         return answer
 
+    def instances(self) -> dict[str, int]:
+        """Return what runs on this machine for this house: instance -> process."""
+        found = {}
+        for pid, said in _surroundings():
+            if "MUSTER_INSTANCE" in said and self._owns(said.get("MUSTER_USER_DATA", "")):
+                found[said["MUSTER_INSTANCE"]] = pid
+        return found
+
+    def caddies(self) -> set[int]:
+        """Return the processes that balance for this house."""
+        return {pid for pid, said in _surroundings() if self._owns(said.get("MUSTER_POOL", ""))}
+
+    def _owns(self, path: str) -> bool:
+        return path.startswith(f"{self.home}/")
+
     def settled(self, name: str, deadline_s: float = 60) -> dict[str, Any]:
         """Return the cluster's details once nothing is left to do for it."""
         with self.session() as session:
@@ -146,6 +161,17 @@ class House:
             found = until(looks, deadline_s, f"{name} is settled")
             assert isinstance(found, dict)
             return found
+
+
+def _surroundings() -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield every process of ours with its environment."""
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                said = (folder / "environ").read_text(errors="replace").split("\0")
+            except OSError:
+                continue
+            yield int(folder.name), dict(one.split("=", 1) for one in said if "=" in one)
 
 
 @contextmanager
