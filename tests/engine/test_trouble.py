@@ -155,7 +155,8 @@ async def test_a_load_balancer_that_cannot_be_had_is_said_once_and_tried_on():
         web = await scene.create(2, service=builders.a_service(address=""))
         await scene.go_on(60)
         cluster = await scene.cluster(web)
-        assert cluster.status in (ClusterStatus.WARNING, ClusterStatus.ERROR)
+        assert cluster.status is ClusterStatus.ERROR
+        assert cluster.refused
         assert "load balancer" in cluster.reason
         (wish,) = await scene.actions(Verb.CLUSTER_CREATE)
         assert wish.status == "FAILED"
@@ -166,6 +167,18 @@ async def test_a_load_balancer_that_cannot_be_had_is_said_once_and_tried_on():
         await scene.go_on(30)
         assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
         assert (await scene.cluster(web)).trouble == ""
+
+
+async def test_a_load_balancer_that_is_busy_does_not_fail_a_creation():
+    async with a_scene() as scene:
+        scene.world.fail("put_pool", "transient")
+        web = await scene.create(2, min_size=2, service=builders.a_service(address=""))
+        await scene.go_on(30)
+        cluster = await scene.cluster(web)
+        assert (cluster.status, cluster.refused) == (ClusterStatus.CREATING, False)
+        assert "load balancer" in cluster.reason
+        (wish,) = await scene.actions(Verb.CLUSTER_CREATE)
+        assert not wish.ended
 
 
 @pytest.mark.parametrize("lag", [5, 50])

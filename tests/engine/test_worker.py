@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
+
 import builders
 from engine.fate import Fated
 from engine.world import SIM, Scene, a_scene
@@ -13,6 +15,7 @@ from muster.base.errors import Unavailable
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.cluster import ClusterStatus
+from muster.ports.store import Query
 
 DEADLINE = 20.0
 
@@ -28,7 +31,7 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 @asynccontextmanager
 async def running(scene: Scene, store=None, **pace):
     """An engine that runs for real: its clock is the machine's."""
-    said = EnginePace(owner="runner", **{"lease_s": 1.0, "stop_s": 5.0} | pace)
+    said = EnginePace(**{"owner": "runner", "lease_s": 1.0, "stop_s": 5.0} | pace)
     engine = Engine(store or scene.store, {SIM: scene.cloud}, scene.clock, scene.signal, said)
     stop = asyncio.Event()
     task = asyncio.create_task(engine.run(stop))
@@ -154,3 +157,27 @@ async def test_an_idle_engine_hardly_looks():
 
 async def _looked(reads: list[str]) -> bool:
     return len(reads) > 10
+
+
+@pytest.mark.postgresql
+async def test_two_engines_share_one_postgresql(postgres_url):
+    """Each cluster is brought about by one of them, and woken by wishes made elsewhere."""
+    async with a_real_scene(url=postgres_url) as scene:
+        scarce = {"passes_at_once": 2, "passes_in_a_row": 1, "lease_s": 20.0}
+        async with running(scene, owner="a", **scarce), running(scene, owner="b", **scarce):
+            ids = [builders.node_id(builders.WEB, index) for index in range(10)]
+            for id in ids:
+                await scene.create(3, id=id, name=f"c{id.hex[:6]}", profile_id=id)
+            for id in ids:
+                await until(lambda id=id: active(scene, id))
+            for id in ids:
+                await scene.delete(id)
+            await until(lambda: _nothing_left(scene))
+        made = [each for each in await scene.actions() if each.verb == "NODE_CREATE"]
+        assert len(made) == 30
+        assert {each.attempts for each in made} == {1}
+        assert {each.owner for each in made} == {"a", "b"}
+
+
+async def _nothing_left(scene: Scene) -> bool:
+    return not await scene.store.read(lambda tx: tx.clusters.count(Query()))

@@ -20,6 +20,7 @@ from muster.model.node import Node
 from muster.model.observed import Server
 from muster.model.profile import Profile
 from muster.ports.cloud import Cloud, CloudConfig
+from muster.ports.signal import Signal
 from muster.ports.store import Query, Store
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
@@ -35,7 +36,7 @@ class Scene:
     clock: ManualClock
     store: Store
     cloud: Cloud
-    signal: LocalSignal
+    signal: Signal
     engines: dict[str, Engine] = field(default_factory=dict)
 
     @property
@@ -181,6 +182,6 @@ async def a_scene(
     )
     cloud = await open_cloud(config)
     try:
-        yield Scene(clock, store, cloud, signal)
+        yield Scene(clock, store, cloud, store.signal)
     finally:
         await store.close()
