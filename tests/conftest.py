@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+import patience
 import postgres
 from muster.store.connect import connect
 from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore
+
+patience.load()
 
 Opened = SqliteStore | PostgresStore
 

@@ -19,6 +19,7 @@ from muster.store.postgres import engine
 from muster.store.signals import LocalSignal
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import parsed
+from patience import examples
 
 SECOND = timedelta(seconds=1)
 LEASE = 10 * SECOND
@@ -283,7 +284,7 @@ MOVES = st.one_of(
 
 @pytest.mark.parametrize("store_url", ["sqlite-memory"], indirect=True)
 @settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

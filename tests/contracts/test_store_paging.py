@@ -12,6 +12,7 @@ from muster.model.cluster import ClusterStatus
 from muster.ports.store import Query
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
+from patience import examples
 
 MOMENTS = st.one_of(st.none(), st.integers(0, 3).map(lambda s: NOW + timedelta(seconds=s)))
 CLUSTERS = st.builds(
@@ -47,7 +48,9 @@ def numbered(clusters):
 
 
 @settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(50),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     clusters=st.lists(CLUSTERS, max_size=12).map(numbered),

@@ -26,9 +26,10 @@ from muster.model.cluster import ClusterStatus, Healing
 from muster.model.node import NodeStatus, Why
 from muster.model.observed import Seen
 from muster.model.rollout import RolloutState, Strategy
+from patience import examples
 
 PASSES = 900
-LIFE = settings(max_examples=50, deadline=None)
+LIFE = settings(max_examples=examples(50), deadline=None)
 natures = st.builds(
     Nature,
     boot_s=st.sampled_from([0.0, 0.4, 3.0]),

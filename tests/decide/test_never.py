@@ -15,8 +15,9 @@ from muster.model.observed import Seen
 from muster.model.plan import Plan, Snapshot
 from muster.model.pool import Condition, MemberState
 from muster.model.step import CreateServer, DeleteServer, OperateServer, PutPool
+from patience import examples
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = settings(max_examples=examples(150), deadline=None)
 TOUCHES = (CreateServer, DeleteServer, OperateServer)
 
 

@@ -135,6 +135,7 @@ def test_a_step_is_answered_within_one_look_and_one_boot():
     assert result.reaction_s <= 12
 
 
+@pytest.mark.slow
 def test_a_demo_of_seconds_answers_within_two_of_them():
     rules = replace(BY_REQUESTS, in_window_s=5)
     result = ours(loads.step(2), rules, replace(PLANT, boot_s=0.5, step_s=0.5))
@@ -171,6 +172,7 @@ def test_one_member_that_gets_weaker_is_made_up_for():
     assert result.lost == 0
 
 
+@pytest.mark.slow
 def test_a_growing_week_is_followed():
     plant = replace(PLANT, step_s=60)
     result = ours(loads.week(growth=0.05), BY_REQUESTS, plant)
@@ -218,6 +220,7 @@ def bank() -> tuple[loads.Points, Plant]:
     return loads.bank_calls(), replace(PLANT, mu=20, step_s=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", ["thresholds", "aws"])
 @pytest.mark.parametrize("metric", [Metric.CPU, Metric.REQUESTS])
 def test_on_calls_to_a_bank_ours_beats_thresholds_and_aws(
@@ -229,6 +232,7 @@ def test_on_calls_to_a_bank_ours_beats_thresholds_and_aws(
     assert ours(points, rules, plant).j <= of(points, preset(other), plant).j
 
 
+@pytest.mark.slow
 def test_on_calls_to_a_bank_the_pair_of_thresholds_loses_nothing(
     bank: tuple[loads.Points, Plant],
 ):

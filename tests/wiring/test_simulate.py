@@ -45,6 +45,7 @@ def test_json_has_every_measure_for_each(run: Run):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "head"), [("out.png", b"\x89PNG"), ("out.svg", b"<?xml")])
 def test_a_plot_is_drawn_by_its_ending(run: Run, tmp_path: Path, name: str, head: bytes):
     result = run("--plot", str(tmp_path / name), "--against", "")

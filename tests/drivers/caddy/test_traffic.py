@@ -15,6 +15,7 @@ ENOUGH = 5000
 CLIENTS = 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_storm_of_changes_loses_no_request_and_no_connection(bed: Bed, method: str) -> None:
     apps = [await bed.app() for _ in range(6)]
@@ -32,6 +33,7 @@ async def test_a_storm_of_changes_loses_no_request_and_no_connection(bed: Bed, m
     assert crowd.connected == CLIENTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False], ids=["kept", "connecting"])
 async def test_a_front_that_needs_more_room_or_changes_loses_no_request(
     bed: Bed, keep: bool

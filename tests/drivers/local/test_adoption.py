@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import anyio
 import pytest
+from _pytest.mark import ParameterSet
 
 from drivers.local.grounds import an_order, demo, opened, pids, the, until
 from muster.drivers.local import processes
@@ -68,7 +69,11 @@ async def test_instances_outlive_a_killed_server_and_are_adopted(home: Path) -> 
     assert before == {id: [each.pid for each in processes.members(str(id), None)] for id in ids}
 
 
-@pytest.mark.parametrize("after_ms", [0, 2, 4, 7, 10, 14, 20, 30])
+def slow(moment: int) -> ParameterSet:
+    return pytest.param(moment, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("after_ms", [7, *map(slow, [0, 2, 4, 10, 14, 20, 30])])
 async def test_killed_while_making_it_makes_each_exactly_once(home: Path, after_ms: int) -> None:
     ids = [uuid4() for _ in range(6)]
     server = a_server(home, "make", ids)
@@ -85,7 +90,7 @@ async def test_killed_while_making_it_makes_each_exactly_once(home: Path, after_
     assert sorted(os.listdir(home / "instances")) == sorted(map(str, ids))
 
 
-@pytest.mark.parametrize("after_ms", [0, 3, 10, 50, 110])
+@pytest.mark.parametrize("after_ms", [10, *map(slow, [0, 3, 50, 110])])
 async def test_killed_while_deleting_it_goes_on_deleting(home: Path, after_ms: int) -> None:
     ids = [uuid4() for _ in range(4)]
     async with opened(home) as cloud:

@@ -17,6 +17,7 @@ from muster.base.errors import Conflict, Invalid, Permanent
 from muster.drivers.local import manifest
 from muster.model.observed import Seen
 from muster.ports.cloud import Cloud
+from patience import examples
 
 GOOD = {"name": "mine", "command": ["{python}", "{image}/main.py"]}
 
@@ -99,7 +100,7 @@ def test_a_manifest_says_all_it_can() -> None:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_no_field_of_any_kind_breaks_the_reading(value: object) -> None:
     for field, (allowed, _) in manifest.FIELDS.items():

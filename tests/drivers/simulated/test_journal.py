@@ -27,6 +27,7 @@ from muster.drivers.simulated.world import World
 from muster.model.observed import Seen
 from muster.model.step import Operation
 from muster.ports.cloud import Cloud
+from patience import examples
 
 HERE = Path(__file__).parent
 TESTS, SOURCE = HERE.parents[1], HERE.parents[2] / "src"
@@ -195,7 +196,7 @@ deeds = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(deeds=deeds)
 async def test_a_world_read_again_is_the_world_it_was_compacted_or_not(
     tmp_path_factory: pytest.TempPathFactory, deeds: list[tuple[int, str, int, float]]
