@@ -160,7 +160,10 @@ def _trouble(step: Step, outcome: Outcome) -> str:
 # makes room, so it is tried again once in a while. But whoever waits for the wish should
 # not wait for that: it has failed, and says why.
 def _refused(decided: Decided, outcomes: Sequence[Ended], now: datetime) -> list[Action]:
-    """Return the open wishes in their end, if what they need was refused."""
+    """Return the open wishes in their end, if what they need was refused.
+
+    See Note [Refused fronts].
+    """
     cluster = decided.plan.cluster
     said = [
         _trouble(step, outcome)
