@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from time import process_time
 
 import pytest
 
@@ -31,6 +32,9 @@ from builders import (
     in_service,
 )
 from muster.decide.converge import plan
+from muster.decide.destiny import Fitness
+from muster.decide.draft import place
+from muster.decide.victims import spared
 from muster.model.action import ActionStatus, Verb
 from muster.model.capacity import Amount
 from muster.model.cloud import Ability
@@ -638,3 +642,36 @@ def test_the_three_kinds_of_health_are_kept_apart():
     decided = plan(in_service(web, node))
 
     assert decided.put[0].health == GOOD
+
+
+def test_before_the_front_is_gone_no_server_is_deleted_not_even_an_idle_one():
+    ours = Record(name="web.example.org", address="10.0.0.1", owner=WEB)
+    web = a_cluster(service=a_service(dns_name="web.example.org"), leaving=True)
+    idle = an_empty_place(1, ref="s1", began_at=NOW)
+    snapshot = a_snapshot(web, idle, servers=[a_server(1, Seen.BUILDING)], record=ours)
+
+    assert [type(s) for s in plan(snapshot).steps] == [DropRecord]
+    assert [type(s) for s in plan(replace(snapshot, record=None)).steps] == [DeleteServer]
+
+
+@pytest.mark.parametrize(("floor", "taken"), [(0, [1, 2, 3]), (1, [2, 3]), (2, [2]), (3, [])])
+def test_the_ready_and_the_available_both_stay_above_the_floor(floor, taken):
+    """Three serve, and only the first has done so for long enough to count."""
+    places = [place(a_node(index)) for index in (1, 2, 3)]
+    for each in places:
+        each.fitness, each.available = Fitness.READY, each.node.index == 1
+
+    assert [each.node.index for each in spared(places, 3, places, floor)] == taken
+
+
+def test_the_cost_of_a_plan_grows_with_the_nodes_and_not_with_their_square():
+    size = 5000
+    web = a_cluster(desired=size, next_index=size + 1, service=a_service())
+    snapshot = in_service(web, *(a_node(i) for i in range(1, size + 1)))
+    began = process_time()
+
+    decided = plan(replace(snapshot, cluster=replace(web, desired=size - 500)))
+
+    (put,) = steps(decided, PutPool)
+    assert len(put.pool.members) == size
+    assert process_time() - began < 3  # a quarter of a second; squared it is a minute

@@ -53,19 +53,19 @@ def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberSt
     """Return in words what is wrong with the pool as it is, "" if nothing."""
     if seen is None:
         return f"serve {draft.cluster.name}"
-    members, places = seen.members, {e.node.id: e for e in draft.places} if wanted else {}
-    came = [each for id, each in places.items() if id in wanted and id not in members]
-    moved = [places[id] for id in wanted if id in members and places[id].member is None]
-    turned = [
-        each
-        for id, each in places.items()
-        if id in wanted and each.member and not _same(draft, each, wanted[id])
-    ]
-    gone = sum(id not in wanted for id in members)
+    members = seen.members
+    lost = members.keys() - wanted.keys()
+    places = [each for each in draft.places if each.node.id in wanted]
+    came = [each for each in places if each.member is None]  # or has another address now
+    turned = [e for e in places if e.member and not _same(draft, e, wanted[e.node.id])]
+    drained = [each for each in turned if wanted[each.node.id] is MemberState.DRAIN]
+    back = [each for each in turned if wanted[each.node.id] is MemberState.SERVE]
+    gone = [each for each in draft.places if each.node.id in lost] if lost else []
     parts = (
-        f"{names([*came, *moved])} in" if came or moved else "",
-        f"{names(turned)} turned" if turned else "",
-        f"{gone} out" if gone else "",
+        f"{names(came)} in" if came else "",
+        f"{names(drained)} to drain" if drained else "",
+        f"{names(back)} to serve" if back else "",
+        f"{names(gone) or len(lost)} out" if lost else "",
     )
     return ", ".join(part for part in parts if part)
 
