@@ -181,6 +181,23 @@ async def test_a_load_balancer_that_is_busy_does_not_fail_a_creation():
         assert not wish.ended
 
 
+async def test_a_balancer_that_takes_orders_and_shows_nothing_is_not_hammered():
+    async with a_scene() as scene:
+        engine = scene.engine_on(replace(scene.cloud, balancer=Blind(scene.cloud.balancer)))
+        web = await scene.create(1, service=builders.a_service(address=""))
+        assert await engine.settle() < 10
+        assert (await scene.cluster(web)).status is ClusterStatus.CREATING
+
+
+class Blind:
+    def __init__(self, balancer) -> None:
+        self._balancer = balancer
+        self.put_pool = balancer.put_pool
+
+    async def pool(self, cluster_id):
+        return None
+
+
 @pytest.mark.parametrize("lag", [5, 50])
 async def test_a_cloud_that_lists_late_gets_no_twins(lag):
     async with a_scene(list_lag_s=lag) as scene:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -101,6 +102,7 @@ async def test_a_long_pass_keeps_its_lease():
         async def slowly(when: str, name: str) -> None:
             if (when, name) == ("before", "create_server"):
                 await asyncio.sleep(0.9)  # three leases long
+                assert await stolen(scene) == []
                 held.set()
 
         compute = Fated(scene.cloud.compute, slowly)
@@ -111,6 +113,13 @@ async def test_a_long_pass_keeps_its_lease():
         assert held.is_set()
         (made,) = [each for each in await scene.actions() if each.verb == "NODE_CREATE"]
         assert made.attempts == 1
+
+
+async def stolen(scene: Scene) -> list:
+    """Return what another engine could claim now."""
+    now = scene.clock.now()
+    until = now + timedelta(seconds=5)
+    return await scene.store.write(lambda tx: tx.marks.claim("thief", now, until, 10))
 
 
 async def test_an_engine_outlives_a_store_that_is_away_for_a_while():

@@ -35,7 +35,6 @@ class Engine:
         self.site = Site(store=store, clouds=reaches, clock=clock, signal=signal, pace=pace)
         self.ticks = Ticks(self.site)
         self._held: dict[Claim, asyncio.Task[None]] = {}
-        self._lost: set[int] = set()  # fences of claims that are ours no more
         self._stopping = False
         self._nudge = asyncio.Event()
 
@@ -92,14 +91,12 @@ class Engine:
 
     async def _take_turn(self, claim: Claim, earlier: list[Claim]) -> None:
         """Look after the cluster once no pass of ours under an earlier claim is under way."""
-        self._lost.update(old.fence for old in earlier)
         if under_way := [self._held[old] for old in earlier if old in self._held]:
             await asyncio.wait(under_way)
         await self._look_after(claim)
 
     def _let_go(self, claim: Claim, _: asyncio.Task[None]) -> None:
         self._held.pop(claim, None)
-        self._lost.discard(claim.fence)
         self._nudge.set()
 
     async def _until_due(self) -> float:
@@ -135,7 +132,7 @@ class Engine:
         await self.site.store.write(work)
 
     async def _look_after(self, claim: Claim) -> None:
-        look_at = await converge(self.site, claim, lambda: self._goes_on(claim))
+        look_at = await converge(self.site, claim, lambda: not self._stopping)
         remembered = self.site.memory.get(claim.cluster_id)
         if remembered and not (remembered.cluster.service or remembered.cluster.scaling):
             remembered.nodes = None  # the census keeps those of the others anyway
@@ -146,9 +143,6 @@ class Engine:
 
     async def _release(self, claim: Claim, look_at: datetime | None) -> None:
         await self.site.store.write(lambda tx: tx.marks.release(claim, look_at))
-
-    def _goes_on(self, claim: Claim) -> bool:
-        return not self._stopping and claim.fence not in self._lost
 
     async def _sleep(self, seconds: float) -> None:
         """Wait until woken, or until `seconds` are over."""
@@ -173,14 +167,15 @@ class Engine:
             await attempt("renew", self.renew)
 
     async def renew(self) -> None:
-        """Lengthen the leases of all clusters under way, and note those that were lost."""
+        """Lengthen the leases of all clusters under way.
+
+        One that was lost needs no more than that: its next commit is `Stale`.
+        """
         held = list(self._held)
         if not held:
             return
         until = self.site.clock.now() + timedelta(seconds=self.site.pace.lease_s)
-        kept = await self.site.store.write(lambda tx: tx.marks.renew(held, until))
-        fences = {claim.fence for claim in kept}
-        self._lost.update(claim.fence for claim in held if claim.fence not in fences)
+        await self.site.store.write(lambda tx: tx.marks.renew(held, until))
 
     async def _finish(self) -> None:
         """Let passes under way end, and hand over what cannot end in time."""
