@@ -106,7 +106,7 @@ async def test_a_long_pass_keeps_its_lease():
 
         compute = Fated(scene.cloud.compute, slowly)
         scene.cloud = replace(scene.cloud, compute=compute)
-        async with running(scene, lease_s=0.3):
+        async with running(scene, lease_s=0.3, passes_at_once=1):
             web = await scene.create(1)
             await until(lambda: active(scene, web))
         assert thefts == [[]]
