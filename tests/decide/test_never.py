@@ -32,7 +32,7 @@ def serves(snapshot: Snapshot, node: Node) -> bool:
     if server is None or server.seen is not Seen.RUNNING or node.standby or node.leaving:
         return False
     if snapshot.cluster.service is None:
-        return node.ready_at is not None
+        return True  # it runs, and nobody asks for more
     probe = snapshot.probes.get(node.id)
     member = snapshot.pool.members.get(node.id) if snapshot.pool else None
     answers = probe is not None and probe.condition is Condition.GOOD
