@@ -47,7 +47,11 @@ def finished(child: subprocess.Popen[str]) -> None:
 
 def running(ids: list[UUID]) -> dict[str, int]:
     """Return how many session leaders run for each of these instances."""
-    leaders = [each for each in processes.everything() if each.alive and each.session == each.pid]
+    leaders = [
+        each
+        for each in processes.everything()
+        if each.alive and not each.kernel and each.session == each.pid
+    ]
     marks = [processes.mark(each.pid) for each in leaders]
     return {str(id): marks.count(str(id)) for id in ids}
 

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from pathlib import Path
 MARK = "MUSTER_INSTANCE"  # in the environment of every process of an instance
 PROC = Path("/proc")
 DEATH_S = 2.0  # a killed process is gone by then, or hangs in the kernel
+KERNEL = 0x00200000  # PF_KTHREAD among the flags of a process
+LOOKS = 4  # at surroundings that seem empty
+LOOK_S = 0.002
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -27,6 +31,7 @@ class Stat:
     started: int
     memory_bytes: int
     status: int  # as by waitpid, once it has ended
+    kernel: bool  # a thread of the kernel, not a program
 
     @property
     def alive(self) -> bool:
@@ -49,6 +54,7 @@ def stat(pid: int) -> Stat | None:
         started=int(rest[19]),
         memory_bytes=int(rest[21]) * PAGE,
         status=int(rest[49]),
+        kernel=bool(int(rest[6]) & KERNEL),
     )
 
 
@@ -58,13 +64,26 @@ def everything() -> list[Stat]:
     return [each for each in found if each]
 
 
+# Note [Between two programs]
+# While the shell that sets the limits becomes the instance's program, the process has for
+# a moment neither surroundings nor memory to show. Whoever looked just then would take it
+# for nobody's and start a second one. So surroundings that are empty are looked at again.
 def mark(pid: int) -> str:
-    """Return the id of the instance that the process is part of, "" if of none."""
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            environ = file.read()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return ""
+    """Return the id of the instance that the process is part of, "" if of none.
+
+    See Note [Between two programs].
+    """
+    environ = b""
+    for look in range(LOOKS):
+        if look:
+            time.sleep(LOOK_S)
+        try:
+            with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
+                environ = file.read()
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return ""
+        if environ:
+            break
     for entry in environ.split(b"\0"):
         name, _, value = entry.partition(b"=")
         if name == MARK.encode():
@@ -82,8 +101,7 @@ def members(instance: str, session: int | None) -> list[Stat]:
 
 
 def _marked(process: Stat, instance: str) -> bool:
-    kernel_thread = process.memory_bytes == 0
-    return not kernel_thread and mark(process.pid) == instance
+    return not process.kernel and mark(process.pid) == instance
 
 
 @cache
