@@ -116,7 +116,11 @@ def listening(settings: Settings) -> socket.socket:
     """Return a socket that listens where the settings say. Raises `Invalid` if it cannot."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        door = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+        # Inherited by every connection. Without it head and body of an answer wait for each
+        # other's acknowledgement: 40 ms for each request.
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return door
     except OSError as error:
         raise Invalid(
             f"cannot listen on {settings.listen}: {error.strerror or error}. Choose another with "
