@@ -48,6 +48,7 @@ clusters = Table(
     _moment("updated_at", null=True),
     _body(),
     Index("clusters_by_name", "project", "name"),
+    Index("clusters_by_change", "updated_at"),
 )
 
 nodes = Table(

@@ -38,6 +38,7 @@ NOUNS = {
 
 INDEXES = (
     ("clusters_by_name", "clusters", "project name"),
+    ("clusters_by_change", "clusters", "updated_at"),
     ("nodes_by_place", "nodes", "cluster_id index"),
     ("nodes_by_name", "nodes", "project name"),
     ("profiles_by_name", "profiles", "project name"),
