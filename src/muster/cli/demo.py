@@ -1,4 +1,4 @@
-"""`muster demo`: one cluster's life in a minute and a half, measured."""
+"""`muster demo`: one cluster's life in a minute, measured."""
 
 import os
 import signal
@@ -63,7 +63,7 @@ class Figures:
 def demo(asked: Asking, name: str, port: int, cloud: str | None, keep: bool) -> None:
     """Make a cluster, put load on it, kill a member, roll to a new version, and measure.
 
-    Takes about a minute and a half, uses at most one processor or so, and leaves
+    Takes about a minute, uses at most one processor or so, and leaves
     nothing behind. See Note [A demo for two processors].
     """
     body = {**BODY, "name": name, "port": port} | ({"cloud": cloud} if cloud else {})
