@@ -9,7 +9,9 @@ from uuid import UUID
 
 from muster.base.errors import IllegalTransition
 from muster.model.capacity import Bounds
+from muster.model.placement import Placement
 from muster.model.pool import Front, Traffic
+from muster.model.removal import Removal
 from muster.model.rollout import Rollout, Strategy
 from muster.model.scaling import Scaling
 
@@ -51,7 +53,8 @@ CLUSTER_TRANSITIONS: Mapping[ClusterStatus, frozenset[ClusterStatus]] = {
 class Service:
     """What the cluster offers to clients through its load balancer."""
 
-    port: int  # where clients connect, and where every instance listens
+    port: int  # where clients connect, and where every instance listens unless it says otherwise
+    member_port: int = 0  # where every instance listens; 0: on `port`
     traffic: Traffic = Traffic.HTTP
     health_path: str = "/"
     dns_name: str = ""
@@ -99,6 +102,8 @@ class Cluster:
     timeout_s: int = 3600
     metadata: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    dependents: Mapping[str, Any] = field(default_factory=dict)
     network: str = ""
     keypair: str = ""
     create_bastion: bool = False
@@ -107,6 +112,8 @@ class Cluster:
     service: Service | None = None
     scaling: Scaling | None = None
     healing: Healing = Healing()
+    removal: Removal = Removal()
+    placement: Placement = Placement()
     strategy: Strategy = Strategy()
     rollout: Rollout | None = None  # the last one, under way or ended
     revisions: tuple[UUID, ...] = ()  # profiles that were in force, newest last, at most ten

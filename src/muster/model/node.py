@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 from uuid import UUID, uuid5
 
 from muster.base.errors import IllegalTransition
@@ -79,7 +80,9 @@ class Node:
     since: datetime  # when the place was opened
     domain: str | None = None
     role: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    dependents: Mapping[str, Any] = field(default_factory=dict)
     status: NodeStatus = NodeStatus.INIT
     reason: str = ""
     created_at: datetime | None = None  # first time its server ran
@@ -87,10 +90,13 @@ class Node:
 
     incarnation: int = 1  # counts the servers that have filled this place
     ref: str = ""  # the cloud's id of the present one
+    home: UUID | None = None  # what its server is tagged with. See Note [Home]
     address: str = ""
     port: int = 0  # where its application listens; 0: on the service's
     host: str = ""
     zone: str = ""
+    wanted_zone: str = ""  # where the placement wants it; "": anywhere
+    parked: str = ""  # the operation by which somebody put it to rest: stop, pause, suspend
 
     leaving: Leaving | None = None
     health: Health = Health()
@@ -110,6 +116,11 @@ class Node:
         """The id of the server that fills this place now. See Note [Incarnations]."""
         return server_id(self.id, self.incarnation)
 
+    @property
+    def tag(self) -> UUID:
+        """What its present server is listed under. See Note [Home]."""
+        return self.home or self.cluster_id or self.id
+
     def turned(self, status: NodeStatus, reason: str) -> "Node":
         """Return this node in `status`; staying put is always allowed."""
         if status is not self.status and status not in NODE_TRANSITIONS[self.status]:
@@ -117,6 +128,11 @@ class Node:
         return replace(self, status=status, reason=reason)
 
 
+# Note [Home]
+# A server is tagged with the id of what it was made for: its cluster, or the node itself
+# where that belongs to none. A node that joins or leaves keeps its server, whose tag then
+# names the place it came from. `home` remembers it, until the place is filled anew; None
+# says that the tag is the natural one. See `tag`.
 # Note [Incarnations]
 # A cloud is asked to create by an id that we derive, so that asking twice makes one
 # server. A place whose server died needs a second one that is not the first, while

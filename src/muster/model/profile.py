@@ -41,6 +41,8 @@ class Profile:
     type: str = "os.nova.server-1.0"
     spec: Mapping[str, Any] = field(default_factory=dict)  # as submitted
     server: ServerSpec
+    kept: bool = False  # somebody made it by itself, so it stays when its last cluster goes
+    cloud: str = ""  # where it can be used; "": it was made with a cluster, which says
     metadata: Mapping[str, Any] = field(default_factory=dict)
     domain: str | None = None
     created_at: datetime | None = None

@@ -14,10 +14,13 @@ from uuid import UUID
 from muster.model.action import Action
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.engine import EngineSeen
 from muster.model.event import Event
 from muster.model.node import Node
 from muster.model.observed import Probe
+from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
+from muster.model.receiver import Message, Receiver
 from muster.model.scaling import DecisionRecord, Pushed
 
 T = TypeVar("T")
@@ -171,13 +174,31 @@ class Token:
     note: str = ""
 
 
+# Note [Solo]
+# A node that belongs to no cluster needs the same care as one that does: a mark, a claim,
+# passes, wishes. So it is looked after as the only member of a cluster that nobody sees. That
+# cluster has the node's own id, wants one node, heals and scales nothing, and is kept in a
+# table of its own, which no list shows. Joining a cluster removes it, leaving one makes it;
+# the node's row then says `cluster_id` None for as long as it is there.
 class Transaction(Protocol):
     @property
     def clusters(self) -> Table[Cluster]: ...
     @property
+    def solos(self) -> Table[Cluster]: ...  # see Note [Solo]
+    @property
     def nodes(self) -> Table[Node]: ...
     @property
     def profiles(self) -> Table[Profile]: ...
+    @property
+    def policies(self) -> Table[Policy]: ...
+    @property
+    def bindings(self) -> Table[Binding]: ...
+    @property
+    def receivers(self) -> Table[Receiver]: ...
+    @property
+    def messages(self) -> Table[Message]: ...
+    @property
+    def engines(self) -> Table[EngineSeen]: ...
     @property
     def actions(self) -> Table[Action]: ...
     @property

@@ -15,10 +15,13 @@ from sqlalchemy import ColumnElement, Table, case
 from muster.model.action import Action
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.engine import EngineSeen
 from muster.model.event import Event, Level
 from muster.model.node import Node
 from muster.model.observed import Probe
+from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
+from muster.model.receiver import Message, Receiver
 from muster.model.scaling import DecisionRecord, Pushed
 from muster.ports.store import Token
 from muster.store import tables
@@ -96,8 +99,14 @@ _ENCODER = msgspec.json.Encoder()
 _RANK = {level.value: rank for rank, level in enumerate(Level)}
 
 CLUSTERS = Noun(tables.clusters, Cluster, unique=True)
+SOLOS = Noun(tables.solos, Cluster)
 NODES = Noun(tables.nodes, Node, named={"init_at": "since"})
 PROFILES = Noun(tables.profiles, Profile)
+POLICIES = Noun(tables.policies, Policy)
+BINDINGS = Noun(tables.bindings, Binding)
+RECEIVERS = Noun(tables.receivers, Receiver)
+MESSAGES = Noun(tables.messages, Message)
+ENGINES = Noun(tables.engines, EngineSeen)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})

@@ -51,12 +51,29 @@ clusters = Table(
     Index("clusters_by_change", "updated_at"),
 )
 
+solos = Table(
+    "solos",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _word("cloud"),
+    _word("status"),
+    _word("profile_id"),
+    _moment("init_at"),
+    _moment("created_at", null=True),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("solos_by_change", "updated_at"),
+)
+
 nodes = Table(
     "nodes",
     metadata,
     _key(),
     _word("project"),
     _word("cluster_id", null=True),
+    _word("home", null=True),
     _word("name"),
     _word("status"),
     _word("profile_id"),
@@ -67,6 +84,7 @@ nodes = Table(
     _body(),
     Index("nodes_by_place", "cluster_id", "index"),
     Index("nodes_by_name", "project", "name"),
+    Index("nodes_by_home", "home"),
 )
 
 profiles = Table(
@@ -81,6 +99,64 @@ profiles = Table(
     _body(),
     Index("profiles_by_name", "project", "name"),
 )
+
+policies = Table(
+    "policies",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _word("type"),
+    _moment("created_at"),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("policies_by_name", "project", "name"),
+)
+
+bindings = Table(
+    "bindings",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cluster_id"),
+    _word("policy_id"),
+    _word("policy_name"),
+    _word("policy_type"),
+    _number("enabled"),
+    _number("priority"),
+    _body(),
+    Index("bindings_by_cluster", "cluster_id"),
+    Index("bindings_by_policy", "policy_id"),
+)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("user"),
+    _word("name"),
+    _word("type"),
+    _word("cluster_id", null=True),
+    _word("action", null=True),
+    _moment("created_at"),
+    _body(),
+    Index("receivers_by_name", "project", "name"),
+    Index("receivers_by_cluster", "cluster_id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("queue"),
+    _moment("created_at"),
+    _body(),
+    Index("messages_by_queue", "queue", "created_at"),
+)
+
+engines = Table("engines", metadata, _key(), _word("host"), _moment("seen_at"), _body())
 
 actions = Table(
     "actions",

@@ -8,9 +8,12 @@ from muster.base.clock import Clock
 from muster.model.action import Action
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.engine import EngineSeen
 from muster.model.node import Node
 from muster.model.observed import Probe
+from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
+from muster.model.receiver import Message, Receiver
 from muster.model.scaling import DecisionRecord, Pushed
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
@@ -31,12 +34,36 @@ class SqlTransaction:
         return Rows(self._conn, rows.CLUSTERS)
 
     @cached_property
+    def solos(self) -> Rows[Cluster]:
+        return Rows(self._conn, rows.SOLOS)
+
+    @cached_property
     def nodes(self) -> Rows[Node]:
         return Rows(self._conn, rows.NODES)
 
     @cached_property
     def profiles(self) -> Rows[Profile]:
         return Rows(self._conn, rows.PROFILES)
+
+    @cached_property
+    def policies(self) -> Rows[Policy]:
+        return Rows(self._conn, rows.POLICIES)
+
+    @cached_property
+    def bindings(self) -> Rows[Binding]:
+        return Rows(self._conn, rows.BINDINGS)
+
+    @cached_property
+    def receivers(self) -> Rows[Receiver]:
+        return Rows(self._conn, rows.RECEIVERS)
+
+    @cached_property
+    def messages(self) -> Rows[Message]:
+        return Rows(self._conn, rows.MESSAGES)
+
+    @cached_property
+    def engines(self) -> Rows[EngineSeen]:
+        return Rows(self._conn, rows.ENGINES)
 
     @cached_property
     def actions(self) -> Rows[Action]:
