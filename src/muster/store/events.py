@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, select, text
 
 from muster.model.event import Event
 from muster.ports.store import Query
-from muster.store.queries import narrowed, page
+from muster.store.queries import What, rows
 from muster.store.rows import EVENTS, micros
 from muster.store.tables import events as table
 from muster.store.writing import add
@@ -63,20 +63,18 @@ class EventRows:
 
     def find(self, query: Query) -> list[Event]:
         self.flush()
-        statement = page(self._conn, EVENTS, query, table.c.seq, table.c.body)
-        return _read(self._conn.execute(statement))
+        return _read(rows(self._conn, EVENTS, query, What.NUMBERED))
 
     def count(self, query: Query) -> int:
         self.flush()
-        counted = narrowed(self._conn, EVENTS, query, select(func.count()))
-        return int(self._conn.execute(counted).scalar_one())
+        return int(rows(self._conn, EVENTS, query, What.COUNT)[0][0])
 
     def trim(self, before: datetime) -> int:
         old = delete(table).where(table.c.timestamp < micros(before))
         return self._conn.execute(old).rowcount
 
 
-def _read(rows: Iterable[Row[Any]]) -> list[Event]:
-    pairs = [tuple(row) for row in rows]
+def _read(found: Iterable[Row[Any]]) -> list[Event]:
+    pairs = [tuple(row) for row in found]
     values = EVENTS.values(body for _, body in pairs)
     return [replace(value, seq=seq) for value, (seq, _) in zip(values, pairs, strict=True)]

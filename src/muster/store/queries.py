@@ -1,7 +1,10 @@
 """A `Query` as SQL: which rows, after which one, in which order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -10,6 +13,9 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Dialect,
+    Integer,
+    Row,
     Select,
     Text,
     and_,
@@ -17,7 +23,6 @@ from sqlalchemy import (
     bindparam,
     false,
     func,
-    literal,
     or_,
     select,
 )
@@ -29,40 +34,138 @@ from muster.store.rows import Noun, cell
 Keys = tuple[tuple[ColumnElement[Any], bool], ...]  # what to sort by, and whether descending
 
 
-def page(conn: Connection, noun: Noun[Any], query: Query, *what: ColumnElement[Any]) -> Select[Any]:
-    """Return the statement that selects `what` of the rows that `query` names, in its order."""
-    keys = _keys(noun, query)
-    statement = narrowed(conn, noun, query, select(*what))
-    after = _marked(conn, noun, query, keys)
+class What(StrEnum):
+    """What is read of each row."""
+
+    BODY = "body"
+    NUMBERED = "numbered"  # its number in the stream, and the body
+    KEYS = "keys"  # what it is sorted by
+    COUNT = "count"  # of all of them
+
+
+class Many(StrEnum):
+    NONE = "none"
+    ONE = "one"
+    SEVERAL = "several"
+
+
+# Note [Shapes]
+# Putting a statement together takes longer than SQLite takes to answer it, and there are
+# many queries, but few kinds of them. So a query is taken apart into its shape, which
+# names columns and order, and its cells, which are the values: the text is made once for
+# each shape and handed to the database with the cells.
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """One column, and how many values it may have. See Note [Shapes]."""
+
+    column: str
+    many: Many
+    null: bool  # it may also have none
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """See Note [Shapes]."""
+
+    what: What
+    project: bool
+    where: tuple[_Sought, ...]
+    prefix: bool
+    sort: tuple[tuple[str, bool], ...]
+    after: tuple[bool, ...] | None  # for each key: whether the marker's row has none
+    limit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    text: str
+    names: tuple[str, ...]  # of the cells, in the order of the text
+    constants: Mapping[str, Any]
+
+
+def rows(
+    conn: Connection, noun: Noun[Any], query: Query, what: What = What.BODY
+) -> Sequence[Row[Any]]:
+    """Return what was asked of the rows that `query` names; a count of them is one row."""
+    paged = what in (What.BODY, What.NUMBERED)
+    cells: dict[str, Any] = {}
+    where = tuple(
+        _sought(conn.dialect, name, values, cells) for name, values in query.where.items()
+    )
+    after = _marked(conn, noun, query) if paged and query.marker is not None else None
     if after is not None:
-        statement = statement.where(_beyond(keys, after))
-    statement = statement.order_by(*(_ordered(key, down) for key, down in keys))
-    return statement if query.limit is None else statement.limit(query.limit)
-
-
-def whole(noun: Noun[Any], query: Query) -> dict[str, Any]:
-    """Return the one cell that each column must have; nothing if the query says more than that."""
-    if query != Query(where=query.where) or any(len(each) != 1 for each in query.where.values()):
-        return {}
-    cells = {_column(noun, name).name: cell(value) for name, (value,) in query.where.items()}
-    return {} if None in cells.values() else cells
-
-
-def narrowed(
-    conn: Connection, noun: Noun[Any], query: Query, statement: Select[Any]
-) -> Select[Any]:
-    """Return `statement` over just the rows that `query` names, whatever the page."""
-    statement = statement.select_from(noun.table)
+        cells.update((f"after{place}", value) for place, value in enumerate(after))
     if query.project is not None:
-        statement = statement.where(_column(noun, "project") == query.project)
-    for name, values in query.where.items():
-        cells = [cell(value) for value in values]
-        statement = statement.where(_among(conn, _column(noun, name), cells))
+        cells["of_project"] = query.project
     if query.id_prefix:
         # "g" follows every character of an id, so this is the range of all with the prefix.
-        prefix, key = cell(query.id_prefix), _column(noun, "id")
-        statement = statement.where(key >= prefix, key < prefix + "g")
-    return statement
+        cells["from_id"] = cell(query.id_prefix)
+        cells["to_id"] = cells["from_id"] + "g"
+    limited = paged and query.limit is not None
+    if limited:
+        cells["at_most"] = query.limit
+    shape = _Shape(
+        what=what,
+        project=query.project is not None,
+        where=where,
+        prefix=bool(query.id_prefix),
+        sort=tuple(query.sort),
+        after=tuple(value is None for value in after) if after is not None else None,
+        limit=limited,
+    )
+    return run(conn, _prepared(conn.dialect, noun, shape), cells)
+
+
+def run(conn: Connection, prepared: _Prepared, cells: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    given = {**prepared.constants, **cells} if prepared.constants else cells
+    return conn.exec_driver_sql(prepared.text, tuple(given[each] for each in prepared.names)).all()
+
+
+def _sought(dialect: Dialect, name: str, values: Sequence[Any], cells: dict[str, Any]) -> _Sought:
+    """Return how a column is searched, and put what it is searched for into `cells`."""
+    known = [cell(value) for value in values if value is not None]
+    null = len(known) < len(values)
+    if not known:
+        return _Sought(name, Many.NONE, null)
+    if len(known) == 1:
+        cells[f"its_{name}"] = known[0]
+        return _Sought(name, Many.ONE, null)
+    cells[f"its_{name}"] = json.dumps(known) if dialect.name == "sqlite" else known
+    return _Sought(name, Many.SEVERAL, null)
+
+
+@cache
+def _prepared(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> _Prepared:
+    compiled = _statement(dialect, noun, shape).compile(dialect=dialect)
+    names = tuple(compiled.positiontup or ())
+    fixed = {name: compiled.params[name] for name in names if compiled.params[name] is not None}
+    return _Prepared(str(compiled), names, fixed)
+
+
+def _statement(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> Select[Any]:
+    keys = _keys(noun, shape.sort)
+    statement = select(*_chosen(noun, shape.what, keys)).select_from(noun.table)
+    if shape.project:
+        statement = statement.where(_column(noun, "project") == bindparam("of_project"))
+    for sought in shape.where:
+        statement = statement.where(_among(dialect, _column(noun, sought.column), sought))
+    if shape.prefix:
+        key = _column(noun, "id")
+        statement = statement.where(key >= bindparam("from_id"), key < bindparam("to_id"))
+    if shape.after is not None:
+        statement = statement.where(_beyond(keys, shape.after))
+    if shape.what in (What.BODY, What.NUMBERED):
+        statement = statement.order_by(*(_ordered(key, down) for key, down in keys))
+    return statement.limit(bindparam("at_most", type_=Integer)) if shape.limit else statement
+
+
+def _chosen(noun: Noun[Any], what: What, keys: Keys) -> list[ColumnElement[Any]]:
+    if what is What.COUNT:
+        return [func.count()]
+    if what is What.KEYS:
+        return [key for key, _ in keys]
+    body = noun.table.c.body
+    return [noun.table.c.seq, body] if what is What.NUMBERED else [body]
 
 
 def _column(noun: Noun[Any], name: str) -> Column[Any]:
@@ -71,29 +174,27 @@ def _column(noun: Noun[Any], name: str) -> Column[Any]:
     return noun.table.c[name]
 
 
-def _among(
-    conn: Connection, column: ColumnElement[Any], cells: Sequence[Any]
-) -> ColumnElement[Any]:
+def _among(dialect: Dialect, column: Column[Any], sought: _Sought) -> ColumnElement[Any]:
     """Say that the column has one of these values; one statement however many there are."""
-    known = [each for each in cells if each is not None]
-    null = [column.is_(None)] if len(known) < len(cells) else []
-    if not known:
+    null = [column.is_(None)] if sought.null else []
+    name = f"its_{sought.column}"
+    if sought.many is Many.NONE:
         return or_(false(), *null)
-    if len(known) == 1:
-        return or_(column == known[0], *null)
-    if conn.dialect.name == "sqlite":
-        each = func.json_each(json.dumps(known)).table_valued("value")
+    if sought.many is Many.ONE:
+        return or_(column == bindparam(name, type_=column.type), *null)
+    if dialect.name == "sqlite":
+        each = func.json_each(bindparam(name, type_=Text)).table_valued("value")
         return or_(column.in_(select(each.c.value)), *null)
-    kind = ARRAY(BigInteger if isinstance(known[0], int) else Text)
-    return or_(column == any_(bindparam(None, known, type_=kind, unique=True)), *null)
+    kind = ARRAY(BigInteger if column.type.python_type is int else Text)
+    return or_(column == any_(bindparam(name, type_=kind)), *null)
 
 
-def _keys(noun: Noun[Any], query: Query) -> Keys:
+def _keys(noun: Noun[Any], sort: Sequence[tuple[str, bool]]) -> Keys:
     keys = [
         (noun.order[name] if name in noun.order else _column(noun, name), down)
-        for name, down in query.sort
+        for name, down in sort
     ]
-    if all(name != "id" for name, _ in query.sort):
+    if all(name != "id" for name, _ in sort):
         keys.append((_column(noun, "id"), False))
     return tuple(keys)
 
@@ -105,32 +206,35 @@ def _ordered(key: ColumnElement[Any], down: bool) -> ColumnElement[Any]:
     return way.nulls_last() if down else way.nulls_first()
 
 
-def _marked(conn: Connection, noun: Noun[Any], query: Query, keys: Keys) -> Sequence[Any] | None:
-    """Return the sort values of the marker's row, None without one, or if it is not the
-    caller's to know."""
-    if query.marker is None:
-        return None
-    statement = select(*(key for key, _ in keys)).where(_column(noun, "id") == cell(query.marker))
-    if query.project is not None:
-        statement = statement.where(_column(noun, "project") == query.project)
-    return conn.execute(statement).first()
+def _marked(conn: Connection, noun: Noun[Any], query: Query) -> Sequence[Any] | None:
+    """Return the sort values of the marker's row, None if it is not the caller's to know."""
+    mine = Query(project=query.project, where={"id": (query.marker,)}, sort=query.sort)
+    found = rows(conn, noun, mine, What.KEYS)
+    return found[0] if found else None
 
 
-def _beyond(keys: Keys, after: Sequence[Any]) -> ColumnElement[Any]:
-    """Say that a row comes strictly after the marker's: equal in the first keys, then beyond."""
+def _beyond(keys: Keys, after: Sequence[bool]) -> ColumnElement[Any]:
+    """Say that a row comes strictly after the marker's: equal in the first keys, then beyond.
+
+    `after` says of each key whether the marker's row has none.
+    """
     ways = []
     for place, (key, down) in enumerate(keys):
         same = [
-            (earlier.is_(None) if value is None else earlier == value)
-            for (earlier, _), value in zip(keys[:place], after[:place], strict=True)
+            earlier.is_(None) if null else earlier == _mark(at, earlier)
+            for at, ((earlier, _), null) in enumerate(zip(keys[:place], after[:place], strict=True))
         ]
-        ways.append(and_(*same, _follows(key, down, after[place])))
+        ways.append(and_(*same, _follows(key, down, after[place], place)))
     return or_(*ways)
 
 
-def _follows(key: ColumnElement[Any], down: bool, value: Any) -> ColumnElement[Any]:
-    if value is None:
+def _mark(place: int, key: ColumnElement[Any]) -> ColumnElement[Any]:
+    return bindparam(f"after{place}", type_=key.type)
+
+
+def _follows(key: ColumnElement[Any], down: bool, null: bool, place: int) -> ColumnElement[Any]:
+    if null:
         return false() if down else key.is_not(None)
     if not down:
-        return key > literal(value)
-    return or_(key < literal(value), key.is_(None))
+        return key > _mark(place, key)
+    return or_(key < _mark(place, key), key.is_(None))

@@ -61,7 +61,7 @@ def cell(value: Any) -> Any:
     return _CELLS[type(value)](value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Noun(Generic[T]):
     """One kind of value and its table. A column holds the attribute of its own name,
     or the one that `named` says."""
