@@ -1,13 +1,13 @@
 """The stream of events: appended at the end of a transaction, read in order, trimmed."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, delete, func, select, text
 
+from muster.base.copies import altered
 from muster.model.event import Event
 from muster.ports.store import Query
 from muster.store.queries import What, rows
@@ -77,4 +77,4 @@ class EventRows:
 def _read(found: Iterable[Row[Any]]) -> list[Event]:
     pairs = [tuple(row) for row in found]
     values = EVENTS.values(body for _, body in pairs)
-    return [replace(value, seq=seq) for value, (seq, _) in zip(values, pairs, strict=True)]
+    return [altered(value, seq=seq) for value, (seq, _) in zip(values, pairs, strict=True)]
