@@ -3,6 +3,7 @@
 MusterError            code: stable, listed in the reference; text: for people; details: for logs
   Refused              the caller asked for something we will not do
     Invalid            the request contradicts itself, names the field           400
+      Malformed        a specification says what its schema does not allow       400
     Unknown            we do not know who is asking                              401
     Forbidden          we know, and he may not                                   403
     QuotaExceeded      more than the limit allows                                403
@@ -41,6 +42,12 @@ class Invalid(Refused):
     """`details["field"]` names the field at fault, as the caller spelled it."""
 
     code = "invalid"
+
+
+class Malformed(Invalid):
+    """`details["field"]` names the item at fault."""
+
+    code = "malformed"
 
 
 class Unknown(Refused):
