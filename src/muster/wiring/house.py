@@ -32,6 +32,7 @@ class House:
     store: Store
     desk: Desk
     engine: Engine
+    closing: AsyncExitStack  # what is to end together with the house
 
 
 @asynccontextmanager
@@ -59,7 +60,14 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             installation=installation,
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
-        yield House(settings=settings, clock=clock, store=store, desk=desk, engine=engine)
+        yield House(
+            settings=settings,
+            clock=clock,
+            store=store,
+            desk=desk,
+            engine=engine,
+            closing=closing,
+        )
 
 
 def _installation(tx: Transaction) -> UUID:

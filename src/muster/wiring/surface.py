@@ -2,16 +2,20 @@
 
 import socket
 from collections.abc import Callable
+from datetime import timedelta
 
 import uvicorn
 
 from muster.api.app import build
 from muster.base.errors import Invalid
+from muster.drivers.identity.access import Access, Account, by_cloud, by_password
 from muster.drivers.identity.basic import Basic
 from muster.drivers.identity.bearer import Bearer
+from muster.drivers.identity.keystone import Keystone
 from muster.drivers.identity.none import NoIdentity
 from muster.ports.identity import Identity
 from muster.service.flavors import seed
+from muster.settings import Settings
 from muster.wiring.house import House, users_file
 
 
@@ -55,6 +59,29 @@ def identity_of(house: House) -> Identity:
             known: Identity = NoIdentity()
         case "basic":
             known = Basic(users_file(house.settings), house.clock)
+        case "keystone":
+            keystone = Keystone(
+                access_of(house.settings),
+                house.clock,
+                timedelta(seconds=house.settings.keystone_remember_s),
+            )
+            house.closing.push_async_callback(keystone.close)
+            known = keystone
         case other:
-            raise Invalid(f"identity must be none or basic, not {other!r}", field="identity")
+            text = f"identity must be none, basic or keystone, not {other!r}"
+            raise Invalid(text, field="identity")
     return Bearer(house.store, house.clock, known)
+
+
+def access_of(settings: Settings) -> Access:
+    """Return how Muster signs in at Keystone, by the settings."""
+    if settings.os_cloud:
+        return by_cloud(settings.os_cloud, settings.os_clouds_file)
+    account = Account(
+        username=settings.keystone_username,
+        password=settings.keystone_password,
+        project=settings.keystone_project,
+        user_domain=settings.keystone_user_domain,
+        project_domain=settings.keystone_project_domain,
+    )
+    return by_password(settings.keystone_url, account, settings.keystone_ca)

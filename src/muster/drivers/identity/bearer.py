@@ -12,7 +12,11 @@ from muster.ports.store import Store
 
 
 class Bearer:
-    """`Authorization: Bearer SECRET` or `X-Auth-Token: SECRET`; all else is for `otherwise`."""
+    """`Authorization: Bearer SECRET` or `X-Auth-Token: SECRET`; all else is for `otherwise`.
+
+    What X-Auth-Token holds may be another service's token, or a word that clients send where
+    there is nobody to ask: only what looks like a secret of ours is taken for one.
+    """
 
     def __init__(self, store: Store, clock: Clock, otherwise: Identity) -> None:
         self._store = store
@@ -41,12 +45,14 @@ def _secret(headers: Mapping[str, str]) -> str:
     kind, _, secret = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return secret.strip() or "-"
-    return headers.get("x-auth-token", "")
+    said = headers.get("x-auth-token", "")
+    return said if _id(said) else ""
 
 
 def _id(secret: str) -> UUID | None:
     """Return the id that a secret begins with; it is not secret, and finds the row."""
+    id, dot, _ = secret.partition(".")
     try:
-        return UUID(hex=secret.partition(".")[0])
+        return UUID(hex=id) if dot else None
     except ValueError:
         return None
