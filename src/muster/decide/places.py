@@ -5,6 +5,7 @@ from uuid import UUID
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
 from muster.decide.draft import place as placed
+from muster.decide.naming import member_name
 from muster.decide.rolling import budget, openings, retirements, rolling, wait_for_age
 from muster.decide.victims import choose_victims
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
@@ -74,14 +75,15 @@ def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
     now_asked = draft.creates - empty  # the rest has to wait for a later pass
     for index in range(first, first + count):
         asked = index - first < now_asked
+        id = node_id(cluster.id, index)
         node = Node(
-            id=node_id(cluster.id, index),
+            id=id,
             cluster_id=cluster.id,
             project=cluster.project,
             user=cluster.user,
             domain=cluster.domain,
             index=index,
-            name=f"{cluster.name}-{index:03}",
+            name=member_name(cluster, index, id),
             profile_id=profile_id,
             port=draft.port_of(profile_id),
             since=now,

@@ -104,6 +104,7 @@ class Cluster:
     config: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     dependents: Mapping[str, Any] = field(default_factory=dict)
+    naming: str = ""  # how members are called unless `config` says; "": after the cluster
     network: str = ""
     keypair: str = ""
     create_bastion: bool = False

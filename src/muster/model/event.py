@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from muster.model.action import Verb
+
 
 class Level(StrEnum):
     DEBUG = "DEBUG"
@@ -28,26 +30,41 @@ KINDS: Mapping[str, str] = {
     "action.cancelled": "somebody withdrew what was asked for",
     "cloud.back": "a cloud answers again",
     "cloud.unreachable": "a cloud does not answer; nothing is decided about it meanwhile",
+    "cluster.checked": "a look at every node was asked for (start), and taken (end)",
     "cluster.created": "a cluster was asked for (start), and is there (end)",
     "cluster.degraded": "a cluster is less than it should be, and why",
     "cluster.delete_asked": "somebody asked for a cluster to go",
     "cluster.deleted": "nothing is left of a cluster",
+    "cluster.members_changed": "nodes were to join, leave or be replaced (start), and have (end)",
+    "cluster.operated": "an operation on several nodes was asked for (start), and done (end)",
+    "cluster.recovered": "mending of what is not in order was asked for (start), and done (end)",
     "cluster.resized": "another size was asked for (start), and is there (end)",
     "cluster.scaled": "the autoscaler chose another size (start), and it is there (end)",
     "cluster.settled": "a cluster is what was asked for",
     "cluster.updated": "another shape was asked for (start), and is there (end)",
     "image.saved": "an image or a snapshot can be used",
+    "node.checked": "a look at a node was asked for (start), and taken (end)",
+    "node.created": "a node was asked for (start), and is there (end)",
     "node.delete_asked": "somebody asked for this very instance to go",
+    "node.deleted": "a node was to go (start), and nothing is left of it (end)",
     "node.draining": "an instance gets no new sessions; its open ones may end",
     "node.failed": "a place cannot be filled, and why",
+    "node.joined": "a node became a member of a cluster",
+    "node.left": "a node is no member any more, and lives on by itself",
+    "node.operated": "an operation on a node was asked for (start), and done (end)",
     "node.protected": "scaling and updates leave an instance alone",
     "node.ready": "an instance is in order on every count",
+    "node.recovered": "mending of a node was asked for (start), and done (end)",
     "node.removed": "an instance and its place are gone",
     "node.repaired": "an instance was replaced in its place",
     "node.replace_asked": "somebody asked for an instance to be replaced",
     "node.sick": "an instance is dead or does not answer",
     "node.taken_back": "an instance that was draining serves again",
     "node.unprotected": "scaling and updates may remove an instance again",
+    "node.updated": "another shape of a node was asked for (start), and is there (end)",
+    "policy.attached": "a policy was to work on a cluster (start), and does (end)",
+    "policy.changed": "an attached policy was switched on or off",
+    "policy.detached": "a policy was to work on a cluster no more (start), and does not (end)",
     "rollout.baking": "the canary is in, and is watched",
     "rollout.done": "every instance is of the new revision",
     "rollout.failed": "an update has stopped where it was",
@@ -62,6 +79,33 @@ KINDS: Mapping[str, str] = {
     "storm.began": "too many instances are sick at once: replacing has stopped",
     "storm.ended": "few enough are sick again",
     "storm.trial": "some are replaced to see whether the storm is over",
+}
+
+# What the events of an action are called, by its verb.
+OF_VERB: Mapping[Verb, str] = {
+    Verb.CLUSTER_CREATE: "cluster.created",
+    Verb.CLUSTER_DELETE: "cluster.deleted",
+    Verb.CLUSTER_UPDATE: "cluster.updated",
+    Verb.CLUSTER_RESIZE: "cluster.resized",
+    Verb.CLUSTER_SCALE_OUT: "cluster.scaled",
+    Verb.CLUSTER_SCALE_IN: "cluster.scaled",
+    Verb.CLUSTER_CHECK: "cluster.checked",
+    Verb.CLUSTER_RECOVER: "cluster.recovered",
+    Verb.CLUSTER_ADD_NODES: "cluster.members_changed",
+    Verb.CLUSTER_DEL_NODES: "cluster.members_changed",
+    Verb.CLUSTER_REPLACE_NODES: "cluster.members_changed",
+    Verb.CLUSTER_OPERATION: "cluster.operated",
+    Verb.CLUSTER_ATTACH_POLICY: "policy.attached",
+    Verb.CLUSTER_DETACH_POLICY: "policy.detached",
+    Verb.CLUSTER_UPDATE_POLICY: "policy.changed",
+    Verb.NODE_CREATE: "node.created",
+    Verb.NODE_DELETE: "node.deleted",
+    Verb.NODE_UPDATE: "node.updated",
+    Verb.NODE_CHECK: "node.checked",
+    Verb.NODE_RECOVER: "node.recovered",
+    Verb.NODE_JOIN: "node.joined",
+    Verb.NODE_LEAVE: "node.left",
+    Verb.NODE_OPERATION: "node.operated",
 }
 
 
