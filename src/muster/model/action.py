@@ -60,6 +60,23 @@ class Verb(StrEnum):
     NODE_OPERATION = "NODE_OPERATION"
 
 
+_NAMED = {
+    Verb.CLUSTER_ATTACH_POLICY: "attach_policy",
+    Verb.CLUSTER_DETACH_POLICY: "detach_policy",
+    Verb.CLUSTER_UPDATE_POLICY: "update_policy",
+}
+_OF_OPERATIONS = {Verb.CLUSTER_OPERATION: "cluster", Verb.NODE_OPERATION: "node"}
+_LONGEST_NAME = 63
+
+
+def action_name(verb: Verb, target: UUID, operation: str = "") -> str:
+    """Return what an action is called: what is done, and the beginning of the target's id."""
+    done = _NAMED.get(verb, verb.lower())
+    if operation and verb in _OF_OPERATIONS:
+        done = f"{_OF_OPERATIONS[verb]}_{operation}"
+    return f"{done}_{str(target)[:8]}"[:_LONGEST_NAME]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     id: UUID
