@@ -6,6 +6,8 @@ from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.base.errors import Bug
+from muster.model.policy_type import PolicyType
+from muster.model.profile_type import ProfileType
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
 from muster.ports.store import Store
@@ -21,6 +23,9 @@ class Desk:
     max_cluster_size: int = 1000
     max_clusters: int = 1000  # per project
     installation: UUID = field(default=UUID(int=0))
+    profile_types: Mapping[str, ProfileType] = field(default_factory=dict)  # os.nova.server-1.0
+    policy_types: Mapping[str, PolicyType] = field(default_factory=dict)
+    delete_with_dependency: bool = False  # policies and receivers go with their cluster
 
     def cloud(self, name: str) -> Cloud:
         """Return the cloud that a stored cluster names; it was checked when the name was stored."""
