@@ -34,7 +34,7 @@ def checked(schema: Schema, said: Any, what: str = "spec item") -> dict[str, Any
             raise Malformed(f"Required {what} '{name}' not provided", field=name)
         elif item.default is not ABSENT:
             found[name] = _filled(item)
-        elif item.fields and _speaks_by_default(item.fields):
+        elif item.implied:
             found[name] = checked(item.fields, {})
     for name in said:
         if name not in schema:
@@ -50,15 +50,9 @@ def checked_parameters(parameters: Schema, said: Any) -> dict[str, Any]:
         raise Invalid(f"{error.text}.", **error.details) from None
 
 
-def _speaks_by_default(fields: Schema) -> bool:
-    """Return whether a map that nobody wrote still says something, and lacks nothing."""
-    return not any(each.required for each in fields.values())
-
-
 def _filled(item: Item) -> Any:
-    if item.fields and _speaks_by_default(item.fields):
-        return checked(item.fields, item.default)
-    return item.default
+    """Return a default; of a map with items of its own, what those say by default."""
+    return checked(item.fields, item.default) if item.fields else item.default
 
 
 def _read(item: Item, value: Any, name: str) -> Any:

@@ -25,6 +25,8 @@ class Ability(StrEnum):
     SUSPEND = "suspend"
     REBUILD = "rebuild"
     RESIZE = "resize"
+    PING = "ping"  # balancers that find out by a ping
+    ANTI_AFFINITY = "anti_affinity"  # keeping servers on hosts apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class About:
     pace: Pace = Pace()
     default_health_path: str = "/health"
     own_flavors: tuple[Flavor, ...] = ()  # clouds that keep flavors themselves
+    zones: tuple[str, ...] = ()  # none: it has none, or does not tell
+    open_catalog: bool = False  # any image, flavor, keypair, network and zone will do, by any name
 
     def refusal(self, ability: Ability) -> str | None:
         """Return why this cloud cannot do `ability`, or None if it can."""

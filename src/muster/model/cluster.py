@@ -9,8 +9,9 @@ from uuid import UUID
 
 from muster.base.errors import IllegalTransition
 from muster.model.capacity import Bounds
+from muster.model.detection import Cure, Watch
 from muster.model.placement import Placement
-from muster.model.pool import Front, Traffic
+from muster.model.pool import Front, Monitor, Persistence, Traffic
 from muster.model.removal import Removal
 from muster.model.rollout import Rollout, Strategy
 from muster.model.scaling import Scaling
@@ -63,6 +64,10 @@ class Service:
     key: str = ""
     drain_s: float = 30  # how long open sessions may last once their node is to go
     address: str = ""  # the balancer's, once it has one
+    monitor: Monitor = Monitor()
+    persistence: Persistence = Persistence.NONE
+    cookie: str = ""
+    connections: int = 0  # at once at most; 0: as many as come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +80,15 @@ class Healing:
     storm_share: float = 0.2  # more than this at once: stop replacing
     storm_rest_s: float = 30  # then try one, two, four ... for the storm may be over
     max_tries: int = 8  # failures in a row of one place before it rests for good
+    watches: tuple[Watch, ...] = ()  # none: the server's state, and its application if it serves
+    all_failed: bool = False  # ill only if every watch says so; else one is enough
+    interval_s: float = 0  # between two questions to one address
+    grace_s: float = 0  # a server so young is not ill, whatever the watches say
+    cure: Cure = Cure.RECREATE
+    reboot: str = "HARD"  # or SOFT, where rebooting is the cure
+    fencing: bool = False  # a server on a host that does not answer is replaced, too
+    delete_timeout_s: float = 20  # the server before has so long to go, where it is replaced
+    force_recreate: bool = False  # and if it has not gone by then, it is replaced all the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +99,18 @@ class Storm:
     retry_at: datetime
     allowed: int = 0  # how many may be under repair at once in the present trial
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Own:
+    """What a cluster says of itself where policies govern it now. See Note [Compiled]."""
+
+    governed: tuple[str, ...]  # the names of those fields below that mean anything
+    service: Service | None = None
+    healing: Healing = Healing()
+    removal: Removal = Removal()
+    placement: Placement = Placement()
+    strategy: Strategy = Strategy()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +142,7 @@ class Cluster:
     removal: Removal = Removal()
     placement: Placement = Placement()
     strategy: Strategy = Strategy()
+    own: Own | None = None  # None: no policy governs it
     rollout: Rollout | None = None  # the last one, under way or ended
     revisions: tuple[UUID, ...] = ()  # profiles that were in force, newest last, at most ten
 
@@ -161,7 +188,25 @@ class Cluster:
             method=service.method,
             certificate=service.certificate,
             key=service.key,
+            monitor=service.monitor,
+            persistence=service.persistence,
+            cookie=service.cookie,
+            connections=service.connections,
         )
+
+    def addressed(self, address: str) -> "Cluster":
+        """Return this cluster with its balancer's address, wherever it is told."""
+        if self.service is None or self.service.address == address:
+            return self
+        told = {id: {**said, "vip_address": address} for id, said in self.balancers.items()}
+        data = {**self.data, "loadbalancers": told} if told else self.data
+        return replace(self, service=replace(self.service, address=address), data=data)
+
+    @property
+    def balancers(self) -> Mapping[str, Any]:
+        """What is told of load balancers in its data, by the policy that asked for them."""
+        told: Mapping[str, Any] = self.data.get("loadbalancers", {})
+        return told
 
     @property
     def target(self) -> UUID:

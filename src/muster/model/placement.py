@@ -33,3 +33,4 @@ class Share:
 class Placement:
     shares: tuple[Share, ...] = ()  # none: any zone
     group: Group | None = None
+    cap: int | None = None  # more than so many nodes have no place at all

@@ -26,7 +26,8 @@ class Policy:
 # effect into the cluster's own fields (removal, placement, healing, service, strategy), out
 # of all that is attached then; so a cluster says by itself how it is cared for, whichever
 # surface said so, and a pass reads nothing more than before. Policies that speak only when
-# a size is asked for (scaling) are asked then, in the transaction of the wish.
+# a size is asked for (scaling) are asked then, in the transaction of the wish. What the
+# cluster says of itself is put aside meanwhile, and comes back when nothing governs it.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """One policy attached to one cluster. See Note [Compiled]."""

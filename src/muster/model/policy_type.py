@@ -23,6 +23,7 @@ class Floor:
 class Attached:
     """One policy as it is at work in a cluster; its properties have their defaults."""
 
+    type: "PolicyType"
     binding: Binding
     properties: Properties
 
@@ -45,6 +46,11 @@ def _everywhere(properties: Properties, scene: Scene) -> str | None:
     return None
 
 
+def _unchanged(cluster: Cluster, attached: Attached) -> Cluster:
+    """Have no effect on the cluster itself."""
+    return cluster
+
+
 def _nothing_to_note(properties: Properties, cluster: Cluster) -> Mapping[str, Any] | None:
     """Leave the binding without data."""
     return None
@@ -64,7 +70,7 @@ class PolicyType:
     governs: frozenset[str] = field(default_factory=frozenset)  # fields of the cluster it sets
     check: Callable[[Properties, Floor], None] = _anything_goes
     """Raises `Invalid` for what the schema allows and makes no sense."""
-    effect: Callable[[Cluster, Attached], Cluster] = lambda cluster, attached: cluster
+    effect: Callable[[Cluster, Attached], Cluster] = _unchanged
     """Returns the cluster with the policy's will worked in. See Note [Compiled]."""
     refusal: Callable[[Properties, Scene], str | None] = _everywhere
     """Returns why this cluster on its cloud cannot have it, or None."""

@@ -27,6 +27,34 @@ class Condition(StrEnum):
     BAD = "bad"
 
 
+class MonitorKind(StrEnum):
+    HTTP = "http"  # by the traffic's own protocol: a request, or a connection for TCP
+    TCP = "tcp"  # a connection is enough
+    PING = "ping"
+    NONE = "none"  # whatever runs is well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitor:
+    """How the balancer, and Muster with it, finds out whether an application is well."""
+
+    kind: MonitorKind = MonitorKind.HTTP
+    method: str = "GET"
+    codes: str = ""  # "200", "200,202", "200-204"; "": any that does not say no
+    every_s: float = 0  # 0: as the balancer likes it best; so for the next two
+    timeout_s: float = 0
+    failures: int = 0
+
+
+class Persistence(StrEnum):
+    """What keeps a client with one member."""
+
+    NONE = "none"
+    SOURCE_IP = "source_ip"
+    HTTP_COOKIE = "http_cookie"  # one that the balancer gives
+    APP_COOKIE = "app_cookie"  # one that the application gives
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberWanted:
     node_id: UUID
@@ -49,6 +77,10 @@ class Front:
     method: str = "least_conn"  # least_conn | round_robin | source_ip
     certificate: str = ""  # PEM; "" with https: the balancer's own authority signs one
     key: str = ""  # PEM
+    monitor: Monitor = Monitor()
+    persistence: Persistence = Persistence.NONE
+    cookie: str = ""
+    connections: int = 0  # clients served at once at most; 0: as many as come
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from functools import partial
 from typing import Any, Final
 
 
@@ -36,11 +37,19 @@ class Item:
     allowed: tuple[str, ...] = ()  # none: anything of its type
     fields: Mapping[str, "Item"] = field(default_factory=dict)  # of a map; none: any keys
     each: "Item | None" = None  # of a list; None: anything
+    implied: bool = False  # a map that nobody wrote says what its own items say by default
     min_version: str = ""
     max_version: str = ""
 
 
 Schema = Mapping[str, Item]
+
+string = partial(Item, type=Kind.STRING)
+integer = partial(Item, type=Kind.INTEGER)
+number = partial(Item, type=Kind.NUMBER)
+boolean = partial(Item, type=Kind.BOOLEAN)
+mapping = partial(Item, type=Kind.MAP)
+listing = partial(Item, type=Kind.LIST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
