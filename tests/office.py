@@ -14,6 +14,8 @@ from prometheus_client import CollectorRegistry
 from muster.api.app import build
 from muster.base.clock import ManualClock
 from muster.base.errors import Unknown
+from muster.decide.policies import POLICY_TYPES
+from muster.decide.profile_types import PROFILE_TYPES
 from muster.drivers.simulated.cloud import open_cloud
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
@@ -81,9 +83,17 @@ class Office:
         return folder
 
     async def call(self, method: str, path: str, body: Any = None, who: str = "ann") -> Any:
-        """Return the answer to a request by one of the people above."""
+        """Return the answer to a request by one of the people above, in the newest words."""
+        return await self.speak("latest", method, path, body, who)
+
+    async def speak(
+        self, version: str, method: str, path: str, body: Any = None, who: str = "ann"
+    ) -> Any:
+        """Return the answer to a request in a microversion of the clustering API; "": in none."""
+        said = {"openstack-api-version": f"clustering {version}"} if version else {}
         client = self.clients["all"]
-        return await client.request(method, path, json=body, headers={"x-name": who})
+        headers = {"x-name": who, **said}
+        return await client.request(method, path, json=body, headers=headers)
 
     async def made(self, who: str = "ann", **but: Any) -> dict[str, Any]:
         """Create a cluster and return it as shown."""
@@ -156,6 +166,8 @@ async def opened(
         clock=clock,
         signal=signal,
         default_cloud=next(iter(have)),
+        profile_types=PROFILE_TYPES,
+        policy_types=POLICY_TYPES,
         **limits,
     )
     await flavors.seed(desk)

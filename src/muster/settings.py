@@ -53,6 +53,9 @@ class Settings:
     stray_grace_s: float = _setting(0.0, "before a stray server is removed; 0: the cloud's own")
     sweep_every_s: float = _setting(300.0, "every cluster is looked at at least this often")
     keep_events_days: int = _setting(30, "events, decisions and ended actions older than this go")
+    health_check_interval_min: int = _setting(
+        60, "health policies may not ask for checks more often than this many seconds"
+    )
     clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
 
     @property

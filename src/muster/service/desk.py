@@ -6,7 +6,7 @@ from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.base.errors import Bug
-from muster.model.policy_type import PolicyType
+from muster.model.policy_type import Floor, PolicyType
 from muster.model.profile_type import ProfileType
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
@@ -25,6 +25,7 @@ class Desk:
     installation: UUID = field(default=UUID(int=0))
     profile_types: Mapping[str, ProfileType] = field(default_factory=dict)  # os.nova.server-1.0
     policy_types: Mapping[str, PolicyType] = field(default_factory=dict)
+    policy_floor: Floor = Floor()
     delete_with_dependency: bool = False  # policies and receivers go with their cluster
 
     def cloud(self, name: str) -> Cloud:

@@ -15,12 +15,14 @@ from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
+from muster.model.policy_type import Floor
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.store import Store, Transaction
 from muster.service.desk import Desk
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
+from muster.wiring.types import policy_types, profile_types
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             max_cluster_size=settings.max_cluster_size,
             max_clusters=settings.max_clusters,
             installation=installation,
+            profile_types=profile_types(),
+            policy_types=policy_types(),
+            policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
         yield House(

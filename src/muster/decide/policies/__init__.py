@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from muster.base.errors import Conflict, Malformed
+from muster.base.errors import Conflict, Invalid, Malformed
 from muster.decide.policies import (
     affinity,
     batch,
@@ -45,15 +45,18 @@ POLICY_TYPES: Mapping[str, PolicyType] = {
 def properties_of(type: PolicyType, said: Any, floor: Floor) -> dict[str, Any]:
     """Return the properties of a policy with defaults, or raise what the API answers.
 
-    What the schema does not allow raises `Malformed` with the type ESchema and the status
-    500: clients of the clustering API depend on it. What makes no sense raises `Invalid`
-    with the type InvalidSpec.
+    What the schema does not allow raises `Malformed` with the type ESchema, which is
+    answered by a 500: clients of the clustering API depend on it. What makes no sense
+    raises `Invalid` with the type InvalidSpec.
     """
     try:
         properties = checked(type.schema, said)
         type.check(properties, floor)
     except Malformed as error:
-        error.details.update(type="ESchema", status=500)
+        error.details["type"] = "ESchema"
+        raise
+    except Invalid as error:
+        error.details.setdefault("type", "InvalidSpec")
         raise
     return properties
 
