@@ -26,6 +26,7 @@ class Wish:
     kind: str = ""  # "": by the verb
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     at_once: bool = False  # being written is all there is to do
     done: str = DONE  # what is said of it then
     failed: str = ""  # why it cannot be; then nothing but the action is written
@@ -102,6 +103,7 @@ def _action(who: Who, keeper: Cluster, node: Node | None, wish: Wish, now: datet
         cause=wish.cause,
         inputs=wish.inputs,
         outputs=wish.outputs,
+        data=wish.data,
         generation=keeper.generation,
         timeout_s=keeper.timeout_s,
         created_at=now,

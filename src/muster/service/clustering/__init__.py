@@ -1,0 +1,1 @@
+"""What the clustering API lets one do with clusters and nodes."""
