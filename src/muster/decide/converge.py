@@ -1,6 +1,5 @@
 """The plan for one cluster. Start reading Muster here."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from muster.decide import verdict, wishes
@@ -52,9 +51,9 @@ def plan(snapshot: Snapshot) -> Plan:
 
 def _take_address(draft: Draft) -> None:
     """Learn the pool's address where its outcome was lost."""
-    pool, service = draft.snapshot.pool, draft.cluster.service
-    if pool and service and pool.address and service.address != pool.address:
-        draft.change(service=replace(service, address=pool.address))
+    pool = draft.snapshot.pool
+    if pool and pool.address:
+        draft.cluster = draft.cluster.addressed(pool.address)
 
 
 def _is_gone(draft: Draft) -> bool:

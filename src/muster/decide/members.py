@@ -87,11 +87,12 @@ def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWante
 
 # Note [Two ports at once]
 # When the port changes, clients meet the new one at once, and instances come to it by
-# waves. Until its turn each listens where its own revision says, and is a member there.
+# waves. Until its turn each listens where its own revision says, and is a member there;
+# unless the service says where all of them listen, for it then speaks of what is.
 def _port(draft: Draft, each: Place) -> int:
     """Return where this member listens. See Note [Two ports at once]."""
     service = draft.cluster.service
-    return each.node.port or (service.port if service else 0)
+    return service.member_at(each.node.port) if service else each.node.port
 
 
 def _address(each: Place) -> str:

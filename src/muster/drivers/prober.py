@@ -61,7 +61,12 @@ class HttpProber:
 def _request(question: Question) -> bytes:
     path = quote(question.path or "/", safe=SAFE)
     host = f"{question.address}:{question.port}"
-    lines = (f"GET {path} HTTP/1.1", f"Host: {host}", "User-Agent: muster", "Connection: close")
+    lines = (
+        f"{question.method} {path} HTTP/1.1",
+        f"Host: {host}",
+        "User-Agent: muster",
+        "Connection: close",
+    )
     return "\r\n".join((*lines, "", "")).encode()
 
 
@@ -72,6 +77,13 @@ def _judged(line: bytes, question: Question) -> str | None:
     status = rest.partition(" ")[0]
     if not protocol.startswith("HTTP/") or not status.isdigit():
         return f"answered no HTTP on port {question.port}"
-    if int(status) not in WELL:
-        return f"answered {status} to GET {question.path or '/'}"
+    if not _well(int(status), question.codes):
+        return f"answered {status} to {question.method} {question.path or '/'}"
     return None
+
+
+def _well(status: int, codes: str) -> bool:
+    if not codes:
+        return status in WELL
+    ranges = (part.partition("-") for part in codes.split(","))
+    return any(int(low) <= status <= int(high or low) for low, _, high in ranges)

@@ -26,6 +26,9 @@ class Ability(StrEnum):
     REBUILD = "rebuild"
     RESIZE = "resize"
     PING = "ping"  # balancers that find out by a ping
+    APP_COOKIE = "app_cookie"  # balancers that keep to a cookie of the application's
+    CONNECTION_LIMIT = "connection_limit"  # balancers that serve so many at once and not more
+    STATUS_CODES = "status_codes"  # balancers that take any list of status codes for well
     ANTI_AFFINITY = "anti_affinity"  # keeping servers on hosts apart
 
 

@@ -11,7 +11,7 @@ from muster.base.errors import IllegalTransition
 from muster.model.capacity import Bounds
 from muster.model.detection import Cure, Watch
 from muster.model.placement import Placement
-from muster.model.pool import Front, Monitor, Persistence, Traffic
+from muster.model.pool import Front, Monitor, MonitorKind, Persistence, Traffic
 from muster.model.removal import Removal
 from muster.model.rollout import Rollout, Strategy
 from muster.model.scaling import Scaling
@@ -68,6 +68,15 @@ class Service:
     persistence: Persistence = Persistence.NONE
     cookie: str = ""
     connections: int = 0  # at once at most; 0: as many as come
+
+    @property
+    def asked(self) -> bool:
+        """Whether applications are asked how they are; else whatever runs is well."""
+        return self.monitor.kind in (MonitorKind.HTTP, MonitorKind.TCP)
+
+    def member_at(self, said: int) -> int:
+        """Return where a node listens that says `said` itself, 0 for nothing."""
+        return self.member_port or said or self.port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,8 @@ class Question:
     port: int
     path: str
     traffic: Traffic
+    method: str = "GET"
+    codes: str = ""  # what counts as well: "200", "200,202", "200-204"; "": 200 to 399
 
 
 class Prober(Protocol):

@@ -12,6 +12,7 @@ from muster.base.clock import Clock, SystemClock
 from muster.base.errors import Invalid
 from muster.base.ids import new_id
 from muster.drivers.balancers.caddy.balancer import open_balancer
+from muster.drivers.balancers.caddy.refusal import CANNOT
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
@@ -125,7 +126,8 @@ async def _with_caddy(cloud: Cloud, config: CloudConfig) -> Cloud:
         await balancer.close()
         await cloud.close()
 
-    return replace(cloud, balancer=balancer, close=close)
+    about = replace(cloud.about, cannot={**CANNOT, **cloud.about.cannot})
+    return replace(cloud, about=about, balancer=balancer, close=close)
 
 
 def _pace(settings: Settings) -> EnginePace:

@@ -5,12 +5,13 @@ from typing import Any
 
 from muster.drivers.balancers.caddy.folder import Run
 from muster.drivers.balancers.caddy.slots import Kept
-from muster.model.pool import Traffic
+from muster.model.pool import Front, MonitorKind, Persistence, Traffic
 
 LISTENER = "MUSTER_LISTENER"  # names the inherited socket, in Caddy's environment
 ACCESS_LOG = "access.log"
 HEALTH_LOG = "health.log"
 CADDY_LOG = "caddy.log"
+COOKIE = "muster"  # which member a client is kept with
 
 CHECK_EVERY_S = 1.0
 CHECK_FAILS = 2
@@ -21,6 +22,10 @@ POLICIES = {
     "round_robin": "round_robin",
     "source_ip": "ip_hash",
 }
+
+
+# Ranges that are a whole class, as Caddy names it.
+CLASSES = {f"{first}00-{first}99": first for first in range(1, 6)}
 
 
 def caddy_config(kept: Kept, storage: Path, run: Run) -> dict[str, Any]:
@@ -63,18 +68,12 @@ def _proxy(kept: Kept, run: Run) -> dict[str, Any]:
         "handler": "reverse_proxy",
         "upstreams": [{"dial": f"{{file.slots/{slot}}}"} for slot in range(kept.size)],
         "load_balancing": {
-            "selection_policy": {"policy": POLICIES.get(kept.front.method, "least_conn")},
+            "selection_policy": _selection(kept.front),
             "try_duration": "3s",
             "try_interval": "10ms",
         },
         "health_checks": {
-            "active": {
-                "uri": kept.front.health_path,
-                "interval": f"{CHECK_EVERY_S}s",
-                "timeout": "2s",
-                "fails": CHECK_FAILS,
-                "passes": 1,
-            },
+            **_active(kept.front),
             "passive": {"fail_duration": "1s", "max_fails": 1},
         },
         "headers": {"response": {"set": {"Connection": [f"{{file.{run.manners}}}"]}}},
@@ -85,6 +84,34 @@ def _proxy(kept: Kept, run: Run) -> dict[str, Any]:
             "keep_alive": {"idle_timeout": "1s", "max_idle_conns_per_host": 64},
         },
     }
+
+
+def _selection(front: Front) -> dict[str, Any]:
+    by_load = {"policy": POLICIES.get(front.method, "least_conn")}
+    if front.persistence is Persistence.SOURCE_IP:
+        return {"policy": "ip_hash"}
+    if front.persistence is Persistence.HTTP_COOKIE:
+        return {"policy": "cookie", "name": front.cookie or COOKIE, "fallback": by_load}
+    return by_load
+
+
+def _active(front: Front) -> dict[str, Any]:
+    """Return how Caddy asks its members; nothing where a connection or less is enough."""
+    monitor = front.monitor
+    if monitor.kind is not MonitorKind.HTTP:
+        return {}
+    checks: dict[str, Any] = {
+        "uri": front.health_path,
+        "interval": f"{CHECK_EVERY_S}s",
+        "timeout": f"{monitor.timeout_s or 2:g}s",
+        "fails": CHECK_FAILS,
+        "passes": 1,
+    }
+    if monitor.method != "GET":
+        checks["method"] = monitor.method
+    if monitor.codes:
+        checks["expect_status"] = CLASSES.get(monitor.codes) or int(monitor.codes)
+    return {"active": checks}
 
 
 def _tls(kept: Kept) -> tuple[dict[str, Any], dict[str, Any]]:
