@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 
 import builders
 from muster.base.clock import ManualClock
+from muster.decide import joins
 from muster.drivers.simulated.cloud import open_cloud, world_of
 from muster.drivers.simulated.world import World
 from muster.engine.pace import EnginePace
@@ -104,6 +105,94 @@ class Scene:
 
         await self.store.write(work)
         return action
+
+    async def create_alone(self, name: str = "one", **but: Any) -> UUID:
+        """Ask for a node that belongs to no cluster; return its id."""
+        now = self.clock.now()
+        plain = {"id": uuid5(builders.WEB, name), "cluster_id": None, "name": name, "since": now}
+        node = builders.an_empty_place(-1, **plain | but)
+        wish = self._node_wish(node, Verb.NODE_CREATE)
+        profile = builders.a_profile(node.profile_id)
+
+        def work(tx: Any) -> None:
+            tx.profiles.put(profile)
+            tx.nodes.put(node)
+            tx.solos.put(joins.solo(node, SIM, now))
+            tx.actions.put(wish)
+            tx.marks.mark(node.id)
+
+        await self.store.write(work)
+        return node.id
+
+    async def ask(
+        self, node_id: UUID, verb: Verb, change: Any = None, leaving: bool = False, **inputs: Any
+    ) -> Action:
+        """Wish something of one node, as whoever wishes would; `change` is of its row."""
+        node = await self.node(node_id)
+        now = self.clock.now()
+        wish = replace(self._node_wish(node, verb), inputs=inputs)
+
+        def work(tx: Any) -> None:
+            rows = tx.clusters if node.cluster_id else tx.solos
+            cluster = rows.get(node.cluster_id or node.id)
+            generation = cluster.generation + 1
+            rows.put(replace(cluster, generation=generation, updated_at=now, leaving=leaving))
+            if change:
+                tx.nodes.put(change(tx.nodes.get(node_id)))
+            tx.actions.put(replace(wish, generation=generation))
+            tx.marks.mark(cluster.id)
+
+        await self.store.write(work)
+        return wish
+
+    def _node_wish(self, node: Node, verb: Verb) -> Action:
+        now = self.clock.now()
+        return Action(
+            id=uuid5(node.id, f"wish/{verb}/{now}"),
+            name=f"{verb.lower()}_{node.id.hex[:8]}",
+            verb=verb,
+            target=node.id,
+            cluster_id=node.cluster_id,
+            project=node.project,
+            user=node.user,
+            created_at=now,
+        )
+
+    async def join(self, node_id: UUID, cluster_id: UUID) -> None:
+        """Have a node that stands alone become a member, as the service does."""
+        now = self.clock.now()
+
+        def work(tx: Any) -> None:
+            node, cluster = tx.nodes.get(node_id), tx.clusters.get(cluster_id)
+            tx.nodes.put(joins.joined(node, cluster, now))
+            tx.solos.drop(node_id)
+            grown = replace(cluster, desired=cluster.desired + 1, updated_at=now)
+            index, generation = cluster.next_index + 1, cluster.generation + 1
+            tx.clusters.put(replace(grown, next_index=index, generation=generation))
+            tx.marks.mark(cluster_id)
+
+        await self.store.write(work)
+
+    async def part(self, node_id: UUID) -> None:
+        """Have a member become a node that stands alone, as the service does."""
+        now = self.clock.now()
+
+        def work(tx: Any) -> None:
+            node = tx.nodes.get(node_id)
+            cluster = tx.clusters.get(node.cluster_id)
+            after = joins.left(node, now)
+            tx.nodes.put(after)
+            tx.solos.put(joins.alone(after, cluster, now))
+            smaller = replace(cluster, desired=cluster.desired - 1, updated_at=now)
+            tx.clusters.put(replace(smaller, generation=cluster.generation + 1))
+            tx.marks.mark(cluster.id, node_id)
+
+        await self.store.write(work)
+
+    async def node(self, node_id: UUID) -> Node:
+        found = await self.store.read(lambda tx: tx.nodes.get(node_id))
+        assert found is not None
+        return found
 
     async def add_profile(self, profile: Profile) -> None:
         await self.store.write(lambda tx: tx.profiles.put(profile))

@@ -139,7 +139,7 @@ def _create(draft: Draft, each: Place, why: str) -> None:
             order=ServerOrder(
                 server_id=server_id(node.id, each.edits.get("incarnation", node.incarnation)),
                 node_id=node.id,
-                cluster_id=cluster.id,
+                cluster_id=each.edits.get("home", node.home) or cluster.id,
                 project=cluster.project,
                 name=node.name,
                 index=node.index,
@@ -205,6 +205,8 @@ def _reborn(draft: Draft, each: Place) -> None:
     each.edit(
         incarnation=each.node.incarnation + 1,
         ref="",
+        home=None,
+        left_behind=each.node.home or each.node.left_behind,
         address="",
         host="",
         zone="",

@@ -67,10 +67,11 @@ class _Judge:
         strategy = rollout.strategy if rollout and rollout.under_way else cluster.strategy
         patience = timedelta(seconds=cluster.healing.start_timeout_s)
         self.now = draft.now
+        self.snapshot = snapshot
         self.too_late = draft.now - patience
         self.patience = f"{cluster.healing.start_timeout_s:g} s"
         self.steady = draft.now - timedelta(seconds=strategy.min_ready_s)
-        self.probed = cluster.service is not None
+        self.probed = cluster.service is not None and cluster.service.asked
         self.balanced = draft.balanced
         self.probes = snapshot.probes
         self.members = snapshot.pool.members if snapshot.pool and self.balanced else {}
@@ -88,8 +89,15 @@ class _Judge:
             each.available = each.ready_at <= self.steady
         if server:
             _note_server(each, node, server, self.now)
+        if node.left_behind and not self._left_behind(node):
+            each.edit(left_behind=None)
         shown = application if self.probed else Condition.UNKNOWN
         _note_health(each, server, member, shown)
+
+    def _left_behind(self, node: Node) -> bool:
+        """Return whether a former server of it is still there. See Note [Home]."""
+        tag, servers = node.left_behind, self.snapshot.servers.values()
+        return any(each.node_id == node.id and each.cluster_id == tag for each in servers)
 
     def _member(self, each: Place) -> MemberSeen | None:
         member = self.members.get(each.node.id) if self.members else None

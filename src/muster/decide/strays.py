@@ -15,7 +15,8 @@ _TOUCHES = (CreateServer, DeleteServer, OperateServer)
 # or a worker that had lost its lease still had the call under way. Such a server is
 # reported, and removed only after a grace time, for its place may be in a database that
 # was restored from yesterday. An earlier incarnation of a place that lives is another
-# matter: we replaced it ourselves, so it goes at once.
+# matter: we replaced it ourselves, so it goes at once; also where the place has left us
+# since, for then its server was replaced under its new name.
 def clear_strays(draft: Draft) -> None:
     """Take away what fills no place, one server of a node at a time. See Note [Strays].
 
@@ -29,14 +30,16 @@ def clear_strays(draft: Draft) -> None:
     asked = cleared is not None and now - cleared < AGAIN
     for server in sorted(draft.strays, key=lambda each: each.ref):
         place = places.get(server.node_id)
-        if place is None and not _may_go(draft, server):
+        lives = place is not None or server.node_id in draft.snapshot.elsewhere
+        if not lives and not _may_go(draft, server):
             continue
         if asked or server.node_id in touched or draft.deletes <= 0 or _served(draft, server):
             draft.wait(f"{server.name}: a former server is still there", now + DRAIN_LOOK)
             continue
         touched.add(server.node_id)
-        _delete(draft, server, f"a former server of {place.node.name}" if place else "a stray")
-        if place is None:
+        former = f"a former server of {place.node.name if place else server.name}"
+        _delete(draft, server, former if lives else "a stray")
+        if not lives:
             reason = f"{server.name} ({server.ref}) belonged to nothing"
             key = f"gone/{server.server_id}"
             draft.tell("server.stray_removed", reason, level=Level.WARN, key=key)

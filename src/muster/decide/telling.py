@@ -24,6 +24,8 @@ def events(draft: Draft) -> Iterator[Event]:
     many = {kind for kind, all_of_it in kinds.items() if len(all_of_it) > MANY}
     active = sum(each.available for each in draft.serving)
     for news in draft.news:
+        if news.place is None and draft.snapshot.solo:
+            continue  # nobody sees that cluster
         if news.place is None or news.kind not in many:
             yield _event(draft, news, active)
     for kind in sorted(many):
@@ -41,7 +43,7 @@ def _event(draft: Draft, news: News, active: int) -> Event:
         otype=About.NODE if node else About.CLUSTER,
         oid=oid,
         oname=node.name if node else cluster.name,
-        cluster_id=cluster.id,
+        cluster_id=None if draft.snapshot.solo else cluster.id,
         project=cluster.project,
         user=cluster.user,
         reason=news.reason,

@@ -119,16 +119,17 @@ def _metrics(scaling: Scaling) -> frozenset[Metric]:
 
 async def _usages(reach: Reach, crowd: Sequence[Known]) -> Mapping[UUID, Usage]:
     asking = [
-        each.cluster.id
+        tag
         for each in crowd
         if each.cluster.scaling and Metric.CPU in _metrics(each.cluster.scaling)
+        for tag in (each.cluster.id, *{node.home for node in each.nodes if node.home})
     ]
     if not asking:
         return {}
     if len(asking) > ONE_BY_ONE:
         read = await reach.cloud.compute.usage()
         return {usage.server_id: usage for usage in read}
-    each_one = [await reach.cloud.compute.usage(cluster_id) for cluster_id in asking]
+    each_one = [await reach.cloud.compute.usage(tag) for tag in asking]
     return {usage.server_id: usage for read in each_one for usage in read}
 
 

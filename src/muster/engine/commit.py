@@ -6,6 +6,7 @@ from uuid import UUID
 from muster.base.errors import Stale
 from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
+from muster.engine.subjects import Subject, members, table
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan
 from muster.ports.store import Claim, Query, Store, Transaction
@@ -38,19 +39,20 @@ async def commit(store: Store, decided: Decided) -> Cluster:
 
 
 def _written(tx: Transaction, decided: Decided) -> Cluster:
-    before, plan = decided.gathered.snapshot.cluster, decided.plan
+    snapshot, plan = decided.gathered.snapshot, decided.plan
+    before, rows = snapshot.cluster, table(tx, solo=snapshot.solo)
     tx.marks.check(decided.claim)
-    if tx.clusters.get(before.id) != before:
+    if rows.get(before.id) != before:
         raise Stale("the cluster changed while we were thinking", cluster=before.id)
     tx.actions.put(*decided.begun.actions)
     tx.events.append(*plan.events)
     if plan.gone:
-        _strike_out(tx, plan.cluster)
+        _strike_out(tx, Subject(plan.cluster, snapshot.solo))
         return plan.cluster
     # Whoever compares the row with an older one must see that somebody was at work.
     # See Note [Remembering].
-    cluster = replace(plan.cluster, updated_at=decided.gathered.snapshot.now)
-    tx.clusters.put(cluster)
+    cluster = replace(plan.cluster, updated_at=snapshot.now)
+    rows.put(cluster)
     tx.nodes.put(*plan.put)
     tx.nodes.drop(*plan.drop)
     tx.probes.put(*decided.gathered.fresh)
@@ -58,16 +60,18 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     return cluster
 
 
-def _strike_out(tx: Transaction, cluster: Cluster) -> None:
+def _strike_out(tx: Transaction, who: Subject) -> None:
     """Remove all that was the cluster's own; actions and events stay to be read."""
-    ours = Query(where={"cluster_id": (cluster.id,)})
-    nodes = [node.id for node in tx.nodes.find(ours)]
+    cluster, ours = who.cluster, Query(where={"cluster_id": (who.cluster.id,)})
+    nodes = [node.id for node in members(tx, who)]
     tx.nodes.drop(*nodes)
     tx.probes.drop(*nodes)
     tx.decisions.drop(*(each.id for each in tx.decisions.find(ours)))
+    tx.bindings.drop(*(each.id for each in tx.bindings.find(ours)))
+    tx.receivers.drop(*(each.id for each in tx.receivers.find(ours)))
     tx.pushed.drop(cluster.id)
-    tx.clusters.drop(cluster.id)
-    tx.profiles.drop(*(id for id in _profiles_of(cluster) if not _used(tx, id)))
+    table(tx, solo=who.solo).drop(cluster.id)
+    tx.profiles.drop(*(id for id in _profiles_of(cluster) if _is_left_over(tx, id)))
 
 
 def _profiles_of(cluster: Cluster) -> set[UUID]:
@@ -77,6 +81,10 @@ def _profiles_of(cluster: Cluster) -> set[UUID]:
     return ids
 
 
-def _used(tx: Transaction, profile_id: UUID) -> bool:
+def _is_left_over(tx: Transaction, profile_id: UUID) -> bool:
+    """Return whether a profile was made along with clusters, and none has it any more."""
     named = Query(where={"profile_id": (profile_id,)})
-    return tx.clusters.count(named) > 0 or tx.nodes.count(named) > 0
+    if tx.clusters.count(named) or tx.nodes.count(named) or tx.solos.count(named):
+        return False
+    profile = tx.profiles.get(profile_id)
+    return profile is not None and not profile.kept

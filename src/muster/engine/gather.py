@@ -9,6 +9,7 @@ from uuid import UUID
 from muster.base.errors import Transient
 from muster.engine.asking import question
 from muster.engine.site import Reach, Remembered, Site
+from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster, Service
 from muster.model.node import Node
@@ -34,6 +35,7 @@ class Facts:
     """What the store knows of one cluster, read in one go."""
 
     cluster: Cluster
+    solo: bool
     nodes: dict[UUID, Node]
     profiles: Mapping[UUID, Profile]
     actions: tuple[Action, ...]
@@ -56,11 +58,12 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
     reach = site.clouds.get(facts.cluster.cloud)
     if reach is None:
         raise Transient(f"no cloud is called {facts.cluster.cloud!r} here")
-    servers, pool, record = await asyncio.gather(
+    listed, pool, record = await asyncio.gather(
         _servers(reach, facts, site.clock.now()),
         _pool(reach.cloud, facts.cluster),
         _record(reach.cloud, facts.cluster),
     )
+    servers, elsewhere = await _without_moved(site, facts, listed)
     fresh = await _ask_starting(reach, facts, servers, site.clock.now())
     about = reach.cloud.about
     snapshot = Snapshot(
@@ -70,6 +73,8 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         nodes=tuple(sorted(facts.nodes.values(), key=lambda node: node.index)),
         profiles=facts.profiles,
         servers=servers,
+        solo=facts.solo,
+        elsewhere=elsewhere,
         pool=pool,
         probes={**facts.probes, **{probe.node_id: probe for probe in fresh}},
         record=record,
@@ -80,24 +85,31 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
 
 
 def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> Facts | None:
-    cluster = tx.clusters.get(cluster_id)
-    if cluster is None:
+    who = subject(tx, cluster_id)
+    if who is None:
         return None
+    cluster = who.cluster
     ours = {"cluster_id": (cluster_id,)}
     as_left = remembered is not None and remembered.cluster == cluster
     known = remembered.nodes if remembered and as_left else None
-    nodes = {node.id: node for node in tx.nodes.find(Query(where=ours))} if known is None else known
+    nodes = {node.id: node for node in members(tx, who)} if known is None else known
     profiles = remembered.profiles if remembered and as_left else {}
-    actions = Query(where={**ours, "status": _OPEN}, sort=(("created_at", False),))
     probes = tx.probes.find(Query(where=ours)) if cluster.service else ()
     return Facts(
         cluster=cluster,
+        solo=who.solo,
         nodes=nodes,
         profiles=profiles or _profiles(tx, cluster, nodes.values()),
-        actions=tuple(tx.actions.find(actions)),
+        actions=_actions(tx, who),
         probes={probe.node_id: probe for probe in probes},
         as_left=as_left,
     )
+
+
+def _actions(tx: Transaction, who: Subject) -> tuple[Action, ...]:
+    ours = "target" if who.solo else "cluster_id"
+    where = {ours: (who.cluster.id,), "status": _OPEN}
+    return tuple(tx.actions.find(Query(where=where, sort=(("created_at", False),))))
 
 
 def _profiles(tx: Transaction, cluster: Cluster, nodes: Iterable[Node]) -> Mapping[UUID, Profile]:
@@ -109,10 +121,41 @@ def _profiles(tx: Transaction, cluster: Cluster, nodes: Iterable[Node]) -> Mappi
 
 
 async def _servers(reach: Reach, facts: Facts, now: datetime) -> Mapping[UUID, Server]:
+    own = facts.cluster.id
+    moved = (n for n in facts.nodes.values() if n.home or n.left_behind)
+    homes = {tag for node in moved for tag in node.tags}
     if not facts.as_left:  # another may have deleted what we remember to have made
-        reach.lookout.forget(facts.cluster.id)
+        reach.lookout.forget(own)
+        for tag in homes:
+            reach.lookout.distrust(tag)
     trust = reach.cloud.about.pace.look_every * 2
-    return await reach.lookout.servers(facts.cluster.id, now, trust)
+    servers = await reach.lookout.servers(own, now, trust)
+    if not homes:
+        return servers
+    brought = await reach.lookout.servers_of(homes, now, trust)
+    return {**servers, **{s.server_id: s for s in brought if _came_along(facts, s)}}
+
+
+def _came_along(facts: Facts, server: Server) -> bool:
+    node = facts.nodes.get(server.node_id)
+    return node is not None and server.cluster_id in node.tags
+
+
+async def _without_moved(
+    site: Site, facts: Facts, servers: Mapping[UUID, Server]
+) -> tuple[Mapping[UUID, Server], frozenset[UUID]]:
+    """Leave out the servers that left with their nodes; name the nodes that left others behind.
+
+    See Note [Home]. Nothing is read where every server belongs to a node that is here.
+    """
+    unknown = {s.node_id for s in servers.values()} - facts.nodes.keys()
+    if not unknown:
+        return servers, frozenset()
+    wanted = Query(where={"id": tuple(sorted(unknown))})
+    there = await site.store.read(lambda tx: tx.nodes.find(wanted))
+    gone_along = {node.server_id for node in there if node.home == facts.cluster.id}
+    left = {id: server for id, server in servers.items() if id not in gone_along}
+    return left, frozenset(node.id for node in there)
 
 
 async def _pool(cloud: Cloud, cluster: Cluster) -> PoolSeen | None:

@@ -112,7 +112,7 @@ def _blank(snapshot: Snapshot, plan: Plan, owner: str) -> Mapping[str, Any]:
     wish = next((each for each in snapshot.actions if _is_wish(each)), None)
     cluster = plan.cluster
     return {
-        "cluster_id": cluster.id,
+        "cluster_id": None if snapshot.solo else cluster.id,
         "project": cluster.project,
         "user": wish.user if wish else cluster.user,
         "cause": DERIVED if wish else REPAIR,

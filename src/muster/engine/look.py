@@ -8,6 +8,7 @@ from muster.base.errors import DriverError
 from muster.base.log import log
 from muster.engine.gauges import STRAYS
 from muster.engine.site import Reach, Site
+from muster.engine.subjects import behind, moved, on_cloud
 from muster.model.event import About, Event, Level
 from muster.model.observed import Server
 from muster.ports.store import Query, Transaction
@@ -22,30 +23,29 @@ async def look(site: Site, reach: Reach) -> None:
         await _turned(site, reach, error.text)
         return
     await _turned(site, reach, "")
-    missing = await site.store.read(lambda tx: _without_cluster(tx, found))
+    strays = await site.store.read(lambda tx: _nobodys(tx, found))
     if first:  # what happened while nobody looked shows in no comparison
         name = reach.cloud.about.name
-        await site.store.write(lambda tx: tx.marks.mark(*_of_cloud(tx, name)))
-    elif wanted := sorted(changed - missing):
-        await site.store.write(lambda tx: tx.marks.mark(*_still_there(tx, wanted)))
-    strays = [server for cluster_id in sorted(missing) for server in found[cluster_id]]
+        await site.store.write(lambda tx: tx.marks.mark(*on_cloud(tx, name)))
+    elif changed:
+        await site.store.write(lambda tx: tx.marks.mark(*behind(tx, changed)))
     await _deal_with(site, reach, strays)
 
 
-def _without_cluster(tx: Transaction, found: Mapping[UUID, Sequence[Server]]) -> frozenset[UUID]:
-    """Return the ids in `found` that no cluster has, at no cost in the usual case of none."""
+def _nobodys(tx: Transaction, found: Mapping[UUID, Sequence[Server]]) -> list[Server]:
+    """Return the servers that neither a cluster nor a node has, at no cost where all are had."""
     ids = tuple(found)
     if not ids or tx.clusters.count(Query(where={"id": ids})) == len(ids):
-        return frozenset()
-    return frozenset(ids) - {each.id for each in tx.clusters.find(Query(where={"id": ids}))}
-
-
-def _of_cloud(tx: Transaction, name: str) -> list[UUID]:
-    return [each.id for each in tx.clusters.find(Query(where={"cloud": (name,)}))]
-
-
-def _still_there(tx: Transaction, ids: Sequence[UUID]) -> list[UUID]:
-    return [each.id for each in tx.clusters.find(Query(where={"id": tuple(ids)}))]
+        return []
+    named = Query(where={"id": ids})
+    missing = set(ids)
+    for rows in (tx.clusters, tx.solos):
+        missing -= {each.id for each in rows.find(named)}
+    if not missing:
+        return []
+    had = {node.server_id for node in moved(tx, missing)}
+    listed = [server for tag in sorted(missing) for server in found[tag]]
+    return [server for server in listed if server.server_id not in had]
 
 
 async def _turned(site: Site, reach: Reach, trouble: str) -> None:

@@ -1,7 +1,7 @@
 """What servers one cloud has, asked as seldom as possible."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -11,6 +11,7 @@ from muster.model.observed import Seen, Server
 from muster.ports.compute import Compute
 
 NEVER_LISTED = timedelta(seconds=30)
+ONE_BY_ONE = 4  # so many tags are listed each for itself; beyond, the cloud is listed once
 
 
 # Note [Folding in]
@@ -53,13 +54,26 @@ class Lookout:
         self, cluster_id: UUID, now: datetime, trust: timedelta
     ) -> Mapping[UUID, Server]:
         """Return the cluster's servers by server id, from a view no older than `trust`."""
-        view = self._views.get(cluster_id)
-        fresh = view and view.at and not view.restless and now - view.at < trust
-        if not (view and fresh):
+        view = self._fresh(cluster_id, now, trust)
+        if view is None:
             began = next(self._numbers)
             listed = await self._compute.list_servers(cluster_id)
             view, _ = self._take_in(cluster_id, listed, began, now)
         return view.servers
+
+    async def servers_of(
+        self, tags: Collection[UUID], now: datetime, trust: timedelta
+    ) -> list[Server]:
+        """Return all servers with these tags: each listed for itself, or many in one listing."""
+        stale = [tag for tag in tags if self._fresh(tag, now, trust) is None]
+        if len(stale) <= ONE_BY_ONE:
+            views = [await self.servers(tag, now, trust) for tag in tags]
+            return [server for view in views for server in view.values()]
+        began = next(self._numbers)
+        found = _by_tag(await self._compute.list_servers())
+        for tag in stale:
+            self._take_in(tag, found.get(tag, []), began, now)
+        return [server for tag in tags for server in self.known(tag).values()]
 
     def known(self, cluster_id: UUID) -> Mapping[UUID, Server]:
         """Return the cluster's servers as last seen, however long ago, without asking."""
@@ -69,9 +83,7 @@ class Lookout:
     async def look(self, now: datetime) -> tuple[frozenset[UUID], Mapping[UUID, list[Server]]]:
         """List the whole cloud; return whose servers are not as was known, and all of them."""
         began = next(self._numbers)
-        found: dict[UUID, list[Server]] = defaultdict(list)
-        for server in await self._compute.list_servers():
-            found[server.cluster_id].append(server)
+        found = _by_tag(await self._compute.list_servers())
         changed = set()
         for cluster_id in self._views.keys() | found.keys():
             listed = found.get(cluster_id, [])
@@ -101,6 +113,11 @@ class Lookout:
     def forget(self, cluster_id: UUID) -> None:
         self._views.pop(cluster_id, None)
 
+    def _fresh(self, cluster_id: UUID, now: datetime, trust: timedelta) -> _View | None:
+        view = self._views.get(cluster_id)
+        fresh = view and view.at and not view.restless and now - view.at < trust
+        return view if fresh else None
+
     def _take_in(
         self, cluster_id: UUID, listed: Iterable[Server], began: int, now: datetime
     ) -> tuple[_View, bool]:
@@ -117,3 +134,10 @@ class Lookout:
         view.servers, view.began, view.at = servers, began, now
         view.restless = any(server.seen is Seen.BUILDING for server in servers.values())
         return view, changed
+
+
+def _by_tag(listed: Iterable[Server]) -> dict[UUID, list[Server]]:
+    found: dict[UUID, list[Server]] = defaultdict(list)
+    for server in listed:
+        found[server.cluster_id].append(server)
+    return found

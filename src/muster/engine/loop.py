@@ -1,7 +1,7 @@
 """One pass over one cluster: gather, decide, commit, run. Start reading the engine here."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -133,7 +133,7 @@ async def _carry_out(site: Site, decided: Decided, cluster: Cluster) -> Passed:
     steps = decided.plan.steps
     ended = list(zip(steps, await run_steps(reach, cluster, steps), strict=True))
     now = site.clock.now()
-    _tell_lookout(reach, cluster.id, ended, now)
+    _tell_lookout(reach, _tags(decided.gathered.snapshot), ended, now)
     aftermath = await outcomes.record(site.store, decided, cluster, ended, now)
     if aftermath is None:
         site.memory.pop(cluster.id, None)
@@ -149,12 +149,18 @@ async def _carry_out(site: Site, decided: Decided, cluster: Cluster) -> Passed:
     return Passed(again=True)
 
 
+def _tags(snapshot: Snapshot) -> list[UUID]:
+    """Return what the servers may be listed under: see Note [Home]."""
+    moved = (node for node in snapshot.nodes if node.home or node.left_behind)
+    return [snapshot.cluster.id, *{tag for node in moved for tag in node.tags}]
+
+
 def _on_node(step: Step) -> bool:
     return isinstance(step, CreateServer | DeleteServer | OperateServer)
 
 
 def _tell_lookout(
-    reach: Reach, cluster_id: UUID, ended: list[tuple[Step, Outcome]], now: datetime
+    reach: Reach, tags: Sequence[UUID], ended: list[tuple[Step, Outcome]], now: datetime
 ) -> None:
     """Fold in what we know from our own steps; where we do not know, have it looked up."""
     unsure = False
@@ -162,11 +168,12 @@ def _tell_lookout(
         if isinstance(outcome, Done) and outcome.server:
             reach.lookout.note(outcome.server, now)
         elif isinstance(step, DeleteServer):
-            reach.lookout.struck(cluster_id, step.server_id)
+            for tag in tags:
+                reach.lookout.struck(tag, step.server_id)
         elif _on_node(step):
             unsure = True
-    if unsure:
-        reach.lookout.distrust(cluster_id)
+    for tag in tags if unsure else ():
+        reach.lookout.distrust(tag)
 
 
 def _next(site: Site, snapshot: Snapshot, plan: Plan, *, idle: bool) -> Passed:

@@ -10,6 +10,7 @@ from muster.base.backoff import delay
 from muster.base.errors import Stale
 from muster.engine.commit import Decided
 from muster.engine.journal import NodeStep, ended
+from muster.engine.subjects import table
 from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
@@ -38,6 +39,8 @@ async def record(
     """
     actions = [*_actions(decided, outcomes, now), *_refused(decided, outcomes, now)]
     events = _events(cluster, outcomes, now)
+    if decided.gathered.snapshot.solo:
+        events = [replace(each, otype=About.NODE, cluster_id=None) for each in events]
 
     def work(tx: Transaction) -> Aftermath | None:
         tx.actions.put(*actions)
@@ -54,7 +57,8 @@ async def record(
 def _written(
     tx: Transaction, decided: Decided, cluster: Cluster, outcomes: Sequence[Ended], now: datetime
 ) -> Aftermath | None:
-    current = tx.clusters.get(cluster.id)
+    rows = table(tx, solo=decided.gathered.snapshot.solo)
+    current = rows.get(cluster.id)
     if current is None:
         return None
     known = _nodes(decided)
@@ -65,7 +69,7 @@ def _written(
     written = _fronted(current, cluster.generation, outcomes)
     if nodes or written != current:
         written = replace(written, updated_at=now)
-        tx.clusters.put(written)
+        rows.put(written)
     return Aftermath(cluster=written, nodes=nodes)
 
 
@@ -136,16 +140,14 @@ def _fronted(cluster: Cluster, generation: int, outcomes: Sequence[Ended]) -> Cl
 
     `generation` is the one that the steps were planned for; the cluster may be ahead of it.
     """
-    service = cluster.service
     fronts = [(step, end) for step, end in outcomes if not isinstance(step, NodeStep)]
     for step, outcome in fronts:
-        if isinstance(step, PutPool) and isinstance(outcome, Done) and service:
-            service = replace(service, address=outcome.address)
+        if isinstance(step, PutPool) and isinstance(outcome, Done):
+            cluster = cluster.addressed(outcome.address)
     trouble = next(filter(None, (_trouble(*each) for each in fronts)), "")
     refused = any(isinstance(outcome, Failed) for _, outcome in fronts)
     return replace(
         cluster,
-        service=service,
         trouble=trouble if fronts else cluster.trouble,
         refused_generation=generation if refused else cluster.refused_generation,
     )

@@ -55,11 +55,13 @@ def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
 
 def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
     service = known.cluster.service
-    if service is None:
+    if service is None or not service.asked:
         return
     servers = reach.lookout.known(known.cluster.id)
     for node, server_id in zip(known.nodes, known.servers, strict=True):
         server = servers.get(server_id)
+        if node.home:
+            server = reach.lookout.known(node.home).get(server_id)
         if server and server.seen is Seen.RUNNING:
             yield node, question(service, node, server)
 
@@ -69,6 +71,12 @@ class Answer:
     question: Question
     why: str | None  # it is not well; None: it is
     at: datetime
+
+
+def _patience(cluster: Cluster) -> int:
+    """Return how many bad answers in a row make a member sick."""
+    monitor = cluster.service.monitor if cluster.service else None
+    return (monitor.failures if monitor else 0) or cluster.healing.failures
 
 
 def heard(cluster: Cluster, before: Probe | None, answer: Answer) -> Probe:
@@ -82,7 +90,7 @@ def heard(cluster: Cluster, before: Probe | None, answer: Answer) -> Probe:
     failures = 0 if answer.why is None else 1 + (mine.failures if mine else 0)
     if answer.why is None:
         condition = Condition.GOOD
-    elif failures >= cluster.healing.failures:
+    elif failures >= _patience(cluster):
         condition = Condition.BAD
     else:
         condition = mine.condition if mine else Condition.UNKNOWN

@@ -18,7 +18,7 @@ async def mark_all(site: Site) -> None:
     half = timedelta(seconds=site.pace.sweep_every_s / 2)
 
     def work(tx: Transaction) -> None:
-        ids = [each.id for each in tx.clusters.find(Query())]
+        ids = [each.id for rows in (tx.clusters, tx.solos) for each in rows.find(Query())]
         for place, id in enumerate(ids):
             share = place / len(ids) if len(ids) > AT_ONCE else 0.0
             tx.marks.mark(id, due=now + half * share)

@@ -91,6 +91,7 @@ class Node:
     incarnation: int = 1  # counts the servers that have filled this place
     ref: str = ""  # the cloud's id of the present one
     home: UUID | None = None  # what its server is tagged with. See Note [Home]
+    left_behind: UUID | None = None  # what a former server of it is tagged with that is not gone
     address: str = ""
     port: int = 0  # where its application listens; 0: on the service's
     host: str = ""
@@ -117,6 +118,11 @@ class Node:
         return server_id(self.id, self.incarnation)
 
     @property
+    def tags(self) -> tuple[UUID, ...]:
+        """What else than its natural tag its servers may be listed under. See Note [Home]."""
+        return tuple(each for each in (self.home, self.left_behind) if each)
+
+    @property
     def tag(self) -> UUID:
         """What its present server is listed under. See Note [Home]."""
         return self.home or self.cluster_id or self.id
@@ -132,7 +138,8 @@ class Node:
 # A server is tagged with the id of what it was made for: its cluster, or the node itself
 # where that belongs to none. A node that joins or leaves keeps its server, whose tag then
 # names the place it came from. `home` remembers it, until the place is filled anew; None
-# says that the tag is the natural one. See `tag`.
+# says that the tag is the natural one. See `tag`. A server that was replaced then still has to
+# go: until it has, `left_behind` says where to look for it.
 # Note [Incarnations]
 # A cloud is asked to create by an id that we derive, so that asking twice makes one
 # server. A place whose server died needs a second one that is not the first, while

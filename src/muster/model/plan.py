@@ -35,6 +35,8 @@ class Snapshot:
     nodes: tuple[Node, ...]  # by index
     profiles: Mapping[UUID, Profile]  # every one that the cluster or a node names
     servers: Mapping[UUID, Server]  # by server_id; those of earlier incarnations and strays too
+    solo: bool = False  # the cluster is one that nobody sees: see Note [Solo] in ports/store.py
+    elsewhere: frozenset[UUID] = frozenset()  # nodes that left, and whose former servers did not
     pool: PoolSeen | None = None
     probes: Mapping[UUID, Probe] = field(default_factory=dict)  # by node id
     record: Record | None = None  # what the DNS shows under the cluster's name

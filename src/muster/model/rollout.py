@@ -13,6 +13,7 @@ from muster.model.capacity import Amount
 class UpdateKind(StrEnum):
     ROLLING = "rolling"
     OPPORTUNISTIC = "opportunistic"  # replaces nothing; scaling does it over time
+    IN_PLACE = "in_place"  # a node keeps its id, index and name, and gets its next server
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,8 @@ class Strategy:
     canary_bake_s: float | None = None  # None: until somebody resumes
     progress_deadline_s: float = 600  # a wave that gets nowhere for this long has failed
     auto_rollback: bool = True
+    min_in_service: int = 0  # in place: so many of the cluster are not in a batch
+    pause_s: float = 0  # in place: between two batches
 
 
 class RolloutState(StrEnum):

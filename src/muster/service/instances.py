@@ -81,7 +81,7 @@ async def show(desk: Desk, who: Who, said: str) -> Instance:
     """Return the instance as stored, with its server as the cloud shows it now."""
     found = await desk.store.read(lambda tx: _find(tx, who, said))
     cloud = desk.cloud(found.cluster.cloud)
-    for server in await cloud.compute.list_servers(found.cluster.id):
+    for server in await cloud.compute.list_servers(found.node.tag):
         if server.server_id == found.node.server_id:
             return replace(found, server=server)
     return found
