@@ -177,7 +177,7 @@ def _caller(said: Mapping[str, Any]) -> tuple[Who, datetime]:
     if not isinstance(project, dict):
         raise Forbidden("this token is good for no project; ask Keystone for one that is scoped")
     try:
-        roles = tuple(str(each["name"]).lower() for each in said.get("roles") or ())
+        roles = tuple(sorted(str(each["name"]).lower() for each in said.get("roles") or ()))
         expires = datetime.fromisoformat(str(said["expires_at"]).replace("Z", "+00:00"))
         who = Who(user=str(said["user"]["id"]), project=str(project["id"]), roles=roles)
     except (KeyError, TypeError, ValueError) as error:
