@@ -4,10 +4,11 @@ SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST_ARGS ?=
 
-.PHONY: help run test check lint types imports unit bench chaos docs lock format clean
+.PHONY: help run test check lint types imports unit bench chaos docs lock format clean \
+	testbed-up testbed-down
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## set everything up and start the service on this machine
 	@scripts/environment run
@@ -43,6 +44,14 @@ bench: ## measure, print ratios and figures
 chaos: ## kill servers at random moments for longer (CHAOS_MOMENTS=n, CHAOS_SEED=n)
 	@scripts/environment dev
 	CHAOS_MOMENTS=$${CHAOS_MOMENTS:-2000} $(BIN)/pytest -m chaos -rs -s $(PYTEST_ARGS)
+
+testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3)
+	@scripts/environment dev
+	@scripts/debian-packages
+	@PYTHONPATH=tests $(BIN)/python -m testbed.incus up $${MEMBERS:-3}
+
+testbed-down: ## take it down, whatever is left of it
+	@PYTHONPATH=tests $(BIN)/python -m testbed.incus down
 
 docs: ## make the reference pages from the code
 	@scripts/environment dev

@@ -1,0 +1,88 @@
+"""A testbed of Incus members by hand.
+
+up [MEMBERS]             put up a cluster of so many members (3)
+down                     take it down, whatever is left of it
+status                   what runs
+stop|start|kill MEMBER   incusd on it
+crash|boot MEMBER        its power
+cut|mend MEMBER          its network, as far as the API goes
+exec MEMBER COMMAND      run something on it
+fabric COMMAND           run something beside the members: the control plane, a balancer
+"""
+
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from testbed.incus import bed, fabric, machine, rest
+from testbed.incus.place import Place, inside, lacking, url
+
+HERE = Place(base=Path(tempfile.gettempdir()) / "muster-testbed", name="mtb")
+
+ON_MEMBER: Mapping[str, Callable[[Place, str], None]] = {
+    "stop": lambda place, member: machine.end_daemon(place, member, signal.SIGTERM),
+    "kill": lambda place, member: machine.end_daemon(place, member, signal.SIGKILL),
+    "start": machine.start,
+    "crash": machine.crash,
+    "boot": machine.boot,
+    "cut": fabric.cut,
+    "mend": fabric.mend,
+}
+
+
+def main(words: list[str]) -> int:
+    command, *rest_of = words or ["help"]
+    if command == "exec" and len(rest_of) > 1:
+        return bed.execute(HERE, rest_of[0], rest_of[1:])
+    if command == "fabric" and rest_of:
+        say = [str(each) for each in inside(HERE.fabric, *rest_of)]
+        os.execvp(say[0], say)
+    began = time.monotonic()
+    if command in ON_MEMBER and len(rest_of) == 1:
+        ON_MEMBER[command](HERE, rest_of[0])
+    elif command == "up":
+        if missing := lacking():
+            print(missing, file=sys.stderr)
+            return 1
+        bed.up(HERE, int(rest_of[0]) if rest_of else 3)
+        bed.join(HERE)
+        print(_settings())
+    elif command == "down":
+        bed.down(HERE)
+    elif command == "status":
+        _status()
+        return 0
+    else:
+        print(__doc__)
+        return 2
+    print(f"{' '.join(words)}: {time.monotonic() - began:.1f} s")
+    return 0
+
+
+def _settings() -> str:
+    """Return how a Muster is started beside the members."""
+    options = (
+        f'kind = "incus", url = "{url("m1")}"',
+        f'certificate = "{HERE.certificate}"',
+        f'key = "{HERE.key}"',
+        f'server_certificate = "{bed.server_certificate(HERE)}"',
+    )
+    return f"MUSTER_CLOUDS='{{site = {{{', '.join(options)}}}}}'"
+
+
+def _status() -> None:
+    for member in HERE.members():
+        power, incusd = machine.first_process(HERE, member), machine.daemon(HERE, member)
+        count = "-"
+        if incusd:
+            where = "/1.0/instances?all-projects=true"
+            count = str(len(rest.call(HERE.socket(member), "GET", where)))
+        print(f"{member} {url(member)} power={power or 'off'} incusd={incusd or '-'} all={count}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,178 @@
+"""One member as a small machine: its power, and the daemon on it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from testbed.incus import rest
+from testbed.incus.place import CGROUPS, INCUSD, Place, inside
+
+SCRIPT = Path(__file__).with_name("member.sh")
+_V1 = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
+SPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
+
+
+def controllers() -> tuple[str, ...]:
+    """Return the controllers of cgroup version 1, () where there is version 2 only."""
+    return () if (CGROUPS / "cgroup.controllers").exists() else _V1
+
+
+def _trees() -> Iterator[Path]:
+    if not controllers():
+        yield CGROUPS
+        return
+    for each in (*controllers(), "unified"):
+        yield CGROUPS / each
+
+
+def boot(place: Place, member: str) -> None:
+    """Give the member power: incusd runs when this returns."""
+    folder = place.folder(member)
+    groups = [tree / place.name / member for tree in _trees()]
+    for group in groups:
+        group.mkdir(parents=True, exist_ok=True)
+    _fill_cpusets(place, member)
+
+    def join() -> None:  # before the cgroup namespace is made
+        for group in groups:
+            (group / "cgroup.procs").write_text("0")
+
+    environ = {
+        "TB_NAME": member,
+        "TB_DIR": str(folder),
+        "TB_INCUSD": str(INCUSD),
+        "TB_V1": " ".join(controllers()),
+        "PATH": os.environ.get("PATH", os.defpath),
+    }
+    command = inside(place.namespace(member), "unshare", *SPACES, "--fork", "--kill-child=SIGKILL")
+    with (folder / "init.log").open("a") as log:
+        process = subprocess.Popen(
+            [str(each) for each in (*command, "bash", SCRIPT, folder)],
+            preexec_fn=join,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environ,
+        )
+    (folder / "unshare.pid").write_text(str(process.pid))
+    rest.await_answer(place.socket(member))
+
+
+def _fill_cpusets(place: Place, member: str) -> None:
+    tree = CGROUPS / "cpuset"
+    if not controllers():
+        return
+    for group in (tree / place.name, tree / place.name / member):
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            (group / name).write_text((tree / name).read_text())
+        (group / "cgroup.clone_children").write_text("1")
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(each) for each in _proc(pid, f"task/{pid}/children").split()]
+    except OSError:
+        return []
+
+
+def _proc(pid: int, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text()
+
+
+def first_process(place: Place, member: str) -> int | None:
+    """Return the member's PID 1 as we see it, None if it has no power."""
+    try:
+        parent = int((place.folder(member) / "unshare.pid").read_text())
+        ours = f"{SCRIPT}\0{place.folder(member)}\0" in _proc(parent, "cmdline")
+    except (OSError, ValueError):
+        return None
+    return next(iter(_children(parent)), None) if ours else None
+
+
+def daemon(place: Place, member: str) -> int | None:
+    """Return incusd's pid. By command line: "[lxc monitor]" has the same program."""
+    for pid in _children(first_process(place, member) or 0):
+        try:
+            if _proc(pid, "cmdline").startswith(f"{INCUSD}\0--group"):
+                return pid
+        except OSError:
+            continue
+    return None
+
+
+def crash(place: Place, member: str) -> None:
+    """Take the power away: everything on the member ends at once."""
+    pid = first_process(place, member)
+    if pid is not None:
+        os.kill(pid, signal.SIGKILL)
+        _await_end(pid)
+
+
+def start(place: Place, member: str) -> None:
+    pid = first_process(place, member)
+    if pid is None:
+        raise RuntimeError(f"{member} has no power")
+    os.kill(pid, signal.SIGUSR1)
+    rest.await_answer(place.socket(member))
+
+
+def end_daemon(place: Place, member: str, number: signal.Signals) -> None:
+    """Stop incusd (SIGTERM) or kill it (SIGKILL); containers go on either way."""
+    pid = daemon(place, member)
+    if pid is not None:
+        os.kill(pid, number)
+        _await_end(pid)
+
+
+def _await_end(pid: int, patience_s: float = 30) -> None:
+    deadline = time.monotonic() + patience_s
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return _proc(pid, "stat").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def clear_cgroups(place: Place) -> None:
+    """Kill what is left in our own cgroups, and remove them."""
+    for tree in _trees():
+        top = tree / place.name
+        groups = [Path(folder) for folder, _, _ in os.walk(top, topdown=False)]
+        for group in groups:
+            _clear(group)
+
+
+def _clear(group: Path) -> None:
+    for _ in range(100):
+        try:
+            group.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            for pid in _members(group):
+                _kill(pid)
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _members(group: Path) -> list[int]:
+    try:
+        return [int(each) for each in (group / "cgroup.procs").read_text().split()]
+    except OSError:
+        return []
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

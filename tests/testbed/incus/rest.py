@@ -1,0 +1,54 @@
+"""Calls of one member's API over its socket, which works whatever its network does."""
+
+import http.client
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120
+
+
+class _OverSocket(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("incus", timeout=PATIENCE_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(PATIENCE_S)
+        self.sock.connect(str(self._path))
+
+
+def call(path: Path, method: str, where: str, body: Any = None, *, wait: bool = True) -> Any:
+    """Return the metadata of the answer, or the operation once it has ended well."""
+    connection = _OverSocket(path)
+    content = json.dumps(body) if body is not None else None
+    connection.request(method, where, content, {"Content-Type": "application/json"})
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    if answer["type"] == "error":
+        raise RuntimeError(f"{method} {where}: {answer['error']} ({answer['error_code']})")
+    if answer["type"] != "async" or not wait:
+        return answer["metadata"]
+    ended = call(path, "GET", f"{answer['operation'].partition('?')[0]}/wait?timeout={PATIENCE_S}")
+    if ended["status_code"] != 200:
+        raise RuntimeError(f"{method} {where}: {ended['err']}")
+    return ended
+
+
+def answers(path: Path) -> bool:
+    try:
+        call(path, "GET", "/1.0")
+    except (OSError, RuntimeError, http.client.HTTPException):
+        return False
+    return True
+
+
+def await_answer(path: Path, patience_s: float = 30) -> None:
+    deadline = time.monotonic() + patience_s
+    while not answers(path):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"{path}: incusd is not ready after {patience_s:g} s")
+        time.sleep(0.03)
