@@ -374,12 +374,16 @@ async def test_withdrawing_an_update_rolls_it_back(office: Office) -> None:
     assert seen["update"]["state"] == "rolling_back"
 
 
-async def test_a_creation_is_withdrawn_by_deleting(office: Office) -> None:
-    await office.made()
+async def test_a_creation_withdrawn_is_content_with_what_was_made(office: Office) -> None:
+    made = await office.made()
     action = (await office.call("GET", "/v1/actions")).json()["actions"][0]
     cancel = {"action": {"status": "CANCELLED"}}
     answer = await office.call("PATCH", f"/v1/actions/{action['id']}", cancel)
-    assert answer.status_code == 409
+    assert answer.status_code == 202
+    left = await office.stored(made["stack_id"])
+    assert (left.desired, left.min_size) == (0, 0)
+    await office.go_on(5)
+    assert (await office.call("GET", "/v1/instances")).json() == {"instances": []}
 
 
 async def test_why_says_something_even_without_decisions(office: Office) -> None:

@@ -305,10 +305,20 @@ async def test_creation_is_accepted_with_an_absolute_location(office: Office) ->
     assert answer.headers["x-openstack-request-id"].startswith("req-")
 
 
-async def test_a_body_of_the_clustering_api_is_told_that_it_is_not_served(office: Office) -> None:
-    answer = await office.call("POST", "/v1/clusters", {"cluster": {"name": "web"}})
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"cluster": {"name": "web"}}, "'profile_id' is a required property"),
+        ({"bogus": {}}, "Request body missing 'cluster' key."),
+        ({"name": "web"}, "image: is required; flavor: is required"),
+    ],
+)
+async def test_each_form_of_a_new_cluster_is_answered_in_its_own_words(
+    office: Office, body: dict[str, Any], words: str
+) -> None:
+    answer = await office.call("POST", "/v1/clusters", body)
     assert answer.status_code == 400
-    assert "clustering API" in answer.json()["error"]["message"]
+    assert words in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"\xff", b"[" * 100_000, b'{"a":NaN}'])

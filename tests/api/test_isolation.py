@@ -7,7 +7,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 import builders
-from muster.api.app import HANDLERS
+from muster.api.app import CLUSTERING, HANDLERS
 from muster.model.who import Right
 from office import Office
 
@@ -56,6 +56,9 @@ LISTS = (
     "/v1/images",
     "/v1/flavors",
 )
+SHARED = frozenset(
+    f"/v1/{noun}{one}" for noun in ("clusters", "actions", "events") for one in ("", "/{}")
+)
 OTHERS = frozenset({"/v1/networks", "/v1/clouds", "/v1/whoami", "/metrics", "/v1/events/ws"})
 
 
@@ -67,8 +70,9 @@ def shape(where: str) -> str:
 
 def test_every_route_is_tried_here() -> None:
     tried = {shape(where) for _, where, _ in NAMED} | set(LISTS) | OTHERS
-    served = {shape(each) for handler in HANDLERS for each in handler.paths}
+    served = {shape(each) for handler in HANDLERS for each in handler.paths} | SHARED
     assert served == tried
+    assert SHARED <= {shape(each) for handler in CLUSTERING for each in handler.paths}
 
 
 async def things_of_ann(office: Office) -> dict[str, str]:

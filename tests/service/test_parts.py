@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 import builders
-from muster.api.autoscaling_v1.states import CAN, stack_status
+from muster.api.states import CAN, stack_status
 from muster.base.errors import Conflict, Invalid
 from muster.model.cluster import ClusterStatus
 from muster.model.rollout import RolloutState

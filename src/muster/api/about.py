@@ -1,4 +1,4 @@
-"""What the service says about itself: versions, health, metrics, its own document."""
+"""What the service says about itself: health, metrics, its own document."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -6,44 +6,13 @@ from typing import Any
 from litestar import MediaType, Request, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from muster.api.call import Asked, Call, base
+from muster.api.call import Asked
 from muster.base.errors import StoreError
 from muster.model.who import Right
 from muster.ports.store import Transaction
 
 LATE_S = 30.0  # a cluster that waits longer than this for a look: the engine is stuck
 Lag = Callable[[], Awaitable[tuple[int, float]]]
-
-
-def _version(call: Call) -> dict[str, Any]:
-    """Return the one version there is, in the clustering API's words."""
-    here = base(call)
-    return {
-        "id": "1.0",
-        "status": "CURRENT",
-        "updated": "2016-01-18T00:00:00Z",
-        "media-types": [
-            {"base": "application/json", "type": "application/vnd.openstack.clustering-v1+json"}
-        ],
-        "links": [
-            {"rel": "self", "href": f"{here}/v1"},
-            {"rel": "help", "href": f"{here}/docs"},
-        ],
-        "min_version": "1.0",
-        "max_version": "1.14",
-    }
-
-
-@get(["/", "/versions"], status_code=300)
-async def versions(call: Asked) -> dict[str, Any]:
-    """List the versions of the API."""
-    return {"versions": [_version(call)]}
-
-
-@get(["/v1", "/v1.0"])
-async def version(call: Asked) -> dict[str, Any]:
-    """Show version 1 of the API."""
-    return {"version": _version(call)}
 
 
 @get("/healthz")
@@ -86,5 +55,5 @@ async def docs(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(request.app.state.pages(), media_type=MediaType.HTML)
 
 
-OPEN = (versions, version, healthz, openapi, docs)  # asked without saying who one is
+OPEN = (healthz, openapi, docs)  # asked without saying who one is
 GUARDED = (metrics,)

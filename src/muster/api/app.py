@@ -3,16 +3,19 @@
 from functools import cache, partial
 from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
+from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from muster.api import about, document
-from muster.api.autoscaling_v1 import catalog, clusters, instances, records, stream
+from muster.api import about, dispatch, document, faults
+from muster.api.autoscaling_v1 import callers, catalog, clusters, instances, stream
 from muster.api.call import Call, check_query
-from muster.api.faults import fault
+from muster.api.clustering_v1 import actions, asking, discovery, events
+from muster.api.clustering_v1 import faults as clustering_faults
+from muster.api.clustering_v1.versions import Versioned
 from muster.api.guard import Door, guard
 from muster.api.http import Watched
 from muster.ports.identity import Identity
@@ -23,9 +26,14 @@ HANDLERS = (
     *clusters.ROUTES,
     *catalog.ROUTES,
     *instances.ROUTES,
-    *records.ROUTES,
+    *callers.ROUTES,
     *stream.ROUTES,
     *about.GUARDED,
+)
+CLUSTERING = (
+    *dispatch.ROUTES,
+    *actions.ROUTES,
+    *events.ROUTES,
 )
 
 
@@ -43,9 +51,20 @@ def build(
         check_query(request)
         return Call(desk, request)
 
+    async def the_clustering_call(request: Request[Any, Any, State]) -> Call:
+        asking.check(request)
+        return Call(desk, request)
+
     guarded = Router("/", route_handlers=list(HANDLERS), guards=[guard])
+    clustering = Router(
+        "/",
+        route_handlers=list(CLUSTERING),
+        guards=[guard],
+        dependencies={"call": Provide(the_clustering_call)},
+        opt={"surface": "clustering"},
+    )
     app = Litestar(
-        route_handlers=[guarded, *about.OPEN],
+        route_handlers=[guarded, clustering, *discovery.OPEN, *about.OPEN],
         dependencies={"call": Provide(the_call)},
         exception_handlers={Exception: fault},
         request_max_body_size=BODY_LIMIT,
@@ -68,5 +87,17 @@ def build(
     )
     app.state.document = cache(partial(document.encoded, app))
     app.state.pages = cache(partial(document.pages, app))
-    app.asgi_handler = Watched(app.asgi_handler, registry)
+    app.asgi_handler = Watched(Versioned(app.asgi_handler), registry)
     return app
+
+
+def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """Return the answer for an error in the words of the surface that was asked."""
+    handler = request.scope.get("route_handler")
+    lost = isinstance(error, NotFoundException | MethodNotAllowedException)
+    if lost and (back := discovery.way_back(request)):
+        return back
+    surface = request.state.get("surface") or (handler.opt.get("surface") if handler else "")
+    if surface == "clustering":
+        return clustering_faults.fault(request, error)
+    return faults.fault(request, error)

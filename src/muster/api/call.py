@@ -1,5 +1,6 @@
 """One request as its handler sees it: who, which desk, what was said in query and body."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ PLAN: Mapping[str, Param] = {
     "plan": Param("true: say what would be done, and do nothing", {"type": "boolean"}),
     "plan_hash": Param("do it only if the plan is still the one with this hash"),
 }
+_PAIR = re.compile(r'(\w+)="?([^";,\s]+)')
 _TRUE = frozenset({"true", "1", "yes", "on", "t", "y"})
 _FALSE = frozenset({"false", "0", "no", "off", "f", "n"})
 
@@ -136,9 +138,17 @@ def planned(told: Foretold) -> Response[PlanAnswer]:
 
 def base(call: Call) -> str:
     """Return where this service is for the caller, without a slash at the end."""
-    request = call.request
-    scheme = request.headers.get("x-forwarded-proto") or request.url.scheme
-    return f"{scheme}://{request.headers.get('host', '')}"
+    return here(call.request)
+
+
+def here(request: Request[Any, Any, Any]) -> str:
+    """Return where this service is for the caller, as the proxies in between say."""
+    said = request.headers
+    forwarded = dict(_PAIR.findall(said.get("forwarded", "").partition(",")[0].lower()))
+    proto: str = said.get("x-forwarded-proto") or forwarded.get("proto") or request.url.scheme
+    host = forwarded.get("host") or said.get("x-forwarded-host") or said.get("host") or ""
+    prefix = said.get("x-forwarded-prefix", "").rstrip("/")
+    return f"{proto.partition(',')[0].strip()}://{host.partition(',')[0].strip()}{prefix}"
 
 
 async def at_once(intent: Intent[T]) -> Intent[T]:

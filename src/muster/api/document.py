@@ -72,8 +72,9 @@ def _complete(operation: dict[str, Any], handler: HTTPRouteHandler) -> None:
         said = {"name": name, "in": "query", "description": param.about, "schema": param.schema}
         operation.setdefault("parameters", []).append(said)
     fields = handler.opt.get("body")
-    if fields is not None:
-        content: dict[str, Any] = {"application/json": {"schema": schema_of(fields)}}
+    schema = handler.opt.get("body_schema") or (schema_of(fields) if fields is not None else None)
+    if schema is not None:
+        content: dict[str, Any] = {"application/json": {"schema": schema}}
         if handler.handler_name.endswith("import_image"):
             content |= {
                 kind: {"schema": {"type": "string", "format": "binary"}} for kind in _BINARY

@@ -52,10 +52,14 @@ def query(call: Call, listing: Listing) -> Query:
     )
 
 
+def _refusal(text: str, field: str) -> Invalid:
+    return Invalid(text, field=field, type="HTTPBadRequest")
+
+
 def _values(name: str, kind: type[StrEnum] | None, said: Sequence[str]) -> tuple[str, ...]:
     for each in said:
         if kind is not None and each not in list(kind):
-            raise Invalid(f"Field value {each} is invalid", field=name)
+            raise _refusal(f"Field value {each} is invalid", name)
     return tuple(said)
 
 
@@ -64,7 +68,7 @@ def _scope(call: Call) -> str | None:
     said = call.word("global_project").lower()
     if said not in ("", "true", "false"):
         text = f"Invalid value '{call.word('global_project')}' specified for 'global_project'"
-        raise Invalid(text, field="global_project")
+        raise _refusal(text, "global_project")
     if said == "true" and not call.who.may(Right.EVERY_PROJECT):
         raise Forbidden("You are not authorized to complete this operation.")
     return call.who.scope
@@ -75,9 +79,9 @@ def _sort(said: str, listing: Listing) -> tuple[tuple[str, bool], ...]:
     for each in said.split(","):
         key, _, direction = each.partition(":")
         if key not in listing.sort:
-            raise Invalid(f"Unsupported sort key '{key}' for 'sort'.", field="sort")
+            raise _refusal(f"Unsupported sort key '{key}' for 'sort'.", "sort")
         if direction not in ("", "asc", "desc"):
-            raise Invalid(f"Unsupported sort dir '{direction}' for 'sort'.", field="sort")
+            raise _refusal(f"Unsupported sort dir '{direction}' for 'sort'.", "sort")
         wanted.append((listing.sort[key], direction == "desc"))
     return tuple(wanted)
 
@@ -87,7 +91,7 @@ def _marker(said: str | None) -> UUID | None:
         return None
     id = as_id(said)
     if id is None:
-        raise Invalid(f"The value for marker is not a valid UUID: '{said}'.", field="marker")
+        raise _refusal(f"The value for marker is not a valid UUID: '{said}'.", "marker")
     return id
 
 
@@ -96,7 +100,7 @@ def _limit(said: str | None) -> int | None:
         return None
     digits = said.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 12):
-        raise Invalid(f"The value for limit must be an integer: '{said}'.", field="limit")
+        raise _refusal(f"The value for limit must be an integer: '{said}'.", "limit")
     if said.startswith("-"):
-        raise Invalid("Value must be >= 0 for field 'limit'.", field="limit")
+        raise _refusal("Value must be >= 0 for field 'limit'.", "limit")
     return min(int(said), _LARGEST)

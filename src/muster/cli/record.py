@@ -20,7 +20,7 @@ def event() -> None:
 @asking
 def event_list(asked: Asking, cluster: str | None, limit: int) -> None:
     """List the newest events, oldest first."""
-    query = {"limit": limit, "sort": "timestamp:desc", "cluster_id": cluster}
+    query = {"limit": limit, "sort": "timestamp:desc", "cluster_id": cluster, "every": "true"}
     with asked.session() as session:
         rows = session.call("GET", "/v1/events", query=query)["events"][::-1]
     columns = [

@@ -40,7 +40,7 @@ class Access:
 
     @property
     def headers(self) -> dict[str, str]:
-        said = {"Accept": "application/json"}
+        said = {"Accept": "application/json", "OpenStack-API-Version": "clustering latest"}
         if self.token:
             said["Authorization"] = f"Bearer {self.token}"
         if self.project:

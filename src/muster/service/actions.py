@@ -1,6 +1,7 @@
 """What was asked for: list it, show it, withdraw it."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -13,15 +14,50 @@ from muster.model.who import Who
 from muster.ports.store import Query, Transaction
 from muster.service.changes import rolled_back
 from muster.service.desk import Desk
+from muster.service.identity import ACTION, CLUSTER, find, found
 from muster.service.intent import Intent, plain
-from muster.service.lookup import as_id, find_cluster, sees
+from muster.service.lookup import as_id, sees
 from muster.service.wish import grown
 
 _RESIZES = frozenset({Verb.CLUSTER_RESIZE, Verb.CLUSTER_SCALE_OUT, Verb.CLUSTER_SCALE_IN})
+OPEN = tuple(
+    each.value for each in ActionStatus if each not in ("SUCCEEDED", "FAILED", "CANCELLED")
+)
 
 
-async def listing(desk: Desk, query: Query) -> list[Action]:
-    return await desk.store.read(lambda tx: tx.actions.find(query))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """An action, with what of its family has not ended."""
+
+    action: Action
+    waits_for: tuple[UUID, ...] = ()  # what is done for it
+    held_up: tuple[UUID, ...] = ()  # what it is done for
+
+
+async def listing(desk: Desk, query: Query) -> list[Shown]:
+    return await desk.store.read(lambda tx: with_family(tx, tx.actions.find(query)))
+
+
+def with_family(tx: Transaction, actions: Sequence[Action]) -> list[Shown]:
+    """Return the actions with what they wait for; what has ended waits for nothing."""
+    going = [each for each in actions if not each.ended]
+    wishes = tuple(each.id for each in going if each.parent is None)
+    parents = tuple({each.parent for each in going if each.parent})
+    children: dict[UUID | None, list[UUID]] = {}
+    if wishes:
+        for child in tx.actions.find(Query(where={"parent": wishes, "status": OPEN})):
+            children.setdefault(child.parent, []).append(child.id)
+    waiting: set[UUID | None] = set()
+    if parents:
+        waiting = {p.id for p in tx.actions.find(Query(where={"id": parents, "status": OPEN}))}
+    return [
+        Shown(
+            action=each,
+            waits_for=tuple(children.get(each.id, ())) if not each.ended else (),
+            held_up=(each.parent,) if each.parent in waiting and not each.ended else (),  # type: ignore[arg-type]
+        )
+        for each in actions
+    ]
 
 
 async def in_clusters(desk: Desk, who: Who, query: Query, word: str) -> Query:
@@ -37,23 +73,26 @@ async def in_clusters(desk: Desk, who: Who, query: Query, word: str) -> Query:
     def ids(tx: Transaction) -> list[UUID]:
         return [id for each in said if (id := _meant(tx, who, each))]
 
-    found = await desk.store.read(ids)
+    there = await desk.store.read(ids)
     where = {key: values for key, values in query.where.items() if key != word}
-    return replace(query, where={**where, "cluster_id": tuple(found)})
+    return replace(query, where={**where, "cluster_id": tuple(there)})
 
 
 def _meant(tx: Transaction, who: Who, said: str) -> UUID | None:
-    try:
-        return as_id(said) or find_cluster(tx, who, said).id
-    except NotFound:
-        return None
+    id = as_id(said)
+    if id is not None:
+        return id
+    cluster = found(tx, who, CLUSTER, said)
+    return cluster.id if cluster else None
 
 
-async def show(desk: Desk, who: Who, said: str) -> Action:
-    return await desk.store.read(lambda tx: _find(tx, who, said))
+async def show(desk: Desk, who: Who, said: str) -> Shown:
+    """Return the action of that id, name, or beginning of an id."""
+    return await desk.store.read(lambda tx: with_family(tx, [find(tx, who, ACTION, said)])[0])
 
 
 def _find(tx: Transaction, who: Who, said: str) -> Action:
+    """Return the action of that id: what is withdrawn is named exactly."""
     action = tx.actions.get(as_id(said) or UUID(int=0))
     if action is None or not sees(who, action.project):
         raise NotFound(f"The action '{said}' could not be found.")
@@ -63,24 +102,23 @@ def _find(tx: Transaction, who: Who, said: str) -> Action:
 # Note [Withdrawing]
 # To cancel is to withdraw a wish, not to stop a process: what runs is finished or undone
 # by the next pass, which sees the world as it is. A resize is withdrawn by wishing the size
-# before it, an update by rolling back. A creation is withdrawn by deleting the cluster, which
-# is another call because it loses more; a deletion cannot be, for the instances may be gone.
-async def cancellation(desk: Desk, who: Who, said: str) -> Intent[Action]:
+# before it, an update by rolling back, a creation by being content with what has been made.
+# A deletion cannot be withdrawn, for instances may be gone. Checks, repairs and operations
+# are not begun where they have not; where they have, they end by themselves. What is done for
+# a wish ends with its step, and is ended with its wish: at once if it has not begun, or by
+# force; by itself otherwise.
+async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) -> Intent[Action]:
     """Return the intent to withdraw a wish. See Note [Withdrawing]."""
-    seen = await show(desk, who, said)
+    seen = await desk.store.read(lambda tx: _find(tx, who, said))
     _refuse_ended(seen)
     now = desk.clock.now()
 
     def cancel(tx: Transaction) -> Action:
         action = _find(tx, who, said)
         _refuse_ended(action)
-        cluster = tx.clusters.get(action.cluster_id) if action.cluster_id else None
-        after = _withdrawn(cluster, action, now) if cluster else None
-        if cluster and after and after is not cluster:
-            tx.clusters.put(replace(after, generation=grown(cluster, now).generation))
-            tx.marks.mark(cluster.id)
+        _withdraw(tx, action, now, force=force)
         ended = action.turned(ActionStatus.CANCELLED, now, f"withdrawn by {who.user}")
-        tx.actions.put(ended)
+        tx.actions.put(ended, *_ended_with(tx, ended, now, force=force))
         tx.events.append(_event(who, ended, now))
         return ended
 
@@ -89,37 +127,67 @@ async def cancellation(desk: Desk, who: Who, said: str) -> Intent[Action]:
 
 def _refuse_ended(action: Action) -> None:
     if action.ended:
-        raise Conflict(f"The action '{action.id}' has ended already: it is {action.status}.")
+        text = f"The action '{action.id}' has ended already: it is {action.status}."
+        raise Conflict(text, type="ActionImmutable")
 
 
-def _withdrawn(cluster: Cluster, action: Action, now: datetime) -> Cluster:
+def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) -> list[Action]:
+    """Return what is done for the wish and ends with it."""
+    mine = tx.actions.find(Query(where={"parent": (wish.id,), "status": OPEN}))
+    return [
+        each.turned(ActionStatus.CANCELLED, now, wish.reason)
+        for each in mine
+        if force or each.status is not ActionStatus.RUNNING
+    ]
+
+
+def _withdraw(tx: Transaction, action: Action, now: datetime, *, force: bool) -> None:
+    """Write what is wished instead, and have the engine look again."""
+    subject_id = action.cluster_id or action.target
+    table = tx.clusters if action.cluster_id else tx.solos
+    subject = table.get(subject_id)
+    if subject is None:
+        return
+    if action.parent is not None and not force:
+        text = f"{action.verb} ends with its step; withdraw the wish it was done for"
+        raise Conflict(text, type="ActionConflict")
+    after = _withdrawn(tx, subject, action, now)
+    table.put(replace(after, generation=grown(subject, now).generation))
+    tx.marks.mark(subject_id)
+
+
+def _withdrawn(tx: Transaction, cluster: Cluster, action: Action, now: datetime) -> Cluster:
     """Return the cluster without that wish; itself where a later wish has taken its place."""
-    if cluster.leaving or action.verb is Verb.CLUSTER_CREATE:
-        raise Conflict(
-            "a creation is withdrawn by deleting the cluster"
-            if not cluster.leaving
-            else f"cluster '{cluster.name}' is being deleted, which cannot be withdrawn"
-        )
+    if cluster.leaving or action.verb is Verb.NODE_DELETE:
+        raise Conflict("a deletion cannot be withdrawn: instances may be gone already")
     before = action.inputs.get("before")
     if action.verb in _RESIZES and before is not None:
         superseded = cluster.desired != action.inputs.get("desired_size")
         return cluster if superseded else replace(cluster, desired=int(before))
+    if action.verb is Verb.CLUSTER_CREATE:
+        return _content(tx, cluster)
     rollout = cluster.rollout
     mine = rollout is not None and rollout.under_way and rollout.started_at == action.created_at
     if action.verb is Verb.CLUSTER_UPDATE and mine:
         return rolled_back(cluster, now, "its wish was withdrawn")
-    if action.parent is not None or action.verb.startswith("NODE_"):
-        raise Conflict(f"{action.verb} ends with its step; withdraw the wish it was done for")
     return cluster
 
 
+def _content(tx: Transaction, cluster: Cluster) -> Cluster:
+    """Return the cluster with as many nodes wanted as have been made."""
+    nodes = tx.nodes.find(Query(where={"cluster_id": (cluster.id,)}))
+    made = min(cluster.desired, sum(each.created_at is not None for each in nodes))
+    return replace(cluster, desired=made, min_size=min(cluster.min_size, made))
+
+
 def _event(who: Who, action: Action, now: datetime) -> Event:
+    about_node = action.verb.startswith("NODE_")
     return Event(
         id=new_id(),
         at=now,
         kind="action.cancelled",
-        otype=About.CLUSTER,
-        oid=action.cluster_id or action.target,
+        otype=About.NODE if about_node else About.CLUSTER,
+        oid=action.target,
         oname=action.name,
         cluster_id=action.cluster_id,
         project=action.project,

@@ -1,6 +1,6 @@
 """What one may do with clusters: create, delete, list, show. Changing one is in changes.py."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -287,6 +287,7 @@ class Whole:
     profiles: dict[UUID, Profile]
     decision: DecisionRecord | None = None
     wish: Action | None = None  # the newest
+    bindings: tuple[UUID, ...] = ()  # of policies, in the order they are asked
 
 
 async def show(desk: Desk, find: Callable[[Transaction], Cluster]) -> Whole:
@@ -310,6 +311,7 @@ def whole(tx: Transaction, cluster: Cluster) -> Whole:
         profiles={each.id: each for each in _revisions(tx, cluster, nodes)},
         decision=decisions[0] if decisions else None,
         wish=newest_wish(tx, cluster),
+        bindings=tuple(bindings_of(tx, (cluster.id,)).get(cluster.id, ())),
     )
 
 
@@ -335,6 +337,22 @@ class Named(msgspec.Struct, frozen=True):
     name: str
 
 
+class Bound(msgspec.Struct, frozen=True):
+    """As much of a binding as a cluster shows."""
+
+    id: UUID
+    cluster_id: UUID
+
+
+def bindings_of(tx: Transaction, clusters: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """Return the ids of the bindings of each cluster that has any."""
+    query = Query(where={"cluster_id": tuple(clusters)}, sort=(("priority", False),))
+    found: dict[UUID, list[UUID]] = {}
+    for each in tx.bindings.find_as(query, Bound):
+        found.setdefault(each.cluster_id, []).append(each.id)
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """A page of clusters with what their lines show."""
@@ -342,6 +360,7 @@ class Listed:
     clusters: list[Cluster]
     members: dict[UUID, list[Member]]
     profile_names: dict[UUID, str]
+    bindings: dict[UUID, list[UUID]]
 
 
 async def listing(desk: Desk, query: Query) -> Listed:
@@ -359,4 +378,5 @@ def _listed(tx: Transaction, query: Query) -> Listed:
         for member in tx.nodes.find_as(theirs, Member):
             members[member.cluster_id].append(member)
     names = {each.id: each.name for each in profiles}
-    return Listed(clusters=clusters, members=members, profile_names=names)
+    bindings = bindings_of(tx, tuple(members)) if clusters else {}
+    return Listed(clusters=clusters, members=members, profile_names=names, bindings=bindings)

@@ -9,6 +9,7 @@ from muster.model.who import Who
 from muster.ports.signal import EVENTS
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
+from muster.service.identity import is_prefix, several
 from muster.service.lookup import as_id, find_cluster, sees
 
 _PAGE = 500
@@ -19,10 +20,26 @@ async def listing(desk: Desk, query: Query) -> list[Event]:
 
 
 async def show(desk: Desk, who: Who, said: str) -> Event:
-    event = await desk.store.read(lambda tx: tx.events.get(as_id(said) or UUID(int=0)))
-    if event is None or not sees(who, event.project):
+    """Return the event of that id, or beginning of an id; events have no names."""
+    return await desk.store.read(lambda tx: _find(tx, who, said))
+
+
+def _find(tx: Transaction, who: Who, said: str) -> Event:
+    id = as_id(said)
+    event = tx.events.get(id) if id else None
+    if event is not None and sees(who, event.project):
+        return event
+    prefix = said.lower()
+    found = (
+        tx.events.find(Query(project=who.scope, id_prefix=prefix, limit=2))
+        if id is None and is_prefix(prefix)
+        else []
+    )
+    if len(found) > 1:
+        raise several(said)
+    if not found:
         raise NotFound(f"The event '{said}' could not be found.")
-    return event
+    return found[0]
 
 
 async def newest(desk: Desk) -> int:

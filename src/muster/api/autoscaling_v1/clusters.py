@@ -9,23 +9,16 @@ from litestar import Response, delete, get, patch, post
 from muster.api.autoscaling_v1 import bodies, render
 from muster.api.autoscaling_v1.details import Details, details
 from muster.api.call import PLAN, Asked, Call, Param, PlanAnswer, Prepare, Word, base, carried_out
-from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, instant, number
 from muster.api.words import moment
-from muster.base.errors import Invalid
-from muster.model.cluster import Cluster, ClusterStatus
+from muster.model.cluster import Cluster
 from muster.model.scaling import Pushed
 from muster.ports.store import Transaction
 from muster.service import changes, clusters, decisions
 from muster.service.intent import Intent
-from muster.service.lookup import find_cluster, find_stack
+from muster.service.lookup import find_stack
 from muster.service.wish import Wished
 
-CLUSTERS = Listing(
-    filters={"name": None, "status": ClusterStatus},
-    sort={key: key for key in ("name", "status", "init_at", "created_at", "updated_at")},
-    default="init_at",
-)
 SAMPLE: Fields = {
     "value": Field(number(0, 1e12), "per instance in service", required=True),
     "at": Field(instant(), "when it was measured; default: now"),
@@ -38,35 +31,14 @@ LIMIT: Mapping[str, Param] = {
 }
 
 
-@get("/v1/clusters", opt={"query": CLUSTERS.params})
-async def list_clusters(call: Asked) -> render.Clusters:
-    """List clusters: the clustering API's objects, each with what a stack shows."""
-    return render.clusters(await clusters.listing(call.desk, query(call, CLUSTERS)))
-
-
-@post("/v1/clusters", status_code=202, opt={"query": PLAN, "body": bodies.CLUSTER})
-async def create_cluster(call: Asked) -> Response[Details | PlanAnswer]:
+async def create(call: Call) -> Response[Any]:
     """Create an autoscaled cluster."""
-    body = await call.body()
-    if "cluster" in body:
-        raise Invalid(
-            "a body with the key 'cluster' is the clustering API's, which is not served here yet; "
-            "send the fields of the cluster themselves",
-            field="cluster",
-        )
-    ask, call.request.state.spelled = bodies.asked(body, new=True)
+    ask, call.request.state.spelled = bodies.asked(await call.body(), new=True)
 
     async def prepare() -> Intent[Wished]:
         return await clusters.creation(call.desk, call.who, ask)
 
     return await wished(call, prepare)
-
-
-@get("/v1/clusters/{identity:str}")
-async def show_cluster(call: Asked, identity: Word) -> render.OneCluster:
-    """Show one cluster, by name, id, or beginning of an id."""
-    whole = await clusters.show(call.desk, lambda tx: find_cluster(tx, call.who, identity))
-    return render.one_cluster(whole)
 
 
 @get("/v1/clusters/{identity:str}/{stack_id:str}")
@@ -190,9 +162,6 @@ async def push_sample(call: Asked, identity: Word, stack_id: Word) -> Response[A
 
 
 ROUTES = (
-    list_clusters,
-    create_cluster,
-    show_cluster,
     show_stack,
     update_cluster,
     delete_cluster,

@@ -5,16 +5,9 @@ from typing import Any
 
 import msgspec
 
-from muster.api.autoscaling_v1.render import (
-    ClusterLine,
-    Crew,
-    InstanceOut,
-    decision,
-    instance_of,
-    line_of,
-    running,
-)
-from muster.api.autoscaling_v1.states import CAN
+from muster.api.autoscaling_v1.render import InstanceOut, decision, instance_of
+from muster.api.lines import ClusterLine, Crew, line_of, running
+from muster.api.states import CAN
 from muster.api.words import moment
 from muster.model.action import Action
 from muster.model.capacity import Amount
@@ -67,7 +60,8 @@ class Details(ClusterLine, kw_only=True):
 def details(whole: Whole) -> Details:
     cluster, profiles = whole.cluster, whole.profiles
     profile = profiles.get(cluster.target) or profiles.get(cluster.profile_id)
-    line = line_of(cluster, Crew.of(whole.nodes), profile.name if profile else "")
+    name = profile.name if profile else ""
+    line = line_of(cluster, Crew.of(whole.nodes), name, whole.bindings)
     return Details(
         **msgspec.structs.asdict(line),
         **_made_of(profile),

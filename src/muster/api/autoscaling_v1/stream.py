@@ -9,8 +9,8 @@ from litestar import WebSocket, get, websocket
 from litestar.exceptions import WebSocketDisconnect
 from litestar.response import Stream
 
-from muster.api.autoscaling_v1.records import EventOut, event
 from muster.api.call import Asked, Param
+from muster.api.events import EventOut, event
 from muster.base.errors import Invalid
 from muster.model.event import Event
 from muster.service import events

@@ -1,0 +1,59 @@
+"""A request of the clustering API: what its route declares, and what is checked by that."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Request, Response
+from litestar.datastructures import State
+
+from muster.api.call import Call, Param, base
+from muster.api.clustering_v1.bodies import Body
+from muster.base.errors import Invalid
+from muster.model.who import Right, Who
+
+FORCE: Mapping[str, Param] = {"force": Param("true: whatever it is busy with", {"type": "boolean"})}
+
+
+def serves(
+    *,
+    since: int = 0,
+    query: Mapping[str, Param] | None = None,
+    body: Body | None = None,
+    right: Right | None = None,
+) -> dict[str, Any]:
+    """Return what a route declares: the first microversion (1.`since`) that knows it, and more."""
+    declared: dict[str, Any] = {"since": since, "query": query or {}, "right": right}
+    return declared | ({"body_schema": body.schema} if body else {})
+
+
+def check(request: Request[Who, Any, State]) -> None:
+    """Raise `Invalid` for a method that is newer than the request, and for unknown parameters."""
+    opt = request.route_handler.opt
+    if minor(request) < opt.get("since", 0):
+        text = f"API version '1.{minor(request)}' is not supported on this method."
+        raise Invalid(text, type="MethodVersionNotFound")
+    for name in request.query_params:
+        if name not in opt.get("query", {}):
+            said = f"'{name}'" if opt.get("quoted") else name
+            raise Invalid(f"Invalid parameter {said}", field=name, type="HTTPBadRequest")
+
+
+def minor(request: Request[Any, Any, State]) -> int:
+    """Return the minor number of the microversion that the request speaks."""
+    asked: int = request.state.get("microversion", 0)
+    return asked
+
+
+def flag(call: Call, name: str) -> bool:
+    """Return a query parameter that is true or false, false if it was not given."""
+    said = call.word(name)
+    if said.lower() not in ("", "true", "false"):
+        text = f"Invalid value '{said}' specified for '{name}'"
+        raise Invalid(text, field=name, type="HTTPBadRequest")
+    return said.lower() == "true"
+
+
+def accepted(call: Call, said: Any, action_id: object) -> Response[Any]:
+    """Answer 202 with where the action is that brings it about."""
+    where = f"{base(call)}/v1/actions/{action_id}"
+    return Response(said, status_code=202, headers={"Location": where})

@@ -1,0 +1,64 @@
+"""The routes of events: how what was asked for began and ended, or all that happened."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from litestar import get
+
+from muster.api.call import Asked, Param, Word
+from muster.api.clustering_v1.asking import flag, serves
+from muster.api.events import EventOut, event
+from muster.api.paging import Listing, query
+from muster.model.event import About, Level
+from muster.service import actions, events
+
+EVENTS = Listing(
+    filters={
+        "oid": None,
+        "oname": None,
+        "otype": About,
+        "cluster_id": None,
+        "action": None,
+        "level": Level,
+        "kind": None,
+    },
+    sort={
+        key: key
+        for key in (
+            "seq",
+            "timestamp",
+            "level",
+            "otype",
+            "oname",
+            "action",
+            "status",
+            "oid",
+            "cluster_id",
+            "kind",
+        )
+    },
+    default="timestamp",
+)
+EVERY: Mapping[str, Param] = {
+    "every": Param("true: also what happened without being asked for", {"type": "boolean"})
+}
+_OF_ACTIONS = ("start", "end", "error")
+
+
+@get("/v1/events", opt=serves(query={**EVENTS.params, **EVERY}))
+async def list_events(call: Asked) -> dict[str, list[EventOut]]:
+    """List how actions began and ended; with `every`, or a `kind`, all that happened."""
+    wanted = query(call, EVENTS)
+    if not flag(call, "every") and "kind" not in wanted.where:
+        wanted = replace(wanted, where={**wanted.where, "status": _OF_ACTIONS})
+    wanted = await actions.in_clusters(call.desk, call.who, wanted, "cluster_id")
+    return {"events": [event(each) for each in await events.listing(call.desk, wanted)]}
+
+
+@get("/v1/events/{identity:str}", opt=serves())
+async def show_event(call: Asked, identity: Word) -> dict[str, EventOut]:
+    """Show one event."""
+    return {"event": event(await events.show(call.desk, call.who, identity))}
+
+
+ROUTES = (list_events, show_event)

@@ -1,0 +1,57 @@
+"""An event as JSON, the same for whoever lists, shows or follows them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from muster.api.words import exact, moment
+from muster.model.event import Event
+
+
+class EventOut(msgspec.Struct, kw_only=True):
+    """The clustering API's object, with kind, number and progress."""
+
+    id: str
+    seq: int
+    kind: str
+    timestamp: str | None
+    at: str
+    level: str
+    otype: str
+    oid: str
+    oname: str
+    cluster_id: str
+    user: str
+    project: str
+    action: str
+    action_id: str | None
+    status: str
+    status_reason: str
+    done: int | None
+    total: int | None
+    meta_data: Mapping[str, Any]
+
+
+def event(one: Event) -> EventOut:
+    return EventOut(
+        id=str(one.id),
+        seq=one.seq,
+        kind=one.kind,
+        timestamp=moment(one.at),
+        at=exact(one.at),
+        level=one.level,
+        otype=one.otype,
+        oid=str(one.oid),
+        oname=one.oname,
+        cluster_id=str(one.cluster_id or ""),
+        user=one.user,
+        project=one.project,
+        action=one.action,
+        action_id=str(one.action_id) if one.action_id else None,
+        status=one.status,
+        status_reason=one.reason,
+        done=one.done,
+        total=one.total,
+        meta_data=one.data,
+    )

@@ -1,0 +1,83 @@
+"""What a word in a request means: a thing by its id, its name, or the beginning of its id."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from muster.base.errors import Invalid, NotFound
+from muster.model.action import Action
+from muster.model.cluster import Cluster
+from muster.model.node import Node
+from muster.model.policy import Policy
+from muster.model.profile import Profile
+from muster.model.receiver import Receiver
+from muster.model.who import Who
+from muster.ports.store import Query, Table, Transaction
+from muster.service.lookup import as_id, sees
+
+T = TypeVar("T")
+SHORTEST = 4  # characters of an id; fewer would be a guess
+_OF_AN_ID = frozenset("0123456789abcdef-")
+
+
+@dataclass(frozen=True, slots=True)
+class Noun(Generic[T]):
+    """A kind of thing that requests name: what it is called, and where its rows are."""
+
+    word: str
+    table: Callable[[Transaction], Table[T]]
+
+
+CLUSTER: Noun[Cluster] = Noun("cluster", lambda tx: tx.clusters)
+NODE: Noun[Node] = Noun("node", lambda tx: tx.nodes)
+PROFILE: Noun[Profile] = Noun("profile", lambda tx: tx.profiles)
+POLICY: Noun[Policy] = Noun("policy", lambda tx: tx.policies)
+RECEIVER: Noun[Receiver] = Noun("receiver", lambda tx: tx.receivers)
+ACTION: Noun[Action] = Noun("action", lambda tx: tx.actions)
+
+
+def found(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T | None:
+    """Return what is meant, None for what is not there or is another project's.
+
+    Raises `Invalid` where several are meant.
+    """
+    table, id = noun.table(tx), as_id(said)
+    if id is not None:
+        row: Any = table.get(id)
+        if row is not None and sees(who, row.project):
+            return row  # type: ignore[no-any-return]
+    rows = table.find(Query(project=who.scope, where={"name": (said,)}, limit=2))
+    if not rows and id is None and is_prefix(said.lower()):
+        rows = table.find(Query(project=who.scope, id_prefix=said.lower(), limit=2))
+    if len(rows) > 1:
+        raise several(said)
+    return rows[0] if rows else None
+
+
+def is_prefix(said: str) -> bool:
+    """Whether this may be the beginning of an id."""
+    return len(said) >= SHORTEST and set(said) <= _OF_AN_ID
+
+
+def several(said: str) -> Invalid:
+    """Return the error for a word that means more than one thing."""
+    text = f"Multiple results found matching the query criteria '{said}'."
+    return Invalid(f"{text} Please be more specific.", type="MultipleChoices")
+
+
+def find(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T:
+    """Return what a path names. Raises `NotFound`, `Invalid` where several are meant."""
+    row = found(tx, who, noun, said)
+    if row is None:
+        raise NotFound(f"The {noun.word} '{said}' could not be found.")
+    return row
+
+
+def referenced(
+    tx: Transaction, who: Who, noun: Noun[T], said: str, *, called: str = "specified"
+) -> T:
+    """Return what a body names. Raises `Invalid` also for what is not there."""
+    row = found(tx, who, noun, said)
+    if row is None:
+        raise Invalid(f"The {called} {noun.word} '{said}' could not be found.")
+    return row
