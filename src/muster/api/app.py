@@ -7,6 +7,7 @@ from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 from prometheus_client import REGISTRY, CollectorRegistry
 
@@ -35,6 +36,7 @@ CLUSTERING = (
     *actions.ROUTES,
     *events.ROUTES,
 )
+OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = ()  # asked without saying who one is
 
 
 def build(
@@ -56,15 +58,18 @@ def build(
         return Call(desk, request)
 
     guarded = Router("/", route_handlers=list(HANDLERS), guards=[guard])
-    clustering = Router(
-        "/",
-        route_handlers=list(CLUSTERING),
-        guards=[guard],
-        dependencies={"call": Provide(the_clustering_call)},
-        opt={"surface": "clustering"},
+    clustering, doors = (
+        Router(
+            "/",
+            route_handlers=list(routes),
+            guards=guards,
+            dependencies={"call": Provide(the_clustering_call)},
+            opt={"surface": "clustering"},
+        )
+        for routes, guards in ((CLUSTERING, [guard]), (OPEN_CLUSTERING, []))
     )
     app = Litestar(
-        route_handlers=[guarded, clustering, *discovery.OPEN, *about.OPEN],
+        route_handlers=[guarded, clustering, doors, *discovery.OPEN, *about.OPEN],
         dependencies={"call": Provide(the_call)},
         exception_handlers={Exception: fault},
         request_max_body_size=BODY_LIMIT,

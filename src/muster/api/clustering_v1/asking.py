@@ -29,13 +29,18 @@ def serves(
 def check(request: Request[Who, Any, State]) -> None:
     """Raise `Invalid` for a method that is newer than the request, and for unknown parameters."""
     opt = request.route_handler.opt
-    if minor(request) < opt.get("since", 0):
-        text = f"API version '1.{minor(request)}' is not supported on this method."
-        raise Invalid(text, type="MethodVersionNotFound")
+    since(request, opt.get("since", 0))
     for name in request.query_params:
         if name not in opt.get("query", {}):
             said = f"'{name}'" if opt.get("quoted") else name
             raise Invalid(f"Invalid parameter {said}", field=name, type="HTTPBadRequest")
+
+
+def since(request: Request[Any, Any, State], first: int) -> None:
+    """Raise `Invalid` where the request speaks an older microversion than 1.`first`."""
+    if minor(request) < first:
+        text = f"API version '1.{minor(request)}' is not supported on this method."
+        raise Invalid(text, type="MethodVersionNotFound")
 
 
 def minor(request: Request[Any, Any, State]) -> int:
