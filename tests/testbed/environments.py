@@ -5,7 +5,6 @@ installed beside Muster: what it needs is its own business.
 """
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -36,12 +35,13 @@ def environment(name: str) -> Path:
 def _make(folder: Path, lock: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
-    installer = [sys.executable, "-m", "uv", "pip", "install", "--compile-bytecode"]
-    if subprocess.run([sys.executable, "-m", "uv", "--version"], capture_output=True).returncode:
-        installer = [folder / "bin" / "pip", "install", "--disable-pip-version-check"]
+    # The folder is named outright: by itself uv installs beside the python that runs it.
+    python = folder / "bin" / "python"
+    installer = [sys.executable, "-m", "uv", "pip", "install", "--python", python]
+    if subprocess.run([*installer[:3], "--version"], capture_output=True).returncode:
+        installer = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     done = subprocess.run(
         [*installer, "--quiet", "--require-hashes", "-r", lock],
-        env={**os.environ, "VIRTUAL_ENV": str(folder)},
         capture_output=True,
         text=True,
         check=False,
