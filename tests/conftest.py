@@ -23,7 +23,25 @@ STORES = [
     pytest.param("postgresql", marks=pytest.mark.postgresql),
 ]
 
+# Note [Real parts]
+# What starts a Caddy, a HAProxy or instances of this machine takes seconds however little it
+# asks of them, and the inner loop has less than a minute for everything. So tests of these
+# folders, and the contracts' runs over these parts, are slow by definition.
+_REAL_FOLDERS = ("drivers/caddy", "drivers/haproxy", "drivers/local", "drivers/incus", "clients")
+_REAL_PARTS = frozenset({"caddy", "haproxy", "local", "incus", "knot"})
+
 _databases = count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs over real parts as slow. See Note [Real parts]."""
+    here = Path(__file__).parent
+    for item in items:
+        where = item.path.relative_to(here).as_posix()
+        call = getattr(item, "callspec", None)
+        parts = {str(each) for each in call.params.values()} if call else set()
+        if where.startswith(_REAL_FOLDERS) or parts & _REAL_PARTS:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
