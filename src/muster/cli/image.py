@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import click
 
@@ -60,6 +60,27 @@ def image_delete(asked: Asking, name_or_id: str) -> None:
     with asked.session() as session:
         session.call("DELETE", at("images", name_or_id))
     asked.show(None, lambda out: out.print(f"Image {name_or_id} is gone."))
+
+
+@image.command("build")
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--name", default="demo-web", show_default=True)
+@click.option("--version", default="1", show_default=True)
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--ssh/--no-ssh", default=True, show_default=True, help="With an SSH server.")
+@asking
+def image_build(asked: Asking, target: Path, **said: Any) -> None:
+    """Make a small container image at TARGET from Debian packages; no server is asked.
+
+    It serves HTTP with /health and a page that tells version and instance.
+    """
+    from muster.cli.container_image import Lacking, Recipe, build
+
+    try:
+        made = {"path": str(target), "size": build(Recipe(**said), target)}
+    except (Lacking, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    asked.show(made, lambda out: out.print(f"{target} is made: {size(made['size'])}"))
 
 
 @contextmanager

@@ -1,0 +1,225 @@
+"""A container image made of Debian's packages alone: a web server, SSH, a few megabytes."""
+
+import gzip
+import io
+import json
+import platform
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+DYNAMIC = ("dropbear-bin", "libc6", "libcrypt1", "libgmp10", "libtomcrypt1", "libtommath1")
+PACKAGES = ("busybox-static", "zlib1g", *DYNAMIC)
+LIBRARIES = (
+    "libc.so.6",
+    "libcrypt.so.1",
+    "libgmp.so.10",
+    "libtomcrypt.so.1",
+    "libtommath.so.1",
+    "libz.so.1",
+)
+FOLDERS = (
+    "bin sbin etc proc sys dev tmp run root root/.ssh www www/cgi-bin usr usr/bin usr/sbin var "
+    "var/log var/run var/lib var/lib/seed lib lib64 etc/dropbear"
+)
+TEXTS: Mapping[str, str] = {
+    "etc/passwd": "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534::/:/bin/false\n",
+    "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+    "etc/shells": "/bin/sh\n",
+    "etc/hosts": "127.0.0.1 localhost\n",
+    "etc/nsswitch.conf": "passwd: files\nhosts: files dns\n",
+    "www/health": "well\n",
+}
+# What the cloud writes into an instance: its path there, and where the content comes from.
+TEMPLATES: Mapping[str, tuple[str, str]] = {
+    "hostname": ("/etc/hostname", "{{ instance.name }}\n"),
+    "instance": ("/var/lib/seed/instance", '{{ config_get("user.muster.server", "") }}'),
+    "address": ("/var/lib/seed/address", '{{ config_get("user.address", "") }}'),
+    "gateway": ("/var/lib/seed/gateway", '{{ config_get("user.gateway", "") }}'),
+    "ssh-keys": ("/var/lib/seed/ssh-keys", '{{ config_get("user.ssh-keys", "") }}\n'),
+    "user-data": ("/var/lib/seed/user-data", '{{ config_get("cloud-init.user-data", "") }}'),
+}
+ROUNDS_PER_MS = 300  # of the shell's loop, on a processor of today, about
+
+
+class Lacking(Exception):
+    """Something that an image is made of cannot be had here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    name: str = "demo-web"
+    version: str = "1"
+    port: int = 8080
+    ssh: bool = True
+
+
+def build(recipe: Recipe, target: Path) -> int:
+    """Write the image to `target`, a .tar.gz, and return its size in bytes.
+
+    The same recipe and packages give the same bytes. Packages that are not installed are
+    downloaded; nothing is installed, and nobody needs to be root.
+    """
+    with (
+        _programs(recipe) as found,
+        target.open("wb") as file,
+        gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        _write(archive, recipe, found)
+    return target.stat().st_size
+
+
+def _write(archive: tarfile.TarFile, recipe: Recipe, found: Mapping[str, Path]) -> None:
+    _text(archive, "muster-image.toml", _manifest(recipe))
+    _text(archive, "metadata.yaml", _metadata(recipe))
+    for name, (_, content) in TEMPLATES.items():
+        _text(archive, f"templates/{name}.tpl", content)
+    _entry(archive, "rootfs", tarfile.DIRTYPE, 0o755)
+    for folder in FOLDERS.split():
+        mode = {"tmp": 0o1777, "root": 0o700, "root/.ssh": 0o700}.get(folder, 0o755)
+        _entry(archive, f"rootfs/{folder}", tarfile.DIRTYPE, mode)
+    for path, text in TEXTS.items():
+        _text(archive, f"rootfs/{path}", text)
+    _text(archive, "rootfs/etc/muster-image", f"{recipe.name} {recipe.version}\n")
+    _scripts(archive, recipe)
+    for path, source in found.items():
+        _text(archive, f"rootfs/{path}", source.read_bytes(), 0o755)
+    for applet in _applets(found["bin/busybox"]):
+        _link(archive, f"rootfs/bin/{applet}", "busybox")
+    _link(archive, "rootfs/sbin/init", "/bin/busybox")
+
+
+def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
+    blanks = {
+        "@PORT@": str(recipe.port),
+        "@SSH@": "" if recipe.ssh else "#",
+        "@ROUNDS@": str(ROUNDS_PER_MS),
+    }
+    scripts = {
+        "rc": ("etc/rc", 0o755),
+        "inittab": ("etc/inittab", 0o644),
+        "udhcpc.sh": ("etc/udhcpc.sh", 0o755),
+        "index.cgi": ("www/cgi-bin/index.cgi", 0o755),
+    }
+    for name, (path, mode) in scripts.items():
+        text = files("muster.cli").joinpath("container", name).read_text()
+        for blank, value in blanks.items():
+            text = text.replace(blank, value)
+        _text(archive, f"rootfs/{path}", text, mode)
+
+
+def _manifest(recipe: Recipe) -> str:
+    fields = {
+        "name": recipe.name,
+        "version": recipe.version,
+        "port": recipe.port,
+        "health_path": "/health",
+    }
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+
+
+def _metadata(recipe: Recipe) -> str:
+    """Return what Incus wants to know, as YAML, of which JSON is a part."""
+    said = {
+        "architecture": platform.machine(),
+        "creation_date": 1,
+        "properties": {
+            "name": recipe.name,
+            "os": "busybox",
+            "release": recipe.version,
+            "description": f"{recipe.name} {recipe.version}",
+        },
+        "templates": {
+            path: {"when": ["create", "copy", "start"], "template": f"{name}.tpl"}
+            for name, (path, _) in TEMPLATES.items()
+        },
+    }
+    return json.dumps(said, indent=1) + "\n"
+
+
+def _entry(archive: tarfile.TarFile, name: str, kind: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.mode = kind, mode
+    archive.addfile(entry)
+
+
+def _text(archive: tarfile.TarFile, name: str, said: str | bytes, mode: int = 0o644) -> None:
+    content = said.encode() if isinstance(said, str) else said
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(content), mode
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname = tarfile.SYMTYPE, target
+    archive.addfile(entry)
+
+
+def _applets(busybox: Path) -> list[str]:
+    names = _said(str(busybox), "--list").split()
+    return [name for name in names if name != "busybox"]
+
+
+@contextmanager
+def _programs(recipe: Recipe) -> Iterator[Mapping[str, Path]]:
+    """Yield where each program and library is that goes into the image, by its path there."""
+    with tempfile.TemporaryDirectory() as aside:
+        roots = [Path("/")]
+        wanted = _wanted(recipe)
+        if any(_found(roots, names) is None for names in wanted.values()):
+            roots.insert(0, _unpacked(Path(aside), recipe))
+        found = {path: _found(roots, names) for path, names in wanted.items()}
+        missing = sorted(path for path, source in found.items() if source is None)
+        if missing:
+            raise Lacking(f"not found in Debian's packages: {', '.join(missing)}")
+        yield {path: source for path, source in found.items() if source}
+
+
+def _wanted(recipe: Recipe) -> Mapping[str, tuple[str, ...]]:
+    """Return the path in the image, and under which names it may be found elsewhere."""
+    wanted: dict[str, tuple[str, ...]] = {"bin/busybox": ("bin/busybox", "usr/bin/busybox")}
+    if not recipe.ssh:
+        return wanted
+    for name in ("usr/sbin/dropbear", "usr/bin/dbclient"):
+        wanted[name] = (name,)
+    triplet = f"{platform.machine()}-linux-gnu"
+    for name in LIBRARIES:
+        wanted[f"lib/{name}"] = (f"lib/{triplet}/{name}", f"usr/lib/{triplet}/{name}")
+    loader = {"x86_64": "lib64/ld-linux-x86-64.so.2"}.get(
+        platform.machine(), "lib/ld-linux-aarch64.so.1"
+    )
+    wanted[loader] = (loader, f"usr/{loader}", f"lib/{triplet}/{Path(loader).name}")
+    return wanted
+
+
+def _found(roots: list[Path], names: tuple[str, ...]) -> Path | None:
+    paths = (root / name for root in roots for name in names)
+    return next((path for path in paths if path.exists()), None)
+
+
+def _unpacked(aside: Path, recipe: Recipe) -> Path:
+    """Download the packages and unpack them, without installing anything."""
+    root = aside / "root"
+    root.mkdir()
+    packages = PACKAGES if recipe.ssh else PACKAGES[:1]
+    _said("apt-get", "download", "-qq", *packages, where=aside)
+    for package in sorted(aside.glob("*.deb")):
+        _said("dpkg-deb", "-x", str(package), str(root))
+    return root
+
+
+def _said(*command: str, where: Path | None = None) -> str:
+    try:
+        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise Lacking(f"{command[0]} is not on this machine: an image needs Debian") from None
+    if done.returncode:
+        raise Lacking(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
+    return done.stdout
