@@ -66,4 +66,4 @@ lock: ## choose newest versions and lock them
 	@scripts/lock
 
 clean: ## remove what can be made again
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .testbed .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -7,6 +7,7 @@ SERVER_COMMANDS = {
     "work": ("muster.wiring.serve", "Run one more engine over a shared PostgreSQL database."),
     "db": ("muster.wiring.database", "Upgrade, check and back up the database."),
     "user": ("muster.wiring.user", "Users of identity basic."),
+    "rules": ("muster.wiring.rules", "Print who may do what, as the file that says so."),
     "simulate": ("muster.wiring.simulate", "Replay a load through scaling rules, and compare."),
 }
 

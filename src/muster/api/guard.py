@@ -1,6 +1,7 @@
 """Who is asking, and may they: the one guard before every handler."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from litestar.datastructures import Headers
 from litestar.handlers import BaseRouteHandler
 
 from muster.base.errors import Forbidden
+from muster.model.rules import Rules
 from muster.model.who import Right
 from muster.ports.identity import Identity
 
@@ -23,23 +25,54 @@ class Door:
 
     identity: Identity
     loopback_names: bool = False
+    rules: Rules = field(default_factory=Rules)
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Put the caller into the connection, or refuse him.
 
     Reading needs the right to read, everything else the right to write, unless the
-    handler's `right` says otherwise.
+    handler's `right` or the rules say otherwise. See Note [Calls] in model/rules.py.
     """
     door: Door = connection.app.state.door
     method = connection.scope.get("method", "GET")
     reading = method in _SAFE
     refuse_strangers(connection.headers, door, from_page=not reading or _is_socket(connection))
-    who = await door.identity.who(connection.headers)
-    right: Right = handler.opt.get("right") or (Right.READ if reading else Right.WRITE)
-    if not who.may(right):
-        raise Forbidden(f"{who.user} may not do this in project {who.project}: it takes '{right}'")
+    who = door.rules.known(await door.identity.who(connection.headers))
+    right = right_of(handler, reading)
+    call = call_of(method, connection.scope["path_template"])
+    if not door.rules.allow(who, call, right):
+        takes = ", ".join(sorted(door.rules.holders(call, right))) or "nobody"
+        text = f"{who.user} may not do this in project {who.project}"
+        raise Forbidden(f"{text}: {call} takes one of the roles {takes}")
     connection.scope["user"] = who
+
+
+def right_of(handler: BaseRouteHandler, reading: bool) -> Right:
+    """Return the right that a call takes where no rule names the call."""
+    said: Right | None = handler.opt.get("right")
+    return said or (Right.READ if reading else Right.WRITE)
+
+
+_VERBS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delete"}
+_SPELLED = {"actions": "action", "ops": "operation", "attrs": "collect"}  # as they were called
+
+
+@cache
+def call_of(method: str, path: str) -> str:
+    """Return what the rules call a route. See Note [Calls] in model/rules.py.
+
+    POST /v1/clusters/{id}/actions is clusters:action, DELETE /v1/clusters/{id} is
+    clusters:delete, GET /v1/clusters is clusters:index.
+    """
+    noun, *rest = [part for part in path.removeprefix("/v1").split("/") if part] or ["versions"]
+    noun = noun.replace("-", "_")
+    said = [part for part in rest if not part.startswith("{")]
+    if said:
+        verb = _SPELLED.get(said[-1], said[-1]).replace("-", "_")
+        return f"{noun}:{verb}"
+    reading = "get" if rest else "index"
+    return f"{noun}:{_VERBS.get(method, reading)}"
 
 
 def _is_socket(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:

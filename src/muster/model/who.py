@@ -25,8 +25,11 @@ class Who:
     project: str
     roles: tuple[str, ...] = ("member",)
     domain: str | None = None
+    rights: frozenset[Right] | None = None  # None: what his roles have by RIGHTS
 
     def may(self, right: Right) -> bool:
+        if self.rights is not None:
+            return right in self.rights
         return any(right in RIGHTS.get(role, frozenset()) for role in self.roles)
 
     @property

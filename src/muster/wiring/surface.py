@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import uvicorn
@@ -17,6 +18,7 @@ from muster.ports.identity import Identity
 from muster.service.flavors import seed
 from muster.settings import Settings
 from muster.wiring.house import House, users_file
+from muster.wiring.rules import calls_of, rules_of
 
 
 class Announcing(uvicorn.Server):
@@ -39,6 +41,8 @@ async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
     application = build(
         house.desk, identity_of(house), loopback_names=house.settings.identity == "none"
     )
+    rules = rules_of(settings, calls_of(application))
+    application.state.door = replace(application.state.door, rules=rules)
     config = uvicorn.Config(
         application,
         log_config=None,
