@@ -14,7 +14,17 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from muster.api import about, dispatch, document, faults
 from muster.api.autoscaling_v1 import callers, catalog, clusters, instances, stream
 from muster.api.call import Call, check_query
-from muster.api.clustering_v1 import actions, asking, discovery, events
+from muster.api.clustering_v1 import (
+    actions,
+    asking,
+    attributes,
+    cluster_actions,
+    cluster_policies,
+    discovery,
+    events,
+    nodes,
+)
+from muster.api.clustering_v1 import clusters as plain_clusters
 from muster.api.clustering_v1 import faults as clustering_faults
 from muster.api.clustering_v1.versions import Versioned
 from muster.api.guard import Door, guard
@@ -33,6 +43,11 @@ HANDLERS = (
 )
 CLUSTERING = (
     *dispatch.ROUTES,
+    *plain_clusters.ROUTES,
+    *cluster_actions.ROUTES,
+    *cluster_policies.ROUTES,
+    *attributes.ROUTES,
+    *nodes.ROUTES,
     *actions.ROUTES,
     *events.ROUTES,
 )

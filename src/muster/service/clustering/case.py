@@ -42,6 +42,7 @@ class Case:
     now: datetime
     cluster: Cluster
     name: str = ""  # what the action is called; "": by what it does
+    said: str = ""  # how the caller named the cluster
 
     def record(self, wish: Wish, after: Cluster | None = None) -> Action:
         """Write the wish, with the cluster as it is `after`; its generation is raised here."""
@@ -88,7 +89,7 @@ async def on_cluster(desk: Desk, who: Who, said: str, work: Callable[[Case], T])
 
     def decide(tx: Transaction) -> T:
         cluster = find(tx, who, CLUSTER, said)
-        return work(Case(tx, desk, who, desk.clock.now(), cluster))
+        return work(Case(tx, desk, who, desk.clock.now(), cluster, said=said))
 
     return await desk.store.write(decide)
 

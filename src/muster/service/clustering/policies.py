@@ -1,7 +1,7 @@
 """Policies at work in a cluster: attaching, changing and detaching them, and showing which are."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from muster.base.errors import Invalid, NotFound
@@ -12,10 +12,12 @@ from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
 from muster.model.policy import Binding, Policy
 from muster.model.policy_type import Attached, PolicyType, Scene
+from muster.model.who import Who
 from muster.ports.store import Query, Transaction
 from muster.service.clustering.case import Case
 from muster.service.clustering.conflicts import refuse_busy
-from muster.service.identity import POLICY, find, referenced
+from muster.service.desk import Desk
+from muster.service.identity import CLUSTER, POLICY, find, referenced
 from muster.service.wish import Wish
 
 
@@ -90,7 +92,7 @@ def detach(case: Case, said: str) -> Action:
 def _attached(case: Case, policy: Policy, said: str) -> Binding:
     binding = _bound(case.tx, case.cluster, policy)
     if binding is None:
-        cluster = case.cluster.id
+        cluster = case.said or case.cluster.id
         raise Invalid(f"The policy '{said}' is not attached to the specified cluster '{cluster}'.")
     return binding
 
@@ -114,19 +116,34 @@ def change(case: Case, said: str, *, enabled: bool | None) -> Action:
     return _compiled(case, wish, case.attached())
 
 
-def shown(tx: Transaction, cluster: Cluster, query: Query) -> list[Binding]:
-    """Return the cluster's bindings that the query names."""
-    where = {**query.where, "cluster_id": (cluster.id,)}
-    return tx.bindings.find(replace(query, where=where, project=None))
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A cluster with some of its bindings."""
+
+    cluster: Cluster
+    bindings: Sequence[Binding]
 
 
-def show(case: Case, said: str) -> Binding:
+async def listing(desk: Desk, who: Who, said: str, query: Query) -> Bound:
+    """Return the bindings of one cluster that the query names."""
+
+    def work(tx: Transaction) -> Bound:
+        cluster = find(tx, who, CLUSTER, said)
+        where = {**query.where, "cluster_id": (cluster.id,)}
+        return Bound(cluster, tx.bindings.find(replace(query, where=where, project=None)))
+
+    return await desk.store.read(work)
+
+
+async def show(desk: Desk, who: Who, said: str, policy_said: str) -> Bound:
     """Return the binding of one policy. Raises `NotFound`, also where it is not attached."""
-    policy = find(case.tx, case.who, POLICY, said)
-    binding = _bound(case.tx, case.cluster, policy)
-    if binding is None:
-        where = f"to the specified cluster '{case.cluster.id}'"
-        raise NotFound(
-            f"The policy '{said}' is not found attached {where}.", type="PolicyBindingNotFound"
-        )
-    return binding
+
+    def work(tx: Transaction) -> Bound:
+        cluster = find(tx, who, CLUSTER, said)
+        binding = _bound(tx, cluster, find(tx, who, POLICY, policy_said))
+        if binding is None:
+            text = f"The policy '{policy_said}' is not found attached to the specified cluster"
+            raise NotFound(f"{text} '{said}'.", type="PolicyBindingNotFound")
+        return Bound(cluster, (binding,))
+
+    return await desk.store.read(work)

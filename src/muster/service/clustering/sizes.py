@@ -9,6 +9,7 @@ from muster.decide.admit import Sizes, check_size
 from muster.decide.policies import infeasible
 from muster.decide.sizes import (
     SIGNS,
+    Adjustment,
     Resize,
     Scale,
     calc,
@@ -85,20 +86,53 @@ def _wish(case: Case, verb: Verb, inputs: Mapping[str, Any], failed: str = "") -
     return Wish(verb=verb, reason=reason.replace("_", " "), inputs=inputs, failed=failed)
 
 
-def checked_resize(case: Case, ask: Resize, inputs: Mapping[str, Any]) -> Action:
+def _asked(inputs: Mapping[str, Any]) -> Resize:
+    """Return what a resize asks for. Raises `Invalid` for what makes no sense."""
+    said = inputs.get("adjustment_type")
+    if said is not None and said not in set(Adjustment):
+        raise Invalid(f"Value '{said}' is not acceptable for field 'adjustment_type'.")
+    return Resize(
+        adjustment=None if said is None else Adjustment(said),
+        number=_number(inputs, "number"),
+        low=_whole(inputs, "min_size"),
+        high=_whole(inputs, "max_size"),
+        min_step=_whole(inputs, "min_step"),
+        strict=inputs.get("strict") is not False,
+    )
+
+
+def _number(inputs: Mapping[str, Any], name: str) -> float | None:
+    said = inputs.get(name)
+    if said is None:
+        return None
+    try:
+        number = float(said)
+    except (TypeError, ValueError, OverflowError):
+        raise Invalid(f"The value for {name} must be a number: '{said}'.", field=name) from None
+    if not abs(number) < 2**31:
+        raise Invalid(f"The value for {name} is out of range: '{said}'.", field=name)
+    return number
+
+
+def _whole(inputs: Mapping[str, Any], name: str) -> int | None:
+    number = _number(inputs, name)
+    return None if number is None else int(number)
+
+
+def checked_resize(case: Case, inputs: Mapping[str, Any]) -> Action:
     """Return the action that resizes as a request asks, whose sizes are checked before."""
-    desired = None
+    ask, desired = _asked(inputs), None
     if ask.adjustment is not None:
         desired = calc(case.size, ask.adjustment, ask.number or 0, ask.min_step)
     wanted = Sizes(desired=desired, low=ask.low, high=ask.high)
     limit = case.desk.max_cluster_size
     _refuse(check_size(wanted, sizes_of(case.cluster), strict=ask.strict, limit=limit))
-    return resizing(case, ask, inputs)
+    return resizing(case, inputs)
 
 
-def resizing(case: Case, ask: Resize, inputs: Mapping[str, Any]) -> Action:
+def resizing(case: Case, inputs: Mapping[str, Any]) -> Action:
     """Return the action that resizes. Raises `Conflict` while another action is under way."""
-    cluster, verb = case.cluster, Verb.CLUSTER_RESIZE
+    cluster, verb, ask = case.cluster, Verb.CLUSTER_RESIZE, _asked(inputs)
     refuse_busy(case.tx, verb, cluster.id)
     found = resized(cluster, case.size, ask, case.desk.max_cluster_size)
     if isinstance(found, Refusal):

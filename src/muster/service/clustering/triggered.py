@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.errors import Invalid, NotFound
-from muster.decide.sizes import Adjustment, Resize
 from muster.model.action import Action, Verb
 from muster.model.who import Who
 from muster.ports.store import Transaction
@@ -45,36 +44,6 @@ def triggered(tx: Transaction, desk: Desk, who: Who, asked: Trigger) -> Action:
     if deed is None:
         raise Invalid(f"{asked.verb} cannot be set off from outside.")
     return deed(Case(tx, desk, who, desk.clock.now(), cluster, asked.name), asked.inputs)
-
-
-def _resize(case: Case, inputs: Inputs) -> Action:
-    said = inputs.get("adjustment_type")
-    if said is not None and said not in set(Adjustment):
-        raise Invalid(f"Value '{said}' is not acceptable for field 'adjustment_type'.")
-    ask = Resize(
-        adjustment=None if said is None else Adjustment(said),
-        number=_number(inputs, "number"),
-        low=_whole(inputs, "min_size"),
-        high=_whole(inputs, "max_size"),
-        min_step=_whole(inputs, "min_step"),
-        strict=bool(inputs.get("strict", True)),
-    )
-    return sizes.resizing(case, ask, inputs)
-
-
-def _number(inputs: Inputs, name: str) -> float | None:
-    said = inputs.get(name)
-    try:
-        return None if said is None else float(said)
-    except (TypeError, ValueError):
-        raise Invalid(f"The value for {name} must be a number: '{said}'.", field=name) from None
-
-
-def _whole(inputs: Inputs, name: str) -> int | None:
-    number = _number(inputs, name)
-    if number is not None and not abs(number) < 2**31:
-        raise Invalid(f"The value for {name} must be an integer: '{inputs[name]}'.", field=name)
-    return None if number is None else int(number)
 
 
 def _word(inputs: Inputs, name: str) -> str:
@@ -128,7 +97,7 @@ def _attach(case: Case, inputs: Inputs) -> Action:
 DEEDS: Mapping[Verb, Callable[[Case, Inputs], Action]] = {
     Verb.CLUSTER_DELETE: lambda case, _: clusters.delete(case, force=False),
     Verb.CLUSTER_UPDATE: _update,
-    Verb.CLUSTER_RESIZE: _resize,
+    Verb.CLUSTER_RESIZE: sizes.resizing,
     Verb.CLUSTER_SCALE_OUT: lambda case, said: sizes.scaling(case, Verb.CLUSTER_SCALE_OUT, said),
     Verb.CLUSTER_SCALE_IN: lambda case, said: sizes.scaling(case, Verb.CLUSTER_SCALE_IN, said),
     Verb.CLUSTER_ADD_NODES: lambda case, said: membership.add(case, _words(said, "nodes")),
