@@ -144,6 +144,8 @@ def _create(draft: Draft, each: Place, why: str) -> None:
                 name=node.name,
                 index=node.index,
                 spec=profile.server,
+                zone=node.wanted_zone,
+                group=cluster.placement.group,
             ),
             why=why,
         )

@@ -8,6 +8,7 @@ from muster.decide.draft import place as placed
 from muster.decide.naming import member_name
 from muster.decide.rolling import budget, openings, retirements, rolling, wait_for_age
 from muster.decide.victims import choose_victims
+from muster.decide.zones import zones_for
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
 
 IN_CREATION = "Creation in progress"
@@ -73,7 +74,9 @@ def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
     first = cluster.next_index
     empty = sum(each.fitness is Fitness.EMPTY and not each.leaving for each in draft.places)
     now_asked = draft.creates - empty  # the rest has to wait for a later pass
-    for index in range(first, first + count):
+    profile = draft.snapshot.profiles.get(profile_id)
+    zones = zones_for(draft, count, profile.server if profile else None)
+    for index, zone in zip(range(first, first + count), zones, strict=True):
         asked = index - first < now_asked
         id = node_id(cluster.id, index)
         node = Node(
@@ -91,6 +94,7 @@ def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
             reason=IN_CREATION if asked else "",
             began_at=now if asked else None,
             standby=standby,
+            wanted_zone=zone,
         )
         each = placed(node)
         each.opened = True
@@ -103,7 +107,7 @@ def _shrink(draft: Draft, excess: int) -> None:
     if excess <= 0:
         return
     floor = budget(draft.cluster).floor
-    victims = choose_victims(draft.serving, excess, draft.cluster.target, floor)
+    victims = choose_victims(draft, draft.serving, excess, floor)
     for each in victims:
         release(draft, each, Why.SCALE_IN, "more than are wanted")
     if len(victims) < excess:
@@ -152,7 +156,7 @@ def _fit_standby(draft: Draft) -> None:
     for each in outdated:
         release(draft, each, Why.UPDATE, "of an earlier revision")
     left = [each for each in standing if each.leaving is None]
-    for each in choose_victims(left, len(left) - wanted, profile_id, 0):
+    for each in choose_victims(draft, left, len(left) - wanted, 0):
         release(draft, each, Why.SCALE_IN, "more than are to stand by")
     _open(draft, max(0, wanted - len(left)), profile_id, standby=True)
 

@@ -30,6 +30,7 @@ class ServerSpec:
     zones: tuple[str, ...] = ()
     port: int | None = None
     health_path: str = ""
+    taken: bool = False  # its names were not looked up, for its cloud takes any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from muster.model.observed import Server
+from muster.model.placement import Group
 from muster.model.pool import PoolWanted
 from muster.model.profile import ServerSpec
+from muster.model.removal import Hook
 
 
 class Operation(StrEnum):
@@ -20,6 +22,29 @@ class Operation(StrEnum):
     UNPAUSE = "unpause"
     SUSPEND = "suspend"
     RESUME = "resume"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+    RESCUE = "rescue"
+    UNRESCUE = "unrescue"
+    CHANGE_PASSWORD = "change_password"
+    EVACUATE = "evacuate"
+    RESTART = "restart"  # of a container
+
+
+# What puts an instance to rest: it is not repaired, and gets no requests. And what wakes it.
+RESTING = frozenset({Operation.STOP, Operation.PAUSE, Operation.SUSPEND, Operation.RESCUE})
+WAKING = frozenset(
+    {
+        Operation.START,
+        Operation.UNPAUSE,
+        Operation.RESUME,
+        Operation.UNRESCUE,
+        Operation.REBOOT,
+        Operation.REBUILD,
+        Operation.EVACUATE,
+        Operation.RESTART,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +58,8 @@ class ServerOrder:
     name: str
     index: int
     spec: ServerSpec
+    zone: str = ""  # "": any that the spec allows
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +88,18 @@ class OperateServer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostHook:
+    """Ask whoever has to agree before a node goes. `token` makes asking twice one question."""
+
+    node_id: UUID
+    hook: Hook
+    project: str
+    token: UUID  # the id of the action that waits for the answer
+    ref: str  # the cloud's id of the server that is to go
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PutPool:
     pool: PoolWanted
     why: str
@@ -85,7 +124,16 @@ class DropRecord:
     why: str
 
 
-Step = CreateServer | DeleteServer | OperateServer | PutPool | RemovePool | PutRecord | DropRecord
+Step = (
+    CreateServer
+    | DeleteServer
+    | OperateServer
+    | PostHook
+    | PutPool
+    | RemovePool
+    | PutRecord
+    | DropRecord
+)
 
 
 @dataclass(frozen=True, slots=True)

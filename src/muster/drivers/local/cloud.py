@@ -12,10 +12,12 @@ from muster.drivers.local.compute import LocalCompute
 from muster.drivers.local.folders import Folders
 from muster.drivers.local.intake import LocalImages
 from muster.drivers.local.networks import LocalNetworks
+from muster.drivers.local.operate import UNABLE
 from muster.drivers.local.resume import resume
 from muster.drivers.local.site import Site
+from muster.drivers.options import pace
 from muster.drivers.prober import HttpProber
-from muster.model.cloud import Ability, About
+from muster.model.cloud import NEEDS, Ability, About
 from muster.ports.cloud import Cloud, CloudConfig
 
 THREADS = 8  # a deletion may hold one for as long as an instance takes to end
@@ -25,7 +27,8 @@ CANNOT: Mapping[Ability, str] = {
     "which you can reach without one",
     Ability.NETWORKS: "the local cloud has one network only, loopback",
     Ability.ZONES: "the local cloud is one machine and so one zone, local",
-    Ability.SUSPEND: "a process cannot be suspended to disk; pause it instead",
+    Ability.ANTI_AFFINITY: "the local cloud is one host, this machine",
+    **{NEEDS[operation]: why for operation, why in UNABLE.items()},
     Ability.RESIZE: "the limits of a running process stay; the instance has to be replaced",
 }
 
@@ -54,7 +57,9 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         cgroups.close(site.cgroups)
 
     return Cloud(
-        about=About(name=config.name, kind="local", cannot=CANNOT, pace=said.pace),
+        about=About(
+            name=config.name, kind="local", cannot=CANNOT, pace=pace(said), zones=("local",)
+        ),
         compute=LocalCompute(site),
         images=LocalImages(site),
         networks=LocalNetworks(said),

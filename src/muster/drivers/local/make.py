@@ -13,6 +13,7 @@ from muster.drivers.local.instance import Instance, Limits, Wanted
 from muster.drivers.local.launch import start
 from muster.drivers.local.networks import LOOPBACK
 from muster.drivers.local.site import Site
+from muster.model.placement import Affinity
 from muster.model.step import ServerOrder
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -64,6 +65,10 @@ def _check(order: ServerOrder) -> None:
         raise Permanent(f"there is no network {spec.network} here, only {LOOPBACK}")
     if spec.zones and "local" not in spec.zones:
         raise Permanent(f"there is no zone {spec.zones[0]} here, only local")
+    if order.zone not in ("", "local"):
+        raise Permanent(f"there is no zone {order.zone} here, only local")
+    if order.group and order.group.affinity is Affinity.ANTI_AFFINITY:
+        raise Permanent(f"group {order.group.name} cannot be kept apart: there is one host here")
 
 
 def _laid_out(site: Site, order: ServerOrder, listen: str) -> Instance:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from muster.base.errors import Permanent
+from muster.drivers.options import pace
 from muster.drivers.simulated.balancer import SimulatedBalancer
 from muster.drivers.simulated.compute import SimulatedCompute
 from muster.drivers.simulated.dns import SimulatedDns
@@ -41,7 +42,9 @@ def cloud_over(world: World, config: CloudConfig) -> Cloud:
             name=config.name,
             kind="simulated",
             cannot=CANNOT,
-            pace=world.options.pace,
+            pace=pace(world.options),
+            zones=world.options.zones,
+            open_catalog=True,
         ),
         compute=SimulatedCompute(world, config.installation),
         images=SimulatedImages(world, config.installation),

@@ -1,17 +1,20 @@
 """The compute port over a simulated world."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Any
 from uuid import UUID
 
 from muster.base.errors import Permanent, Transient
 from muster.drivers.simulated.entries import Created, Going, Make, Turned
+from muster.drivers.simulated.hosts import Need
 from muster.drivers.simulated.machine import NEVER, Machine, ref
 from muster.drivers.simulated.networks import NETWORKS
 from muster.drivers.simulated.world import World, turned
 from muster.model.observed import Seen, Server, Usage
 from muster.model.step import Operation, ServerOrder
+from muster.ports.compute import NO_PARAMS
 
 IDLE = 0.005  # the share of a processor that a machine uses when nobody asks anything of it
 MIB = 1 << 20
@@ -50,13 +53,16 @@ class SimulatedCompute:
                 takes = world.options.delete_s if wait < 0 else wait
                 world.write(Going(now, ref, now + self._spread(takes, ref, "delete")))
 
-    async def operate_server(self, ref: str, operation: Operation) -> None:
+    async def operate_server(
+        self, ref: str, operation: Operation, params: Mapping[str, Any] = NO_PARAMS
+    ) -> None:
         world = self.world
         with world.call("operate_server", ref), world.still() as now:
             machine = self._own(ref)
             if not machine or machine.gone_at < NEVER:
                 raise Permanent(f"there is no server {ref}", ref=ref)
-            entry = self._operated(machine, operation, now)
+            host = str(params.get("host") or "")
+            entry = self._operated(machine, operation, now, host)
             if entry:
                 world.write(entry)
 
@@ -96,9 +102,12 @@ class SimulatedCompute:
     def _creation(self, order: ServerOrder, name: str, now: float) -> Created:
         make = self._make(order)
         state, options = self.world.state, self.world.options
-        host = state.hosts.choose(order.cluster_id, order.spec.zones)
+        zones = (order.zone,) if order.zone else order.spec.zones
+        host = state.hosts.choose(Need(order.cluster_id, zones, order.group))
         if host is None:
-            raise Transient(f"no room for {order.name}: every host in its zones is full or down")
+            apart = f", or not for group {order.group.name}" if order.group else ""
+            text = f"no room for {order.name}: every host in its zones is full or down{apart}"
+            raise Transient(text)
         wait = options.create_s if make.wait_s < 0 else make.wait_s
         runs_at = now + self._spread(wait, name, "create")
         return Created(
@@ -119,12 +128,13 @@ class SimulatedCompute:
     def _make(self, order: ServerOrder) -> Make:
         spec, options, images = order.spec, self.world.options, self.world.state.images
         image = images.get(spec.image)
-        if not image and not options.accept_any:
+        taken = options.accept_any or spec.taken
+        if not image and not taken:
             raise Permanent(f"there is no image {spec.image_name or spec.image}", image=spec.image)
-        if spec.network and spec.network not in NETWORKS and not options.accept_any:
+        if spec.network and spec.network not in NETWORKS and not taken:
             raise Permanent(f"there is no network {spec.network}", network=spec.network)
-        unknown = set(spec.zones).difference(options.zones)
-        if unknown:
+        unknown = {*spec.zones, *filter(None, [order.zone])}.difference(options.zones)
+        if unknown and not taken:
             raise Permanent(f"there is no zone {', '.join(sorted(unknown))}")
         fault = str(spec.metadata.get("simulated_fault", "")) or (image.fault if image else "")
         if fault == "create":
@@ -137,15 +147,18 @@ class SimulatedCompute:
             port=spec.port or 0,
             wait_s=_wait(spec.metadata.get("simulated_wait_time")),
             fault=fault,
+            group=str(order.group.id) if order.group else "",
         )
 
-    def _operated(self, machine: Machine, operation: Operation, now: float) -> Turned | None:
+    def _operated(
+        self, machine: Machine, operation: Operation, now: float, host: str
+    ) -> Turned | None:
         """Return what the operation does to the machine, or None if it is so already."""
         options, name = self.world.options, machine.shown.ref
         boot = self._spread(options.boot_s, name, "boot")
         begun = {"runs_at": now, "answers_at": now + boot, "power": "on"}
         match operation:
-            case Operation.REBOOT:
+            case Operation.REBOOT | Operation.RESTART:
                 return turned(machine, now, answers_at=now + boot, power="on", sick="", broken="")
             case Operation.REBUILD:
                 built = now + self._spread(options.create_s, name, "create")
@@ -153,11 +166,26 @@ class SimulatedCompute:
                 return turned(machine, now, **fresh, sick="", broken="")
             case Operation.START:
                 return None if machine.power == "on" else turned(machine, now, **begun)
-            case Operation.UNPAUSE | Operation.RESUME:
+            case Operation.UNPAUSE | Operation.RESUME | Operation.UNRESCUE:
                 return None if machine.power == "on" else turned(machine, now, power="on")
-            case Operation.STOP | Operation.PAUSE | Operation.SUSPEND:
+            case Operation.STOP | Operation.PAUSE | Operation.SUSPEND | Operation.RESCUE:
                 power = POWER[operation]
                 return None if machine.power == power else turned(machine, now, power=power)
+            case Operation.EVACUATE:
+                moved = self._refuge(machine, host)
+                return turned(machine, now, **begun, host=moved, sick="", broken="")
+            case Operation.LOCK | Operation.UNLOCK | Operation.CHANGE_PASSWORD:
+                return None  # nothing of it can be seen from outside
+
+    def _refuge(self, machine: Machine, host: str) -> str:
+        """Return the host that a machine is to go on on: the one asked for, or any other."""
+        hosts, shown = self.world.state.hosts, machine.shown
+        if host and host not in hosts.zones:
+            raise Permanent(f"there is no host {host}", host=host)
+        chosen = host or hosts.choose(Need(shown.cluster_id, (shown.zone,)))
+        if chosen is None:
+            raise Transient(f"no room for {shown.name}: every other host is full or down")
+        return chosen
 
     def _spread(self, seconds: float, name: str, what: str) -> float:
         """Return the delay, lengthened or shortened by a hash of whom it concerns."""
@@ -172,6 +200,7 @@ POWER = {
     Operation.STOP: "stopped",
     Operation.PAUSE: "paused",
     Operation.SUSPEND: "suspended",
+    Operation.RESCUE: "rescued",
 }
 
 

@@ -18,6 +18,7 @@ class Make(msgspec.Struct, frozen=True, array_like=True):
     port: int = 0
     wait_s: float = -1.0  # instead of the world's delays, if not negative
     fault: str = ""
+    group: str = ""  # servers of one group are kept together, or apart
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag=True):
@@ -52,6 +53,7 @@ class Turned(Entry, frozen=True, tag="turn"):
     power: str = "on"
     broken: str = ""
     sick: str = ""
+    host: str = ""  # where it goes on; "": where it is
 
 
 class Going(Entry, frozen=True, tag="delete"):

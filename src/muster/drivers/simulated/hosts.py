@@ -1,9 +1,20 @@
 """The hosts of a simulated world: which has room, and which is in order."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from muster.drivers.simulated.options import Options
+from muster.model.placement import Affinity, Group
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a new machine asks of its host."""
+
+    cluster_id: UUID
+    zones: Sequence[str]  # none: any
+    group: Group | None = None
 
 
 class Hosts:
@@ -20,9 +31,13 @@ class Hosts:
         self._load = dict.fromkeys(self.zones, 0)
         self._turn = dict.fromkeys(options.zones, 0)
         self._spread: dict[UUID, dict[str, int]] = {}
+        self._groups: dict[str, dict[str, int]] = {}  # how many of a group each host has
 
-    def settle(self, cluster_id: UUID, host: str, by: int) -> None:
-        """Count a machine of the cluster in (1) or out (-1)."""
+    def settle(self, cluster_id: UUID, host: str, by: int, group: str = "") -> None:
+        """Count a machine of the cluster, and of a group, in (1) or out (-1)."""
+        if group:
+            together = self._groups.setdefault(group, {})
+            together[host] = together.get(host, 0) + by
         self._load[host] = self._load.get(host, 0) + by
         zone = self.zone(host)
         spread = self._spread.setdefault(cluster_id, {})
@@ -34,21 +49,51 @@ class Hosts:
         """Return the host's zone; one that the options no longer name tells it by its name."""
         return self.zones.get(host) or host.rpartition("-h")[0]
 
-    def choose(self, cluster_id: UUID, zones: Sequence[str]) -> str | None:
-        """Return the host for the cluster's next machine, or None if all are full.
+    def choose(self, need: Need) -> str | None:
+        """Return the host for the next machine, or None if none will do.
 
-        The zone with the fewest of the cluster's machines, then the hosts in turn.
+        The zone with the fewest of the cluster's machines, then the hosts in turn; of
+        these the first that suits the group, or for a soft group, the one that suits best.
         """
-        spread = self._spread.get(cluster_id, {})
-        allowed = [zone for zone in self._by_zone if not zones or zone in zones]
+        spread = self._spread.get(need.cluster_id, {})
+        allowed = need.zones or list(self._by_zone)
+        fit: list[str] = []
         for zone in sorted(allowed, key=lambda zone: spread.get(zone, 0)):
-            hosts = self._by_zone[zone]
-            for _ in hosts:
-                self._turn[zone] = (self._turn[zone] + 1) % len(hosts)
-                host = hosts[self._turn[zone]]
-                if not self.condition[host] and not self._full(host):
-                    return host
-        return None
+            for host in self._in_turn(zone):
+                if not self.condition.get(host) and not self._full(host):
+                    if self._suits(host, need.group):
+                        return self._taken(zone, host)
+                    fit.append(host)
+        soft = need.group and need.group.affinity.value.startswith("soft-")
+        return min(fit, key=self._load_of, default=None) if soft else None
+
+    def _in_turn(self, zone: str) -> list[str]:
+        hosts = self.hosts_of(zone)
+        first = (self._turn.get(zone, 0) + 1) % len(hosts)
+        return [*hosts[first:], *hosts[:first]]
+
+    def _taken(self, zone: str, host: str) -> str:
+        self._turn[zone] = self.hosts_of(zone).index(host)
+        return host
+
+    def hosts_of(self, zone: str) -> list[str]:
+        """Return the hosts of a zone; one that the options do not name has as many as others."""
+        if zone in self._by_zone:
+            return self._by_zone[zone]
+        most = max(len(hosts) for hosts in self._by_zone.values())
+        return [f"{zone}-h{number}" for number in range(1, most + 1)]
+
+    def _suits(self, host: str, group: Group | None) -> bool:
+        """Return whether the group's other machines allow, or want, one more on the host."""
+        if group is None:
+            return True
+        together = {name for name, count in self._groups.get(str(group.id), {}).items() if count}
+        if group.affinity in (Affinity.ANTI_AFFINITY, Affinity.SOFT_ANTI_AFFINITY):
+            return host not in together
+        return not together or host in together
+
+    def _load_of(self, host: str) -> int:
+        return self._load.get(host, 0)
 
     def _full(self, host: str) -> bool:
-        return 0 < self._slots <= self._load[host]
+        return 0 < self._slots <= self._load_of(host)

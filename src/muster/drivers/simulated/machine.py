@@ -14,6 +14,7 @@ OFF = {
     "stopped": "it was stopped",
     "paused": "it is paused",
     "suspended": "it is suspended",
+    "rescued": "it is being rescued",
 }
 
 

@@ -1,12 +1,11 @@
 """What a simulated cloud can be told in its part of the settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from datetime import timedelta
+from dataclasses import dataclass, field
 from typing import Any
 
 from muster.base.errors import Invalid
-from muster.model.cloud import Pace
+from muster.drivers.options import options
 
 PACE = {"look_every_s": 5.0, "probe_every_s": 5.0, "sample_every_s": 15.0, "stray_grace_s": 60.0}
 
@@ -38,50 +37,19 @@ class Options:
     stray_grace_s: float = PACE["stray_grace_s"]
     calls_at_once: int = 256
 
-    @property
-    def pace(self) -> Pace:
-        return Pace(
-            look_every=timedelta(seconds=self.look_every_s),
-            probe_every=timedelta(seconds=self.probe_every_s),
-            sample_every=timedelta(seconds=self.sample_every_s),
-            stray_grace=timedelta(seconds=self.stray_grace_s),
-            calls_at_once=self.calls_at_once,
-        )
-
 
 def parsed(said: Mapping[str, Any]) -> Options:
     """Return the options in force; raises `Invalid` naming the one at fault."""
-    kinds = {each.name: each.type for each in fields(Options)}
-    values: dict[str, Any] = {}
-    for name, value in said.items():
-        if name not in kinds:
-            raise Invalid(f"no option of a simulated cloud is called {name!r}", field=name)
-        values[name] = _value(name, kinds[name], value)
-    return _checked(Options(**values))
+    return _checked(options(Options, said, "simulated", nothing=True))
 
 
-def _value(name: str, kind: Any, value: Any) -> Any:
-    wanted: Any = {float: (int, float), bool: bool, int: int, str: str}.get(kind, object)
-    if not isinstance(value, wanted) or (kind is not bool and isinstance(value, bool)):
-        raise Invalid(f"{name} must be {kind.__name__}, not {value!r}", field=name)
-    if kind in (int, float) and not 0 <= value < float("inf"):
-        raise Invalid(f"{name} must be 0 or more, not {value!r}", field=name)
-    if name in ("zones", "taken_ports"):
-        if isinstance(value, str) or not isinstance(value, (list, tuple)):
-            raise Invalid(f"{name} must be a list, not {value!r}", field=name)
-        return tuple(value)
-    return float(value) if kind is float else value
-
-
-def _checked(options: Options) -> Options:
-    if options.world not in ("memory", "file"):
-        raise Invalid(f"world must be memory or file, not {options.world!r}", field="world")
-    if not options.zones or not all(isinstance(zone, str) and zone for zone in options.zones):
+def _checked(read: Options) -> Options:
+    if read.world not in ("memory", "file"):
+        raise Invalid(f"world must be memory or file, not {read.world!r}", field="world")
+    if not read.zones or not all(isinstance(zone, str) and zone for zone in read.zones):
         raise Invalid("zones must name at least one zone", field="zones")
-    if options.hosts < len(options.zones):
+    if read.hosts < len(read.zones):
         raise Invalid("hosts must be at least as many as zones", field="hosts")
-    if options.requests_per_vcpu <= 0:
+    if read.requests_per_vcpu <= 0:
         raise Invalid("requests_per_vcpu must be more than 0", field="requests_per_vcpu")
-    if not isinstance(options.faults, Mapping):
-        raise Invalid("faults must be a table: call -> what goes wrong", field="faults")
-    return options
+    return read

@@ -1,7 +1,7 @@
 """Everything there is in a simulated world, as the entries applied so far have made it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from math import ceil
 from typing import Any
@@ -215,7 +215,7 @@ class State:
         self.machines[name] = self.by_address[machine.shown.address] = machine
         fleets = self.fleets.setdefault(entry.installation, {})
         fleets.setdefault(entry.cluster_id, {})[name] = machine
-        self.hosts.settle(entry.cluster_id, entry.host, 1)
+        self.hosts.settle(entry.cluster_id, entry.host, 1, make.group)
         if machine.gone_at < NEVER:
             heappush(self._going, (machine.gone_at, name))
 
@@ -227,7 +227,7 @@ class State:
         del fleets[server.cluster_id][name]
         if not fleets[server.cluster_id]:
             del fleets[server.cluster_id]
-        self.hosts.settle(server.cluster_id, server.host, -1)
+        self.hosts.settle(server.cluster_id, server.host, -1, machine.make.group)
         if server.cluster_id in self.flows:
             self.flows[server.cluster_id].tallies.pop(name, None)
 
@@ -242,6 +242,14 @@ class State:
         self._disturb(machine, entry.at)
         machine.runs_at, machine.answers_at = entry.runs_at, entry.answers_at
         machine.power, machine.broken, machine.sick = entry.power, entry.broken, entry.sick
+        if entry.host and entry.host != machine.shown.host:
+            self._move(machine, entry.host)
+
+    def _move(self, machine: Machine, host: str) -> None:
+        server, group = machine.shown, machine.make.group
+        self.hosts.settle(server.cluster_id, server.host, -1, group)
+        self.hosts.settle(server.cluster_id, host, 1, group)
+        machine.shown = replace(server, host=host, zone=self.hosts.zone(host))
 
     def _disturb(self, machine: Machine, at: float) -> None:
         server = machine.shown
