@@ -1,13 +1,12 @@
 """What the local cloud can be told in its part of the settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from datetime import timedelta
+from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Any
 
 from muster.base.errors import Invalid
-from muster.model.cloud import Pace
+from muster.drivers.options import options
 
 LOOPBACK = IPv4Network("127.0.0.0/8")
 
@@ -31,44 +30,19 @@ class Options:
     def network(self) -> IPv4Network:
         return IPv4Network(self.addresses)
 
-    @property
-    def pace(self) -> Pace:
-        return Pace(
-            look_every=timedelta(seconds=self.look_every_s),
-            probe_every=timedelta(seconds=self.probe_every_s),
-            sample_every=timedelta(seconds=self.sample_every_s),
-            stray_grace=timedelta(seconds=self.stray_grace_s),
-            calls_at_once=self.calls_at_once,
-        )
-
 
 def parsed(said: Mapping[str, Any]) -> Options:
     """Return the options in force; raises `Invalid` naming the one at fault."""
-    kinds: dict[str, Any] = {each.name: each.type for each in fields(Options)}
-    values: dict[str, Any] = {}
-    for name, value in said.items():
-        if name not in kinds:
-            raise Invalid(f"no option of a local cloud is called {name!r}", field=name)
-        values[name] = _value(name, kinds[name], value)
-    return _checked(Options(**values))
+    return _checked(options(Options, said, "local"))
 
 
-def _value(name: str, kind: type, value: Any) -> Any:
-    wanted = (int, float) if kind is float else kind
-    if not isinstance(value, wanted) or isinstance(value, bool):
-        raise Invalid(f"{name} must be {kind.__name__}, not {value!r}", field=name)
-    if isinstance(value, (int, float)) and value <= 0:
-        raise Invalid(f"{name} must be more than 0", field=name)
-    return kind(value)
-
-
-def _checked(options: Options) -> Options:
+def _checked(read: Options) -> Options:
     try:
-        network = options.network
+        network = read.network
     except ValueError as error:
         raise Invalid(f"addresses: {error}", field="addresses") from None
     if not network.subnet_of(LOOPBACK) or network.num_addresses < 4:
         raise Invalid(f"addresses must be a part of {LOOPBACK}, not {network}", field="addresses")
-    if options.cgroup not in ("auto", "off") and not options.cgroup.startswith("/"):
+    if read.cgroup not in ("auto", "off") and not read.cgroup.startswith("/"):
         raise Invalid("cgroup must be auto, off or a folder", field="cgroup")
-    return options
+    return read
