@@ -7,6 +7,7 @@ from muster.model.step import (
     DeleteServer,
     DropRecord,
     OperateServer,
+    PostHook,
     PutPool,
     PutRecord,
     RemovePool,
@@ -23,6 +24,8 @@ def sentence(step: Step, name: str) -> str:
             return f"delete the instance of {name}: {step.why}"
         case OperateServer():
             return f"{step.operation} the instance of {name}: {step.why}"
+        case PostHook():
+            return f"ask whether {name} may go: {step.why}"
         case PutPool():
             return f"load balancer: {step.why}"
         case RemovePool():

@@ -226,6 +226,7 @@ _WORDS: Mapping[str, str] = {
     "CreateServer": "creating an instance",
     "DeleteServer": "deleting an instance",
     "OperateServer": "operating an instance",
+    "PostHook": "asking whether an instance may go",
     "PutPool": "setting up the load balancer",
     "RemovePool": "removing the load balancer",
     "PutRecord": "publishing the name",

@@ -18,6 +18,7 @@ from muster.model.step import (
     Failed,
     OperateServer,
     Outcome,
+    PostHook,
     PutPool,
     PutRecord,
     RemovePool,
@@ -30,6 +31,7 @@ DEADLINES: Mapping[type[Step], float] = {
     CreateServer: 60,
     DeleteServer: 60,
     OperateServer: 60,
+    PostHook: 30,
     PutPool: 30,
     RemovePool: 30,
     PutRecord: 30,
@@ -87,7 +89,11 @@ async def _call(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
         case DeleteServer():
             await cloud.compute.delete_server(step.ref)
         case OperateServer():
-            await cloud.compute.operate_server(step.ref, step.operation)
+            await cloud.compute.operate_server(step.ref, step.operation, step.params)
+        case PostHook():
+            if reach.hooks is None:
+                return Failed("nobody here delivers questions to lifecycle hooks")
+            await reach.hooks.post(step)
         case PutPool() | RemovePool():
             return await _pool(reach, step)
         case PutRecord() | DropRecord():

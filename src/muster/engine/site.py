@@ -14,6 +14,7 @@ from muster.model.node import Node
 from muster.model.profile import Profile
 from muster.model.step import Step
 from muster.ports.cloud import Cloud
+from muster.ports.hooks import Hooks
 from muster.ports.signal import Signal
 from muster.ports.store import Store
 
@@ -25,6 +26,7 @@ class Reach:
     cloud: Cloud
     lookout: Lookout
     slots: asyncio.Semaphore  # calls under way at once, over all clusters
+    hooks: Hooks | None = None  # who asks whether a node may go
     trouble: str = ""  # why its last listing failed
     suspects: frozenset[UUID] = frozenset()  # servers without a cluster, at the last look
     asked: dict[UUID, datetime] = field(default_factory=dict)  # when applications were last asked

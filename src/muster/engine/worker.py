@@ -13,6 +13,7 @@ from muster.engine.pace import EnginePace
 from muster.engine.site import Site, reach
 from muster.engine.ticks import Ticks
 from muster.ports.cloud import Cloud
+from muster.ports.hooks import Hooks
 from muster.ports.signal import MARKS, Signal
 from muster.ports.store import Claim, Store, Transaction
 
@@ -37,6 +38,11 @@ class Engine:
         self._held: dict[Claim, asyncio.Task[None]] = {}
         self._stopping = False
         self._nudge = asyncio.Event()
+
+    def ask_by(self, hooks: Hooks) -> None:
+        """Have questions of lifecycle hooks delivered by `hooks`; without, nobody is asked."""
+        for each in self.site.clouds.values():
+            each.hooks = hooks
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; passes under way are finished, everything is given back."""

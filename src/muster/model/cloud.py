@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from muster.model.catalog import Flavor
+from muster.model.step import Operation
 
 
 class Ability(StrEnum):
@@ -25,11 +26,31 @@ class Ability(StrEnum):
     SUSPEND = "suspend"
     REBUILD = "rebuild"
     RESIZE = "resize"
+    LOCK = "lock"
+    RESCUE = "rescue"
+    CHANGE_PASSWORD = "change_password"
+    EVACUATE = "evacuate"
     PING = "ping"  # balancers that find out by a ping
     APP_COOKIE = "app_cookie"  # balancers that keep to a cookie of the application's
     CONNECTION_LIMIT = "connection_limit"  # balancers that serve so many at once and not more
     STATUS_CODES = "status_codes"  # balancers that take any list of status codes for well
     ANTI_AFFINITY = "anti_affinity"  # keeping servers on hosts apart
+
+
+# What an operation needs that not every cloud can; the others every cloud can.
+NEEDS: Mapping[Operation, Ability] = {
+    Operation.REBUILD: Ability.REBUILD,
+    Operation.PAUSE: Ability.PAUSE,
+    Operation.UNPAUSE: Ability.PAUSE,
+    Operation.SUSPEND: Ability.SUSPEND,
+    Operation.RESUME: Ability.SUSPEND,
+    Operation.LOCK: Ability.LOCK,
+    Operation.UNLOCK: Ability.LOCK,
+    Operation.RESCUE: Ability.RESCUE,
+    Operation.UNRESCUE: Ability.RESCUE,
+    Operation.CHANGE_PASSWORD: Ability.CHANGE_PASSWORD,
+    Operation.EVACUATE: Ability.EVACUATE,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

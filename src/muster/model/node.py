@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 
 from muster.base.errors import IllegalTransition
 from muster.model.pool import Condition
+from muster.model.removal import Hook
 
 
 class NodeStatus(StrEnum):
@@ -57,6 +58,18 @@ class Leaving:
     since: datetime
     deadline: datetime  # its open sessions have until then
     reason: str = ""
+    destroy: bool = True  # False: it leaves the cluster, and lives on with its server
+    not_before: datetime | None = None  # it stays at least until then
+    hook: Hook | None = None  # who has to agree before it goes
+    hook_until: datetime | None = None  # then it goes without having been agreed to
+    told: bool = False  # whoever has to agree was asked
+    agreed: bool = False
+
+    def is_held(self, now: datetime) -> bool:
+        """Return whether it may not go yet, for somebody who was to agree has not."""
+        if self.hook is None or self.agreed:
+            return False
+        return not self.told or self.hook_until is None or now < self.hook_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +110,10 @@ class Node:
     host: str = ""
     zone: str = ""
     wanted_zone: str = ""  # where the placement wants it; "": anywhere
-    parked: str = ""  # the operation by which somebody put it to rest: stop, pause, suspend
+    parked: str = ""  # the operation that put it to rest, or that wakes it until it runs again
 
     leaving: Leaving | None = None
+    renew_by: datetime | None = None  # it gets its next server here; open sessions have until then
     health: Health = Health()
     began_at: datetime | None = None  # when the present server was asked for
     ready_at: datetime | None = None  # when it was first in order on every count

@@ -40,7 +40,7 @@ class Snapshot:
     pool: PoolSeen | None = None
     probes: Mapping[UUID, Probe] = field(default_factory=dict)  # by node id
     record: Record | None = None  # what the DNS shows under the cluster's name
-    actions: tuple[Action, ...] = ()  # those of this cluster and its nodes that have not ended
+    actions: tuple[Action, ...] = ()  # of the cluster and its nodes: open, and children of open
     limits: Limits = Limits()
 
 
@@ -48,16 +48,17 @@ class Snapshot:
 class Plan:
     """What to write down and what to do, all of it startable at once.
 
-    Node actions are not listed: `commit` writes one for every step that touches a node,
-    derived from the oldest open wish, and `run`'s outcome ends it.
+    What is done to a node by itself is not among the actions: `commit` writes one for every
+    step that touches a node, derived from the oldest open wish, and `run`'s outcome ends it.
     """
 
     cluster: Cluster
     put: tuple[Node, ...] = ()  # new and changed ones
     drop: tuple[UUID, ...] = ()  # nothing is left of them
+    solos: tuple[Cluster, ...] = ()  # of nodes that leave, and live on by themselves
     steps: tuple[Step, ...] = ()
     events: tuple[Event, ...] = ()
-    actions: tuple[Action, ...] = ()  # wishes that changed: succeeded, failed, progressed
+    actions: tuple[Action, ...] = ()  # wishes that changed, new ones for single nodes
     waits: tuple[str, ...] = ()  # what has to happen by itself first, in words
     look_at: datetime | None = None  # when to look again at the latest, if anything waits
     gone: bool = False  # nothing is left of the cluster: strike it out

@@ -1,11 +1,14 @@
 """Servers, as far as Muster cares about them."""
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
 from uuid import UUID
 
 from muster.model.observed import Server, Usage
 from muster.model.step import Operation, ServerOrder
+
+NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Compute(Protocol):
@@ -31,8 +34,13 @@ class Compute(Protocol):
         """Have the server and all that came with it go away. One already gone is no error."""
         ...
 
-    async def operate_server(self, ref: str, operation: Operation) -> None:
-        """Reboot, stop, start ... Doing twice what was done is no error."""
+    async def operate_server(
+        self, ref: str, operation: Operation, params: Mapping[str, Any] = NO_PARAMS
+    ) -> None:
+        """Reboot, stop, start ... Doing twice what was done is no error.
+
+        Raises `Permanent` for what this cloud cannot do.
+        """
         ...
 
     async def usage(self, cluster_id: UUID | None = None) -> Sequence[Usage]:

@@ -1,6 +1,7 @@
 """The compute port over processes of this machine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from muster.base.errors import Permanent
@@ -10,6 +11,7 @@ from muster.drivers.local.make import make
 from muster.drivers.local.site import Site
 from muster.model.observed import Server, Usage
 from muster.model.step import Operation, ServerOrder
+from muster.ports.compute import NO_PARAMS
 
 
 class LocalCompute:
@@ -27,7 +29,9 @@ class LocalCompute:
     async def delete_server(self, ref: str) -> None:
         await self._site.call(operate.remove, self._site, ref)
 
-    async def operate_server(self, ref: str, operation: Operation) -> None:
+    async def operate_server(
+        self, ref: str, operation: Operation, params: Mapping[str, Any] = NO_PARAMS
+    ) -> None:
         await self._site.call(operate.operate, self._site, ref, operation)
 
     async def usage(self, cluster_id: UUID | None = None) -> Sequence[Usage]:

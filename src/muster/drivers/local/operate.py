@@ -54,7 +54,10 @@ def operate(site: Site, ref: str, operation: Operation) -> None:
     """Do it; raises `Permanent` for what is not there and for what cannot be done here."""
     there = must_find(site, ref)
     with locked(site.folders, there.server_id):
-        OPERATIONS[operation](site, must_find(site, ref))
+        instance = must_find(site, ref)
+        if operation in UNABLE:
+            raise Permanent(UNABLE[operation])
+        OPERATIONS[operation](site, instance)
 
 
 def _start(site: Site, instance: Instance) -> None:
@@ -98,10 +101,6 @@ def _unpause(site: Site, instance: Instance) -> None:
     processes.send(group(instance), signal.SIGCONT)
 
 
-def _unable(site: Site, instance: Instance) -> None:
-    raise Permanent("a process cannot be suspended to disk; pause it instead")
-
-
 OPERATIONS: Mapping[Operation, Callable[[Site, Instance], None]] = {
     Operation.REBOOT: _reboot,
     Operation.REBUILD: _rebuild,
@@ -109,6 +108,18 @@ OPERATIONS: Mapping[Operation, Callable[[Site, Instance], None]] = {
     Operation.STOP: _stop,
     Operation.PAUSE: _pause,
     Operation.UNPAUSE: _unpause,
-    Operation.SUSPEND: _unable,
-    Operation.RESUME: _unable,
+    Operation.RESTART: _reboot,
+}
+_NO_DISK = "a process cannot be suspended to disk; pause it instead"
+_NO_LOCK = "an instance here is locked to nobody: whoever may use the cluster may operate it"
+_NO_RESCUE = "an instance here has no disk of its own to be rescued; rebuild it instead"
+UNABLE: Mapping[Operation, str] = {
+    Operation.SUSPEND: _NO_DISK,
+    Operation.RESUME: _NO_DISK,
+    Operation.LOCK: _NO_LOCK,
+    Operation.UNLOCK: _NO_LOCK,
+    Operation.RESCUE: _NO_RESCUE,
+    Operation.UNRESCUE: _NO_RESCUE,
+    Operation.CHANGE_PASSWORD: "nobody logs in to an instance here: it has no password",
+    Operation.EVACUATE: "the local cloud is one host, this machine",
 }
