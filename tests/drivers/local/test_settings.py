@@ -14,6 +14,7 @@ from muster.base.errors import Invalid, Permanent, Transient
 from muster.drivers.dns.hosts import HostsFile
 from muster.drivers.local import addresses, cgroups, options
 from muster.drivers.local.instance import Limits
+from muster.drivers.options import pace
 from muster.model.cloud import Ability
 from muster.ports.cloud import Cloud
 
@@ -40,8 +41,8 @@ async def test_a_wrong_option_is_named(home: Path, wrong: dict[str, object], sai
 
 
 def test_options_set_the_pace() -> None:
-    assert options.parsed({"look_every_s": 2}).pace.look_every.total_seconds() == 2
-    assert options.parsed({}).pace.stray_grace.total_seconds() == 60
+    assert pace(options.parsed({"look_every_s": 2})).look_every.total_seconds() == 2
+    assert pace(options.parsed({})).stray_grace.total_seconds() == 60
 
 
 def test_every_option_is_in_the_reference_with_its_default() -> None:
