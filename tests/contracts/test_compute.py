@@ -1,6 +1,7 @@
 """What every cloud promises about servers."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import anyio
@@ -8,7 +9,9 @@ import pytest
 
 from contracts.clouds import Bed
 from muster.base.errors import DriverError, Permanent
+from muster.model.cloud import Ability
 from muster.model.observed import Seen, Usage
+from muster.model.placement import Affinity, Group
 from muster.model.step import Operation, ServerOrder
 
 
@@ -214,3 +217,48 @@ async def _operated(
         return (await bed.shown(order)).seen is wanted
 
     await bed.until(so)
+
+
+async def test_a_server_comes_to_be_in_the_zone_it_was_ordered_for(bed: Bed, cluster: UUID) -> None:
+    for index, zone in enumerate(bed.cloud.about.zones):
+        server = await bed.running(replace(bed.order(cluster, index), zone=zone))
+        assert server.zone == zone
+
+
+async def test_a_zone_that_is_not_there_is_refused_by_name(bed: Bed, cluster: UUID) -> None:
+    with pytest.raises(Permanent, match="nowhere"):
+        await bed.cloud.compute.create_server(replace(bed.order(cluster), zone="nowhere"))
+    assert await bed.cloud.compute.list_servers(cluster) == []
+
+
+async def test_servers_that_are_to_be_apart_are_on_hosts_of_their_own_or_refused(
+    bed: Bed, cluster: UUID
+) -> None:
+    group = Group(id=uuid4(), name="apart", affinity=Affinity.ANTI_AFFINITY)
+    orders = [replace(bed.order(cluster, index), group=group) for index in range(3)]
+    if bed.cloud.about.refusal(Ability.ANTI_AFFINITY):
+        with pytest.raises(Permanent, match="apart"):
+            await bed.cloud.compute.create_server(orders[0])
+        return
+    hosts = [(await bed.running(each)).host for each in orders]
+    assert len(set(hosts)) == 3
+
+
+@pytest.mark.parametrize("affinity", [Affinity.AFFINITY, Affinity.SOFT_AFFINITY])
+async def test_servers_that_are_to_be_together_share_a_host(
+    bed: Bed, cluster: UUID, affinity: Affinity
+) -> None:
+    group = Group(id=uuid4(), name="together", affinity=affinity)
+    orders = [replace(bed.order(cluster, index), group=group) for index in range(3)]
+    hosts = [(await bed.running(each)).host for each in orders]
+    assert len(set(hosts)) == 1
+
+
+async def test_those_who_had_rather_be_apart_come_together_where_they_must(
+    bed: Bed, cluster: UUID
+) -> None:
+    group = Group(id=uuid4(), name="rather", affinity=Affinity.SOFT_ANTI_AFFINITY)
+    zone = bed.cloud.about.zones[0]
+    orders = [replace(bed.order(cluster, i), group=group, zone=zone) for i in range(6)]
+    for each in orders:
+        assert (await bed.running(each)).zone == zone

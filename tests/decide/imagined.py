@@ -186,6 +186,7 @@ class World:
                 name=order.name,
                 seen=Seen.BUILDING,
                 created=self.snapshot.now,
+                zone=order.zone or "somewhere",
                 address=f"10.2.{len(self.born) // 250}.{len(self.born) % 250}",
             )
         self.snapshot = replace(self.snapshot, servers=servers)
