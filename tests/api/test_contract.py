@@ -180,7 +180,7 @@ async def test_everything_wrong_is_told_at_once(office: Office) -> None:
 
 
 async def test_what_is_missing_is_told_at_once(office: Office) -> None:
-    answer = await office.call("POST", "/v1/clusters", {})
+    answer = await office.speak("", "POST", "/v1/clusters", {})
     fields = {each["field"] for each in answer.json()["error"]["errors"]}
     assert fields == {"name", "image", "flavor", "min_size", "max_size"}
 

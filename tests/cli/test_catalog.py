@@ -171,14 +171,14 @@ def test_actions_are_listed_and_shown(muster, shop):
     assert "CLUSTER_CREATE" in muster.good("action", "show", first["id"])
 
 
-def test_a_change_under_way_is_cancelled_and_a_creation_is_not(muster):
+def test_what_is_under_way_is_cancelled(muster):
     muster.good("cluster", "create", "slowly", *MADE[:-1], "--cloud", "slow", "--port", "22004")
 
     def wish(verb: str) -> str:
         actions = muster.asked("action", "list", "--cluster", "slowly")
         return next(str(each["id"]) for each in actions if each["action"] == verb)
 
-    assert "deleting the cluster" in muster.refused("action", "cancel", wish("CLUSTER_CREATE"))
+    muster.good("action", "cancel", wish("CLUSTER_CREATE"))
     muster.good("cluster", "resize", "slowly", "4")
     resize = wish("CLUSTER_RESIZE")
     muster.good("action", "cancel", resize)
