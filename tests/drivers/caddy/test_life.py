@@ -19,7 +19,7 @@ from muster.base.errors import Permanent
 from muster.drivers.balancers.caddy import process
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.caddy.folder import Run
-from muster.drivers.balancers.caddy.listener import listening
+from muster.drivers.balancers.listener import listening
 from muster.model.pool import PoolWanted, Traffic
 
 OWNER = """

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from muster.drivers.balancers.caddy.address import candidates
+from muster.drivers.balancers.address import candidates
 from muster.drivers.balancers.caddy.slots import NOBODY, Kept, room_for, seated
 from muster.model.pool import Front, MemberState, MemberWanted
 

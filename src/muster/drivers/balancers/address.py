@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from uuid import UUID
 
 from muster.base.errors import Permanent
-from muster.drivers.balancers.caddy.listener import listening
+from muster.drivers.balancers.listener import listening
 
 _TRIES = 8
 

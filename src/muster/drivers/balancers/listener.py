@@ -1,4 +1,4 @@
-"""The socket that clients connect to: made by us, inherited by Caddy, held by both."""
+"""The socket that clients connect to: made by us, inherited by the balancer, held by both."""
 
 import ctypes
 import errno
@@ -15,10 +15,10 @@ _BPF_RETURN = 0x06
 
 
 # Note [A socket that stays]
-# Caddy does not open the front's socket itself; it inherits it. While we hold it too,
-# a Caddy that was killed leaves no gap: clients that connect meanwhile wait in the
+# A balancer does not open the front's socket itself; it inherits it. While we hold it
+# too, one that was killed leaves no gap: clients that connect meanwhile wait in the
 # socket's queue until the next one takes it over. After a restart of Muster the socket
-# is fetched back out of the running Caddy, where the kernel allows that.
+# is fetched back out of the running balancer, where the kernel allows that.
 def listening(address: str, port: int, *, shared: bool) -> socket.socket:
     """Return a listening socket. See Note [A socket that stays].
 
@@ -50,7 +50,7 @@ def _why_not(error: OSError, address: str, port: int) -> str:
 
 
 # Note [Handing over]
-# A front that changes, or needs more slots, takes a new Caddy, and the old one must be
+# With Caddy a front that changes, or needs more slots, takes a new process, and the old one must be
 # asked nothing any more before it is stopped: Go's shutdown hangs up on connections that
 # it has accepted and not yet read from, and closing a socket resets those still in its
 # queue. So the new one listens on a second socket at the same address, and a filter of
