@@ -90,6 +90,21 @@ async def test_servers_are_listed_by_cluster_and_all_together(bed: Bed, cluster:
     assert {mine.ref, other.ref} <= {server.ref for server in everything}
 
 
+async def test_adopting_what_is_ours_already_changes_nothing(bed: Bed, cluster: UUID) -> None:
+    order = bed.order(cluster)
+    server = await bed.running(order)
+    again = await bed.cloud.compute.adopt_server(server.ref, order)
+    assert (again.ref, again.server_id) == (server.ref, order.server_id)
+    with pytest.raises(Permanent):
+        await bed.cloud.compute.adopt_server(server.ref, bed.order(cluster, 1))
+
+
+async def test_what_is_not_there_is_not_adopted(bed: Bed, cluster: UUID) -> None:
+    with pytest.raises(Permanent):
+        await bed.cloud.compute.adopt_server("no-such-server", bed.order(cluster))
+    assert not await bed.cloud.compute.list_servers(cluster)
+
+
 async def test_deleting_makes_it_go_away(bed: Bed, cluster: UUID) -> None:
     order = bed.order(cluster)
     server = await bed.running(order)

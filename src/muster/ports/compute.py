@@ -30,6 +30,14 @@ class Compute(Protocol):
         """
         ...
 
+    async def adopt_server(self, ref: str, order: ServerOrder) -> Server:
+        """Return a server that others made, ours from now on as if we had made it by this order.
+
+        It goes on running as it is. Asked twice with the same `server_id` it is ours once.
+        Raises `Permanent` for one that is not there, or that somebody else looks after.
+        """
+        ...
+
     async def delete_server(self, ref: str) -> None:
         """Have the server and all that came with it go away. One already gone is no error."""
         ...

@@ -26,6 +26,14 @@ class LocalCompute:
         instance = await self._site.call(make, self._site, order)
         return await self._site.call(self._lookout.shown, instance)
 
+    async def adopt_server(self, ref: str, order: ServerOrder) -> Server:
+        instance = await self._site.call(operate.find, self._site, ref)
+        if instance is None or instance.server_id != order.server_id:
+            raise Permanent(
+                f"cloud local keeps no servers that others made, such as {ref}", ref=ref
+            )
+        return await self._site.call(self._lookout.shown, instance)
+
     async def delete_server(self, ref: str) -> None:
         await self._site.call(operate.remove, self._site, ref)
 

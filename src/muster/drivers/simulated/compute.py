@@ -6,6 +6,8 @@ from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from muster.base.errors import Permanent, Transient
 from muster.drivers.simulated.entries import Created, Going, Make, Turned
 from muster.drivers.simulated.hosts import Need
@@ -43,6 +45,17 @@ class SimulatedCompute:
             if name not in world.state.machines:
                 world.write(self._creation(order, name, now))
             return world.state.view(world.state.machines[name], now)
+
+    async def adopt_server(self, ref: str, order: ServerOrder) -> Server:
+        world = self.world
+        with world.call("adopt_server", ref), world.still() as now:
+            machine = world.state.machines.get(ref)
+            if machine is None:
+                world.write(self._found(order, ref, now))
+                machine = world.state.machines[ref]
+            elif machine.shown.server_id != order.server_id or not self._own(ref):
+                raise Permanent(f"server {ref} is looked after by somebody else", ref=ref)
+            return world.state.view(machine, now)
 
     async def delete_server(self, ref: str) -> None:
         world = self.world
@@ -124,6 +137,15 @@ class SimulatedCompute:
             runs_at=runs_at,
             answers_at=runs_at + self._spread(options.boot_s, name, "boot"),
         )
+
+    def _found(self, order: ServerOrder, ref: str, now: float) -> Created:
+        """Return a machine that others made, and that nobody has heard of before.
+
+        Where any name will do, any machine is there too, and runs.
+        """
+        if not (self.world.options.accept_any or order.spec.taken):
+            raise Permanent(f"there is no server {ref}", ref=ref)
+        return replace(self._creation(order, ref, now), ref=ref, runs_at=now, answers_at=now)
 
     def _make(self, order: ServerOrder) -> Make:
         spec, options, images = order.spec, self.world.options, self.world.state.images

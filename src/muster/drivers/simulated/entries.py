@@ -42,6 +42,7 @@ class Created(Entry, frozen=True, tag="create"):
     broken: str = ""
     sick: str = ""
     made_at: float = 0.0  # if that is not `at`: the entry comes from compaction
+    ref: str = ""  # "": the one that follows from `server_id`
 
 
 class Turned(Entry, frozen=True, tag="turn"):

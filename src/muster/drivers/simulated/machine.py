@@ -54,7 +54,7 @@ class Machine:
         seen, reason = _seen(self, entry.at, "")
         self.shown_until = next_turn(self, entry.at)
         self.shown = Server(
-            ref=ref(entry.server_id),
+            ref=entry.ref or ref(entry.server_id),
             server_id=entry.server_id,
             node_id=entry.node_id,
             cluster_id=entry.cluster_id,

@@ -205,7 +205,7 @@ class State:
 
     def _created(self, entry: e.Created) -> None:
         make = self._makes.setdefault(entry.make, entry.make)
-        name = ref(entry.server_id)
+        name = entry.ref or ref(entry.server_id)
         if name in self.machines:  # its forerunner of the same id is gone
             self._strike(name, self.machines[name])
         if entry.cluster_id in self.flows and entry.cluster_id not in self.pools:
@@ -350,6 +350,7 @@ def snapshot(state: State, now: float) -> Iterator[e.Entry]:
             broken=machine.broken,
             sick=machine.sick,
             made_at=machine.made_at,
+            ref="" if server.ref == ref(server.server_id) else server.ref,
         )
     yield from (image for image in state.images.values() if image.at)  # not the built-in ones
     yield from state.records.values()
