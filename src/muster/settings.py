@@ -42,6 +42,8 @@ class Settings:
     os_cloud: str = _setting("", "instead of keystone_...: an entry of clouds.yaml")
     os_clouds_file: str = _setting("", "that clouds.yaml; empty: where OpenStack's clients look")
     rules_file: str = _setting("", "TOML: who may do what, where it differs from `muster rules`")
+    public_url: str = _setting("", "where webhooks reach this; empty: where their maker did")
+    webhooks_per_minute: float = _setting(60.0, "calls of one webhook; more are told to wait")
     tls_certificate: str = _setting("", "PEM file; with tls_key the API is served by HTTPS")
     tls_key: str = _setting("", "PEM file")
     log_level: str = _setting("info", "debug, info, warning, error")

@@ -23,6 +23,9 @@ from muster.api.clustering_v1 import (
     discovery,
     events,
     nodes,
+    queues,
+    receivers,
+    webhooks,
 )
 from muster.api.clustering_v1 import clusters as plain_clusters
 from muster.api.clustering_v1 import faults as clustering_faults
@@ -50,8 +53,10 @@ CLUSTERING = (
     *nodes.ROUTES,
     *actions.ROUTES,
     *events.ROUTES,
+    *receivers.ROUTES,
+    *queues.ROUTES,
 )
-OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = ()  # asked without saying who one is
+OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = webhooks.ROUTES  # asked without saying who one is
 
 
 def build(

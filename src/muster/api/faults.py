@@ -15,6 +15,7 @@ from muster.base.errors import (
     Permanent,
     QuotaExceeded,
     Stale,
+    TooOften,
     Transient,
     Unavailable,
     Unknown,
@@ -33,6 +34,7 @@ STATUS: tuple[tuple[type[MusterError], int], ...] = (
     (NotFound, 404),
     (Conflict, 409),
     (Stale, 409),
+    (TooOften, 429),
     (Permanent, 502),  # a cloud said never
     (Transient, 503),  # a cloud said not now
     (Unavailable, 503),
@@ -44,6 +46,7 @@ TITLES: Mapping[int, tuple[str, str]] = {
     404: ("Not Found", "There is nothing at this place, or not for this caller."),
     409: ("Conflict", "The thing is busy, taken, or has changed."),
     413: ("Content Too Large", "The body is larger than what is taken here."),
+    429: ("Too Many Requests", "This is asked more often than is allowed here."),
     500: ("Internal Server Error", "The service broke one of its own rules."),
     502: ("Bad Gateway", "The cloud refuses this."),
     503: ("Service Unavailable", "Something this depends on does not answer now; try again."),

@@ -11,6 +11,7 @@ MusterError            code: stable, listed in the reference; text: for people; 
     Conflict           the thing is busy, or the name is taken                   409
       StalePlan        what was planned is no longer what would happen           409
     Unsupported        this cloud cannot do that, and why                        400
+    TooOften           asked for more often than is allowed                      429
   DriverError          a cloud said no, or said nothing
     Transient          the same call may succeed later
     Permanent          the same call will never succeed
@@ -76,6 +77,12 @@ class StalePlan(Conflict):
 
 class Unsupported(Refused):
     code = "unsupported"
+
+
+class TooOften(Refused):
+    """`details["retry_after_s"]` is how long to wait."""
+
+    code = "too_often"
 
 
 class DriverError(MusterError):

@@ -11,6 +11,7 @@ from muster.model.profile_type import ProfileType
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
 from muster.ports.store import Store
+from muster.service.turnstile import Turnstile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class Desk:
     policy_types: Mapping[str, PolicyType] = field(default_factory=dict)
     policy_floor: Floor = Floor()
     delete_with_dependency: bool = False  # policies and receivers go with their cluster
+    public_url: str = ""  # where callers from outside reach this; "": where this caller did
+    turnstile: Turnstile = field(default_factory=Turnstile)
 
     def cloud(self, name: str) -> Cloud:
         """Return the cloud that a stored cluster names; it was checked when the name was stored."""

@@ -20,6 +20,7 @@ from muster.model.policy_type import Floor
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.store import Store, Transaction
 from muster.service.desk import Desk
+from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
@@ -63,6 +64,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             installation=installation,
             profile_types=profile_types(),
             policy_types=policy_types(),
+            public_url=settings.public_url,
+            turnstile=Turnstile(settings.webhooks_per_minute),
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))

@@ -30,7 +30,7 @@ def check(request: Request[Who, Any, State]) -> None:
     """Raise `Invalid` for a method that is newer than the request, and for unknown parameters."""
     opt = request.route_handler.opt
     since(request, opt.get("since", 0))
-    for name in request.query_params:
+    for name in () if opt.get("any_query") else request.query_params:
         if name not in opt.get("query", {}):
             said = f"'{name}'" if opt.get("quoted") else name
             raise Invalid(f"Invalid parameter {said}", field=name, type="HTTPBadRequest")

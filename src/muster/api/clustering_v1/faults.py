@@ -16,6 +16,7 @@ from muster.base.errors import (
     Permanent,
     QuotaExceeded,
     Stale,
+    TooOften,
     Transient,
     Unavailable,
     Unsupported,
@@ -34,6 +35,7 @@ WORDS: Mapping[int, tuple[str, str]] = {
     404: ("Not Found", "The resource could not be found."),
     406: ("Not Acceptable", MALFORMED),
     409: ("Conflict", "There was a conflict when trying to complete your request."),
+    429: ("Too Many Requests", "This is asked more often than is allowed here."),
     500: (
         "Internal Server Error",
         "The server has either erred or is incapable of performing the requested operation.",
@@ -50,6 +52,7 @@ TYPES: tuple[tuple[type[MusterError], str], ...] = (
     (NotFound, "ResourceNotFound"),
     (Conflict, "ActionConflict"),
     (Stale, "ActionConflict"),
+    (TooOften, "TooManyRequests"),
     (Permanent, "ProfileOperationFailed"),
     (Transient, "ServiceUnavailable"),
     (Unavailable, "ServiceUnavailable"),
@@ -70,7 +73,7 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[st
     """Return the answer for an error. An unknown one is logged whole and shown as an id."""
     if isinstance(error, MusterError) and _status(error):
         status, said = body_of(error)
-        return _answer(status, said, _headers(request, status, said))
+        return _answer(status, said, _headers(request, error, said))
     if isinstance(error, HTTPException) and error.status_code < 500:
         status, said = _http(request, error)
         return _answer(status, said, {})
@@ -108,8 +111,11 @@ def _body(status: int, kind: str, message: str) -> dict[str, Any]:
 
 
 def _headers(
-    request: Request[Any, Any, Any], status: int, said: Mapping[str, Any]
+    request: Request[Any, Any, Any], error: MusterError, said: Mapping[str, Any]
 ) -> dict[str, str]:
+    status = said["error"]["code"]
+    if isinstance(error, TooOften):
+        return {"Retry-After": str(error.details.get("retry_after_s", _AGAIN_S))}
     if status == 401:
         challenge = request.app.state.door.identity.challenge
         return {"WWW-Authenticate": challenge} if challenge else {}
