@@ -1,0 +1,50 @@
+"""The scenarios as they are written, one file per resource, for the tests and for the reference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+OURS = ("settings", "people", "title")  # keys that gabbi does not know
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file: `tests` are gabbi's; the server has `settings`, and `people` who may ask it."""
+
+    name: str
+    title: str
+    gabbi: Mapping[str, Any]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def files() -> list[File]:
+    """Return every file of scenarios, in the order of their names."""
+    return [_read(path) for path in sorted(HERE.glob("*.yaml"))]
+
+
+def _read(path: Path) -> File:
+    said = yaml.safe_load(path.read_text())
+    return File(
+        name=path.stem,
+        title=said["title"],
+        gabbi={key: value for key, value in said.items() if key not in OURS},
+        settings=said.get("settings") or {},
+        people=said.get("people") or {},
+    )
+
+
+def asked(file: File, test: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return method, path and microversion of the request that a scenario makes."""
+    defaults = file.gabbi.get("defaults") or {}
+    verb = next((verb for verb in VERBS if verb in test), test.get("method", "GET"))
+    path = test.get(verb) or test.get("url") or defaults.get("url", "")
+    headers = {**(defaults.get("request_headers") or {}), **(test.get("request_headers") or {})}
+    said = {name.lower(): value for name, value in headers.items()}
+    version = said.get("openstack-api-version") or "clustering 1.0"
+    return verb, str(path).split("?")[0], str(version).rpartition(" ")[2]

@@ -1,0 +1,93 @@
+"""Every scenario, one after another, against a served Muster; each file has a server of its own."""
+
+import base64
+import os
+import socket
+import unittest
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gabbi import case as gabbi
+from gabbi import handlers, suitemaker
+
+from house import house
+from muster.drivers.identity.users import add_user
+from scenarios.reading import HERE, File, files
+
+pytestmark = pytest.mark.system
+
+SIMULATED = {
+    "MUSTER_DEFAULT_CLOUD": "simulated",
+    "MUSTER_CLOUDS": "{simulated = {world = 'memory'}}",
+}
+
+
+def _port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
+
+
+FILES = {file.name: file for file in files()}
+PORTS = {name: _port() for name in FILES}
+
+
+def _cases(file: File) -> list[gabbi.HTTPTestCase]:
+    suite = suitemaker.test_suite_from_dict(
+        unittest.TestLoader(),
+        file.name,
+        dict(file.gabbi),
+        str(HERE),
+        "127.0.0.1",
+        PORTS[file.name],
+        None,
+        None,
+        handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
+    )
+    return list(suite)
+
+
+CASES = [
+    pytest.param(file.name, case, id=f"{file.name}: {case.test_data['name']}")
+    for file in FILES.values()
+    for case in _cases(file)
+]
+
+
+@pytest.fixture(scope="session")
+def scene(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Serve what one file of scenarios asks for."""
+    file = FILES[request.param]
+    home = tmp_path_factory.mktemp(file.name) / "home"
+    listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
+    with house(home, **SIMULATED, **file.settings, **listen) as it:
+        it.port = PORTS[file.name]
+        _let_in(home, file)
+        it.start()
+        yield file.name
+
+
+def _let_in(home: Path, file: File) -> None:
+    """Make the users, and let scenarios say `$ENVIRON['ANN']` for ann's credentials."""
+    for name, said in file.people.items():
+        add_user(home / "users.toml", name, name, {said["project"]: tuple(said["roles"])})
+        secret = base64.b64encode(f"{name}:{name}".encode()).decode()
+        os.environ[name.upper()] = f"Basic {secret}"
+
+
+@pytest.mark.parametrize(("scene", "case"), CASES, indirect=["scene"])
+def test_scenario(scene: str, case: gabbi.HTTPTestCase) -> None:
+    result = unittest.TestResult()
+    case.run(result)
+    for _, reason in result.skipped:
+        pytest.skip(reason)
+    for _, told in [*result.errors, *result.failures]:
+        pytest.fail(told, pytrace=False)
+
+
+def test_every_scenario_has_a_name_of_its_own() -> None:
+    for file in FILES.values():
+        names = [test["name"] for test in file.gabbi["tests"]]
+        assert len(names) == len(set(names)), file.name
