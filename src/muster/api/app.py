@@ -14,6 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from muster.api import about, dispatch, document, faults
 from muster.api.autoscaling_v1 import callers, catalog, clusters, instances, stream
 from muster.api.call import Call, check_query
+from muster.api.clustering_v1 import about as revisions
 from muster.api.clustering_v1 import (
     actions,
     asking,
@@ -23,8 +24,11 @@ from muster.api.clustering_v1 import (
     discovery,
     events,
     nodes,
+    policies,
+    profiles,
     queues,
     receivers,
+    types,
     webhooks,
 )
 from muster.api.clustering_v1 import clusters as plain_clusters
@@ -55,6 +59,10 @@ CLUSTERING = (
     *events.ROUTES,
     *receivers.ROUTES,
     *queues.ROUTES,
+    *profiles.ROUTES,
+    *policies.ROUTES,
+    *types.ROUTES,
+    *revisions.ROUTES,
 )
 OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = webhooks.ROUTES  # asked without saying who one is
 

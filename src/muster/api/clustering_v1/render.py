@@ -1,86 +1,21 @@
 """The objects of the clustering API as JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from muster.api.words import epoch, moment
-from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Receiver
+from muster.model.who import Who
 from muster.service.actions import Shown
 
 TAINTED = 13  # the first microversion that shows what is named so
 CLUSTER_OF_ACTION = 14
-
-
-class ClusterOut(msgspec.Struct, kw_only=True):
-    id: str
-    name: str
-    profile_id: str
-    profile_name: str
-    user: str
-    project: str
-    domain: str | None
-    init_at: str | None
-    created_at: str | None
-    updated_at: str | None
-    min_size: int
-    max_size: int
-    desired_capacity: int
-    timeout: int
-    status: str
-    status_reason: str
-    metadata: Mapping[str, Any]
-    data: Mapping[str, Any]
-    dependents: Mapping[str, Any]
-    config: Mapping[str, Any]
-    nodes: list[str]
-    policies: list[str]
-
-
-class Beside(msgspec.Struct, frozen=True):
-    """What is shown of a cluster that its own row does not say."""
-
-    nodes: Iterable[object] = ()  # ids, in their order
-    policies: Iterable[object] = ()  # ids of bindings, not of policies
-    profile_name: str = ""
-
-
-def cluster_fields(one: Cluster, beside: Beside) -> dict[str, Any]:
-    """Return the fields of a cluster by name, for objects that show these and more."""
-    return {
-        "id": str(one.id),
-        "name": one.name,
-        "profile_id": str(one.profile_id),
-        "profile_name": beside.profile_name,
-        "user": one.user,
-        "project": one.project,
-        "domain": one.domain,
-        "init_at": moment(one.init_at),
-        "created_at": moment(one.created_at),
-        "updated_at": moment(one.updated_at),
-        "min_size": one.min_size,
-        "max_size": -1 if one.max_size is None else one.max_size,
-        "desired_capacity": one.desired,
-        "timeout": one.timeout_s,
-        "status": one.status,
-        "status_reason": one.reason,
-        "metadata": one.metadata,
-        "data": one.data,
-        "dependents": one.dependents,
-        "config": one.config,
-        "nodes": [str(each) for each in beside.nodes],
-        "policies": [str(each) for each in beside.policies],
-    }
-
-
-def cluster(one: Cluster, beside: Beside) -> ClusterOut:
-    return ClusterOut(**cluster_fields(one, beside))
 
 
 class NodeOut(msgspec.Struct, kw_only=True):
@@ -167,6 +102,22 @@ def profile(one: Profile) -> ProfileOut:
     )
 
 
+def validated_profile(who: Who, type: str, spec: Mapping[str, Any]) -> ProfileOut:
+    """Return a profile of which nothing is wrong and nothing is kept."""
+    return ProfileOut(
+        id=None,
+        name="validated_profile",
+        type=type,
+        spec=spec,
+        metadata=None,
+        user=who.user,
+        project=who.project,
+        domain=who.domain,
+        created_at=None,
+        updated_at=None,
+    )
+
+
 class PolicyOut(msgspec.Struct, kw_only=True):
     id: str | None
     name: str
@@ -192,6 +143,22 @@ def policy(one: Policy) -> PolicyOut:
         domain=one.domain,
         created_at=moment(one.created_at),
         updated_at=moment(one.updated_at),
+    )
+
+
+def validated_policy(who: Who, type: str, spec: Mapping[str, Any]) -> PolicyOut:
+    """Return a policy of which nothing is wrong and nothing is kept."""
+    return PolicyOut(
+        id=None,
+        name="validated_policy",
+        type=type,
+        spec=spec,
+        data={},
+        user=who.user,
+        project=who.project,
+        domain=who.domain,
+        created_at=None,
+        updated_at=None,
     )
 
 

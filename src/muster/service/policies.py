@@ -1,0 +1,81 @@
+"""Policies: written down once, checked against their type, attached elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from muster.base.errors import Conflict, Invalid
+from muster.base.ids import new_id
+from muster.decide.policies import properties_of
+from muster.model.policy import Policy
+from muster.model.policy_type import PolicyType
+from muster.model.who import Who
+from muster.ports.store import Query, Transaction
+from muster.service.desk import Desk
+from muster.service.identity import POLICY, find
+from muster.service.profiles import NOTHING
+from muster.service.types import opened
+
+# Clients of old assert that a specification with mistakes is answered by a 500 of this type.
+_WRONG = "ESchema"
+
+
+async def listing(desk: Desk, query: Query) -> list[Policy]:
+    return await desk.store.read(lambda tx: tx.policies.find(query))
+
+
+async def show(desk: Desk, who: Who, said: str) -> Policy:
+    return await desk.store.read(lambda tx: find(tx, who, POLICY, said))
+
+
+def checked(desk: Desk, spec: Mapping[str, Any]) -> PolicyType:
+    """Return the type of a specification of which nothing is wrong."""
+    found = opened(desk.policy_types, "policy_type", spec, _WRONG)
+    properties_of(found.kind, found.properties, desk.policy_floor)
+    return found.kind
+
+
+async def creation(desk: Desk, who: Who, name: str, spec: Mapping[str, Any]) -> Policy:
+    kind = checked(desk, spec)
+    policy = Policy(
+        id=new_id(),
+        project=who.project,
+        user=who.user,
+        domain=who.domain,
+        name=name,
+        type=kind.key,
+        spec=dict(spec),
+        created_at=desk.clock.now(),
+    )
+    await desk.store.write(lambda tx: tx.policies.put(policy))
+    return policy
+
+
+async def renaming(desk: Desk, who: Who, said: str, name: str) -> Policy:
+    """Return the policy under its new name; where it is attached, it is called so too."""
+    now = desk.clock.now()
+
+    def rename(tx: Transaction) -> Policy:
+        before = find(tx, who, POLICY, said)
+        if before.name == name:
+            raise Invalid(NOTHING)
+        after = replace(before, name=name, updated_at=now)
+        tx.policies.put(after)
+        bound = tx.bindings.find(Query(where={"policy_id": (after.id,)}))
+        tx.bindings.put(*(replace(each, policy_name=name) for each in bound))
+        return after
+
+    return await desk.store.write(rename)
+
+
+async def deletion(desk: Desk, who: Who, said: str) -> None:
+    """Delete a policy. Raises `Conflict` where it is attached."""
+
+    def delete(tx: Transaction) -> None:
+        policy = find(tx, who, POLICY, said)
+        if tx.bindings.count(Query(where={"policy_id": (policy.id,)})):
+            text = f"The policy '{said}' cannot be deleted: still attached to some clusters."
+            raise Conflict(text, type="ResourceInUse")
+        tx.policies.drop(policy.id)
+
+    await desk.store.write(delete)
