@@ -1,4 +1,4 @@
-"""Who is there to be asked: the members of clusters that serve or scale, kept in memory."""
+"""Who is there to be asked: members of clusters that serve, scale or are watched, in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,8 @@ class Known:
 # Ticks come every few seconds and concern every node; reading all nodes each time would
 # be most of what an idle engine does. Whoever changes a node also stamps its cluster, so
 # reading the newest stamps first, until they are older than what was read before, finds
-# just the clusters that changed. Clusters that neither serve nor scale have nobody to ask.
+# just the clusters that changed. Clusters that neither serve nor scale nor are watched have
+# nobody to ask.
 # Where the newest stamp is that of our own last pass, the members are as it left them
 # (Note [Remembering]), and their rows are not read either.
 class Census:
@@ -54,7 +55,7 @@ class Census:
                 self._known.pop(gone, None)
 
     def on(self, cloud: str) -> list[Known]:
-        """Return the clusters of one cloud that serve or scale."""
+        """Return the clusters of one cloud that serve, scale or are watched."""
         return [known for known in self._known.values() if known.cluster.cloud == cloud]
 
     def _changes(self, tx: Transaction) -> tuple[list[Known], set[UUID] | None]:
@@ -84,7 +85,7 @@ class Census:
     def _read(self, tx: Transaction, clusters: Iterable[Cluster]) -> list[Known]:
         return [
             self._remembered(cluster) or _with_members(tx, cluster)
-            if cluster.service or cluster.scaling
+            if _has_a_crowd(cluster)
             else Known(cluster, ())
             for cluster in clusters
         ]
@@ -110,7 +111,7 @@ class Census:
         self._stamps[cluster.id] = stamp = cluster.updated_at
         if stamp and (self._newest is None or stamp > self._newest):
             self._newest = stamp
-        if not (cluster.service or cluster.scaling):
+        if not _has_a_crowd(cluster):
             self._known.pop(cluster.id, None)
             return
         before = self._known.get(cluster.id)
@@ -123,6 +124,10 @@ class Census:
                 ):
                     known.probes[id] = heard
         self._known[cluster.id] = known
+
+
+def _has_a_crowd(cluster: Cluster) -> bool:
+    return bool(cluster.service or cluster.scaling or cluster.healing.watches)
 
 
 def _judged(nodes: Iterable[Node], heard: Mapping[UUID, Probe]) -> Iterator[Probe]:

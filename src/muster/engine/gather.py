@@ -10,7 +10,7 @@ from muster.base.errors import Transient
 from muster.engine.asking import question
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
-from muster.model.action import Action, ActionStatus
+from muster.model.action import Action, ActionStatus, Verb
 from muster.model.cluster import Cluster, Service
 from muster.model.node import Node
 from muster.model.observed import Probe, Record, Seen, Server
@@ -60,7 +60,7 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         raise Transient(f"no cloud is called {facts.cluster.cloud!r} here")
     listed, pool, record = await asyncio.gather(
         _servers(reach, facts, site.clock.now()),
-        _pool(reach.cloud, facts.cluster),
+        _pool(reach.cloud, facts),
         _record(reach.cloud, facts.cluster),
     )
     servers, elsewhere = await _without_moved(site, facts, listed)
@@ -94,7 +94,8 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
     known = remembered.nodes if remembered and as_left else None
     nodes = {node.id: node for node in members(tx, who)} if known is None else known
     profiles = remembered.profiles if remembered and as_left else {}
-    probes = tx.probes.find(Query(where=ours)) if cluster.service else ()
+    asked = cluster.service or cluster.healing.visiting
+    probes = tx.probes.find(Query(where=ours)) if asked else ()
     return Facts(
         cluster=cluster,
         solo=who.solo,
@@ -158,8 +159,15 @@ async def _without_moved(
     return left, frozenset(node.id for node in there)
 
 
-async def _pool(cloud: Cloud, cluster: Cluster) -> PoolSeen | None:
-    return await cloud.balancer.pool(cluster.id) if cloud.balancer and cluster.service else None
+_MAY_END_A_POOL = frozenset({Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY})
+
+
+async def _pool(cloud: Cloud, facts: Facts) -> PoolSeen | None:
+    """Return the pool of a cluster that serves, or did until a wish that is still open."""
+    ends = any(each.verb in _MAY_END_A_POOL for each in facts.actions)
+    if cloud.balancer is None or not (facts.cluster.service or ends):
+        return None
+    return await cloud.balancer.pool(facts.cluster.id)
 
 
 async def _record(cloud: Cloud, cluster: Cluster) -> Record | None:
@@ -179,9 +187,10 @@ async def _ask_starting(
     """Return the answers of those that are well now. See Note [Starting]."""
     cluster = facts.cluster
     asked = reach.asked.get(cluster.id)
-    if cluster.service is None or (asked and now - asked < ASK_EVERY):
+    service = cluster.service
+    if service is None or not service.asked or (asked and now - asked < ASK_EVERY):
         return ()
-    questions = list(_questions(cluster.id, cluster.service, facts, servers))
+    questions = list(_questions(cluster.id, service, facts, servers))
     if not questions:
         reach.asked.pop(cluster.id, None)
         return ()

@@ -1,7 +1,7 @@
 """Probing: asking every application how it is, and telling the store when that turns."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from muster.engine.asking import question
@@ -49,8 +49,16 @@ def _was_well(before: Probe, question: Question) -> bool:
 def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
     """Keep what turned, and have the clusters looked at; one struck out meanwhile has none."""
     there = {id for id in {each.cluster_id for each in turned} if tx.clusters.get(id)}
-    tx.probes.put(*(each for each in turned if each.cluster_id in there))
+    tx.probes.put(*(_beside(tx, each) for each in turned if each.cluster_id in there))
     tx.marks.mark(*sorted(there))
+
+
+def _beside(tx: Transaction, probe: Probe) -> Probe:
+    """Return the answer with what polled addresses have said of the same server."""
+    before = tx.probes.get(probe.node_id)
+    if before is None or before.server_id != probe.server_id:
+        return probe
+    return replace(probe, visits=before.visits, visited_at=before.visited_at)
 
 
 def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:

@@ -15,6 +15,7 @@ from muster.model.profile import Profile
 from muster.model.step import Step
 from muster.ports.cloud import Cloud
 from muster.ports.hooks import Hooks
+from muster.ports.prober import Visitor
 from muster.ports.signal import Signal
 from muster.ports.store import Store
 
@@ -55,6 +56,7 @@ class Site:
     clock: Clock
     signal: Signal
     pace: EnginePace
+    visitor: Visitor | None = None  # who polls addresses; None: nobody does
     memory: dict[UUID, Remembered] = field(default_factory=dict)
     setbacks: dict[UUID, int] = field(default_factory=dict)  # failed passes in a row, by cluster
 

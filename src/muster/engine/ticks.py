@@ -13,6 +13,7 @@ from muster.engine.look import look
 from muster.engine.loop import attempt
 from muster.engine.pools import Told, look_at_pools
 from muster.engine.probes import probe
+from muster.engine.rounds import Rounds
 from muster.engine.site import Reach, Site
 from muster.engine.sweep import mark_all, tidy
 from muster.engine.trim import trim
@@ -30,6 +31,7 @@ class Ticks:
         self._site = site
         self._turns = Turns(site.store, site.clock, pace.owner, timedelta(seconds=pace.lease_s))
         self._census = Census(site.store, site.memory)
+        self._rounds = Rounds(site)
         self._watches: dict[str, Watches] = {}
         self._told: dict[str, Told] = {}
 
@@ -45,6 +47,7 @@ class Ticks:
             tasks += [
                 self._repeat("look", partial(self.look, name), pace.look_every),
                 self._repeat("probe", partial(self.probe, name), pace.probe_every),
+                self._watch_on(name, pace.probe_every),
                 self._repeat("sample", partial(self.sample, name), pace.sample_every),
             ]
         return [asyncio.create_task(task) for task in tasks]
@@ -61,6 +64,14 @@ class Ticks:
             crowd = self._census.on(cloud)
             await probe(self._site, reach, crowd)
             await look_at_pools(self._site, reach, self._told.setdefault(cloud, {}), crowd)
+
+    async def watch(self, cloud: str) -> list[asyncio.Task[bool | None]]:
+        """Begin to poll the addresses of health policies that are due; return what is under way."""
+        reach = await self._turn(cloud)
+        if reach is None:
+            return []
+        await self._census.refresh()
+        return self._rounds.begin(reach, self._census.on(cloud))
 
     async def sample(self, cloud: str) -> list[Decision]:
         """Evaluate the rules of every cluster that scales; return the decisions."""
@@ -81,6 +92,12 @@ class Ticks:
     async def trim(self) -> int:
         """Remove what is too old to be kept; return how much it was."""
         return await trim(self._site) if await self._turns.ours("trim") else 0
+
+    async def _watch_on(self, cloud: str, every: timedelta) -> None:
+        try:
+            await self._repeat("watch", partial(self.watch, cloud), every)
+        finally:
+            self._rounds.stop()
 
     async def _turn(self, cloud: str) -> Reach | None:
         """Return the cloud if this engine is the one that looks after it now."""

@@ -14,6 +14,7 @@ from muster.engine.site import Site, reach
 from muster.engine.ticks import Ticks
 from muster.ports.cloud import Cloud
 from muster.ports.hooks import Hooks
+from muster.ports.prober import Visitor
 from muster.ports.signal import MARKS, Signal
 from muster.ports.store import Claim, Store, Transaction
 
@@ -43,6 +44,10 @@ class Engine:
         """Have questions of lifecycle hooks delivered by `hooks`; without, nobody is asked."""
         for each in self.site.clouds.values():
             each.hooks = hooks
+
+    def visit_by(self, visitor: Visitor) -> None:
+        """Have addresses of health policies polled by `visitor`; without, none are."""
+        self.site.visitor = visitor
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; passes under way are finished, everything is given back."""

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from muster.base.errors import IllegalTransition
 from muster.model.capacity import Bounds
-from muster.model.detection import Cure, Watch
+from muster.model.detection import Cure, Detector, Watch
 from muster.model.placement import Placement
 from muster.model.pool import Front, Monitor, MonitorKind, Persistence, Traffic
 from muster.model.removal import Removal
@@ -96,8 +96,13 @@ class Healing:
     cure: Cure = Cure.RECREATE
     reboot: str = "HARD"  # or SOFT, where rebooting is the cure
     fencing: bool = False  # a server on a host that does not answer is replaced, too
-    delete_timeout_s: float = 20  # the server before has so long to go, where it is replaced
-    force_recreate: bool = False  # and if it has not gone by then, it is replaced all the same
+    delete_timeout_s: float = 0  # the server before has so long to go, where it is replaced
+    force_recreate: bool = True  # if it has not gone by then, it is replaced all the same
+
+    @property
+    def visiting(self) -> bool:
+        """Whether addresses are polled."""
+        return any(each.detector is Detector.NODE_STATUS_POLL_URL for each in self.watches)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,6 +117,7 @@ class Node:
     health: Health = Health()
     began_at: datetime | None = None  # when the present server was asked for
     ready_at: datetime | None = None  # when it was first in order on every count
+    cured_at: datetime | None = None  # last time its cluster's watches had something done to it
     sick_since: datetime | None = None  # None: nothing wrong, or not yet in service
     open_requests: int = 0  # while draining
     standby: bool = False  # warm, outside the pool

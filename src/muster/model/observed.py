@@ -1,6 +1,7 @@
 """What a cloud reports, in our words and not in theirs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -51,6 +52,8 @@ class Probe:
     at: datetime
     failures: int = 0  # in a row
     reason: str = ""
+    visits: Mapping[str, str] = field(default_factory=dict)  # polled address -> why it is not well
+    visited_at: datetime | None = None  # when those turned last, or were asked for anew
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

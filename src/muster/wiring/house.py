@@ -14,6 +14,7 @@ from muster.base.ids import new_id
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.caddy.refusal import CANNOT
 from muster.drivers.registry import BUILT_IN, DRIVERS
+from muster.drivers.visitor import HttpVisitor
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.policy_type import Floor
@@ -69,6 +70,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
+        visitor = HttpVisitor()
+        closing.push_async_callback(visitor.close)
+        engine.visit_by(visitor)
         yield House(
             settings=settings,
             clock=clock,
