@@ -12,6 +12,7 @@ from muster.engine.gauges import TICK_SECONDS, TICKS
 from muster.engine.look import look
 from muster.engine.loop import attempt
 from muster.engine.pools import Told, look_at_pools
+from muster.engine.presence import SAY_EVERY, Presence
 from muster.engine.probes import probe
 from muster.engine.rounds import Rounds
 from muster.engine.site import Reach, Site
@@ -29,6 +30,7 @@ class Ticks:
     def __init__(self, site: Site) -> None:
         pace = site.pace
         self._site = site
+        self.presence = Presence(site)
         self._turns = Turns(site.store, site.clock, pace.owner, timedelta(seconds=pace.lease_s))
         self._census = Census(site.store, site.memory)
         self._rounds = Rounds(site)
@@ -41,6 +43,7 @@ class Ticks:
         tasks = [
             self._repeat("sweep", self.sweep, every),
             self._repeat("trim", self.trim, TRIM_EVERY),
+            self._repeat("presence", self.presence.tell, SAY_EVERY),
         ]
         for name, reach in self._site.clouds.items():
             pace = reach.cloud.about.pace

@@ -197,4 +197,5 @@ class Engine:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         owner = self.site.pace.owner
+        await attempt("leave", self.ticks.presence.leave)
         await attempt("give up", lambda: self.site.store.write(lambda tx: tx.leases.give_up(owner)))

@@ -25,6 +25,7 @@ from muster.service.receivers import ACTIONS, owner
 
 MOST = 10_000  # messages in one queue
 SEEN = 1000  # of those one look goes through
+_MOMENT = timedelta(microseconds=1)
 LOOK_S = 0.5  # between two looks of somebody who waits
 
 
@@ -44,29 +45,37 @@ async def put(desk: Desk, who: Who, queue: str, bodies: Sequence[Mapping[str, An
     """
     now = desk.clock.now()
 
-    def work(tx: Transaction) -> Receiver | None:
+    def work(tx: Transaction) -> tuple[Receiver | None, list[Message]]:
         receiver = _receiver_of(tx, who, queue)
-        if tx.messages.count(_all(who.project, queue)) + len(bodies) > MOST:
-            raise QuotaExceeded(f"queue '{queue}' is full: it holds {MOST} messages at most")
+        newest = tx.messages.find(replace(_all(who.project, queue, last=True), limit=1))
+        after = max(now, newest[0].created_at + _MOMENT) if newest else now
+        messages = _messages(who, queue, bodies, after)
         if receiver is None:
+            if tx.messages.count(_all(who.project, queue)) + len(bodies) > MOST:
+                raise QuotaExceeded(f"queue '{queue}' is full: it holds {MOST} messages at most")
             tx.messages.put(*messages)
-        return receiver
+        return receiver, messages
 
-    messages = [
+    receiver, messages = await desk.store.write(work)
+    if receiver is None:
+        return [Put(message=each) for each in messages]
+    return [await _carried_out(desk, receiver, each) for each in messages]
+
+
+def _messages(
+    who: Who, queue: str, bodies: Sequence[Mapping[str, Any]], after: datetime
+) -> list[Message]:
+    """Return the messages, each a moment later than the one before: they stay in their order."""
+    return [
         Message(
             id=new_id(),
             project=who.project,
             queue=queue,
             body=dict(body),
-            # A moment apart: their order is that in which they were given.
-            created_at=now + timedelta(microseconds=place),
+            created_at=after + place * _MOMENT,
         )
         for place, body in enumerate(bodies)
     ]
-    receiver = await desk.store.write(work)
-    if receiver is None:
-        return [Put(message=each) for each in messages]
-    return [await _carried_out(desk, receiver, each) for each in messages]
 
 
 def _receiver_of(tx: Transaction, who: Who, queue: str) -> Receiver | None:
@@ -124,8 +133,8 @@ def _taken(tx: Transaction, project: str, queue: str, now: datetime) -> list[Mes
     return free
 
 
-def _all(project: str, queue: str) -> Query:
-    return Query(project=project, where={"queue": (queue,)}, sort=(("created_at", False),))
+def _all(project: str, queue: str, *, last: bool = False) -> Query:
+    return Query(project=project, where={"queue": (queue,)}, sort=(("created_at", last),))
 
 
 def _free(message: Message, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from muster.base.errors import Invalid
 from muster.base.ids import new_id
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.caddy.refusal import CANNOT
+from muster.drivers.hooks import Post
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.drivers.visitor import HttpVisitor
 from muster.engine.pace import EnginePace
@@ -70,6 +71,9 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
+        hooks = Post(store, clock)
+        closing.push_async_callback(hooks.close)
+        engine.ask_by(hooks)
         visitor = HttpVisitor()
         closing.push_async_callback(visitor.close)
         engine.visit_by(visitor)
