@@ -41,23 +41,32 @@ async def listing(desk: Desk, query: Query) -> list[Shown]:
 def with_family(tx: Transaction, actions: Sequence[Action]) -> list[Shown]:
     """Return the actions with what they wait for; what has ended waits for nothing."""
     going = [each for each in actions if not each.ended]
-    wishes = tuple(each.id for each in going if each.parent is None)
-    parents = tuple({each.parent for each in going if each.parent})
     children: dict[UUID | None, list[UUID]] = {}
-    if wishes:
-        for child in tx.actions.find(Query(where={"parent": wishes, "status": OPEN})):
-            children.setdefault(child.parent, []).append(child.id)
-    waiting: set[UUID | None] = set()
+    for child in _children(tx, [each for each in going if each.parent is None]):
+        children.setdefault(child.parent, []).append(child.id)
+    parents = tuple({each.parent for each in going if each.parent})
+    waiting: set[UUID] = set()
     if parents:
         waiting = {p.id for p in tx.actions.find(Query(where={"id": parents, "status": OPEN}))}
     return [
-        Shown(
+        Shown(action=each)
+        if each.ended
+        else Shown(
             action=each,
-            waits_for=tuple(children.get(each.id, ())) if not each.ended else (),
-            held_up=(each.parent,) if each.parent in waiting and not each.ended else (),  # type: ignore[arg-type]
+            waits_for=tuple(children.get(each.id, ())),
+            held_up=tuple({each.parent} & waiting) if each.parent else (),
         )
         for each in actions
     ]
+
+
+def _children(tx: Transaction, wishes: Sequence[Action]) -> list[Action]:
+    """Return what has not ended of what is done for these; it is of the same clusters."""
+    if not wishes:
+        return []
+    clusters = tuple({each.cluster_id for each in wishes})
+    ids = tuple(each.id for each in wishes)
+    return tx.actions.find(Query(where={"cluster_id": clusters, "status": OPEN, "parent": ids}))
 
 
 async def in_clusters(desk: Desk, who: Who, query: Query, word: str) -> Query:
@@ -133,10 +142,9 @@ def _refuse_ended(action: Action) -> None:
 
 def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) -> list[Action]:
     """Return what is done for the wish and ends with it."""
-    mine = tx.actions.find(Query(where={"parent": (wish.id,), "status": OPEN}))
     return [
         each.turned(ActionStatus.CANCELLED, now, wish.reason)
-        for each in mine
+        for each in _children(tx, [wish])
         if force or each.status is not ActionStatus.RUNNING
     ]
 
@@ -160,10 +168,12 @@ def _withdrawn(tx: Transaction, cluster: Cluster, action: Action, now: datetime)
     """Return the cluster without that wish; itself where a later wish has taken its place."""
     if cluster.leaving or action.verb is Verb.NODE_DELETE:
         raise Conflict("a deletion cannot be withdrawn: instances may be gone already")
-    before = action.inputs.get("before")
+    before = action.data.get("before", action.inputs.get("before"))
     if action.verb in _RESIZES and before is not None:
-        superseded = cluster.desired != action.inputs.get("desired_size")
-        return cluster if superseded else replace(cluster, desired=int(before))
+        if _newest_resize(tx, cluster) != action.id:
+            return cluster
+        high = before if cluster.max_size is None else cluster.max_size
+        return replace(cluster, desired=max(cluster.min_size, min(before, high)))
     if action.verb is Verb.CLUSTER_CREATE:
         return _content(tx, cluster)
     rollout = cluster.rollout
@@ -171,6 +181,12 @@ def _withdrawn(tx: Transaction, cluster: Cluster, action: Action, now: datetime)
     if action.verb is Verb.CLUSTER_UPDATE and mine:
         return rolled_back(cluster, now, "its wish was withdrawn")
     return cluster
+
+
+def _newest_resize(tx: Transaction, cluster: Cluster) -> UUID | None:
+    where = {"target": (cluster.id,), "action": tuple(_RESIZES)}
+    newest = tx.actions.find(Query(where=where, sort=(("created_at", True),), limit=1))
+    return newest[0].id if newest else None
 
 
 def _content(tx: Transaction, cluster: Cluster) -> Cluster:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from muster.base.errors import Invalid, NotFound
 from muster.model.action import Action
@@ -15,7 +15,15 @@ from muster.model.who import Who
 from muster.ports.store import Query, Table, Transaction
 from muster.service.lookup import as_id, sees
 
-T = TypeVar("T")
+
+class Owned(Protocol):
+    """What belongs to a project."""
+
+    @property
+    def project(self) -> str: ...
+
+
+T = TypeVar("T", bound=Owned)
 SHORTEST = 4  # characters of an id; fewer would be a guess
 _OF_AN_ID = frozenset("0123456789abcdef-")
 
@@ -43,9 +51,9 @@ def found(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T | None:
     """
     table, id = noun.table(tx), as_id(said)
     if id is not None:
-        row: Any = table.get(id)
+        row = table.get(id)
         if row is not None and sees(who, row.project):
-            return row  # type: ignore[no-any-return]
+            return row
     rows = table.find(Query(project=who.scope, where={"name": (said,)}, limit=2))
     if not rows and id is None and is_prefix(said.lower()):
         rows = table.find(Query(project=who.scope, id_prefix=said.lower(), limit=2))
