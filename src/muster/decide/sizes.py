@@ -8,6 +8,7 @@ from math import ceil, floor, trunc
 from uuid import UUID
 
 from muster.decide.admit import NO_LIMIT, Sizes, check_size
+from muster.decide.policies import infeasible
 from muster.model.action import Verb
 from muster.model.capacity import Refusal
 from muster.model.cluster import Cluster
@@ -181,6 +182,8 @@ def _by_policy(cluster: Cluster, current: int, policy: Attached, ask: Scale) -> 
     if not adjustment["best_effort"]:
         return _admitted(cluster, current, count, ask)
     high = ask.limit if cluster.max_size is None else min(cluster.max_size, ask.limit)
+    if cluster.placement.cap is not None:
+        high = min(high, cluster.placement.cap)
     room = high - current if ask.verb is Verb.CLUSTER_SCALE_OUT else current - cluster.min_size
     count = max(0, min(count, room))
     return Scaled(desired=current + SIGNS[ask.verb] * count, count=count)
@@ -212,4 +215,7 @@ def _positive(said: object) -> int | None:
 def _admitted(cluster: Cluster, current: int, count: int, ask: Scale) -> Scaled | Refusal:
     desired = current + SIGNS[ask.verb] * count
     refusal = check_size(Sizes(desired=desired), sizes(cluster), limit=ask.limit)
-    return refusal or Scaled(desired=desired, count=count)
+    if refusal:
+        return refusal
+    why = infeasible(cluster, desired)
+    return Refusal(why) if why else Scaled(desired=desired, count=count)

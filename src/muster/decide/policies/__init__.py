@@ -121,7 +121,7 @@ def _restored(cluster: Cluster) -> Cluster:
 
 
 def infeasible(cluster: Cluster, desired: int) -> str | None:
-    """Return why so many nodes cannot be placed at all, or None."""
+    """Return why so many nodes have no place where the cluster lives, or None."""
     cap = cluster.placement.cap
     if cap is not None and desired > max(cap, cluster.desired):
         return "There is no feasible plan to handle all nodes."
