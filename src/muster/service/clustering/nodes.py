@@ -10,8 +10,7 @@ from muster.base.ids import new_id
 from muster.decide.admit import Sizes, check_size
 from muster.decide.joins import solo
 from muster.decide.naming import member_name
-from muster.decide.policies import infeasible
-from muster.decide.sizes import sizes
+from muster.decide.sizes import infeasible, sizes
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
@@ -103,7 +102,8 @@ def _no_room(desk: Desk, cluster: Cluster) -> str:
     """Return why the cluster may not have one node more, "" if it may."""
     wanted = Sizes(desired=cluster.desired + 1)
     refusal = check_size(wanted, sizes(cluster), limit=desk.max_cluster_size)
-    return refusal.reason if refusal else infeasible(cluster, cluster.desired + 1) or ""
+    refusal = refusal or infeasible(cluster, cluster.desired + 1)
+    return refusal.reason if refusal else ""
 
 
 def _member(node: Node, cluster: Cluster) -> Tended:

@@ -6,7 +6,6 @@ from typing import Any
 
 from muster.base.errors import Conflict, Invalid
 from muster.decide.admit import Sizes, check_size
-from muster.decide.policies import infeasible
 from muster.decide.sizes import (
     SIGNS,
     Adjustment,
@@ -67,9 +66,6 @@ def scaling(case: Case, verb: Verb, inputs: Mapping[str, Any]) -> Action:
     found = scale(cluster, case.size, attached, ask)
     if isinstance(found, Refusal):
         return case.record(_wish(case, verb, inputs, found.reason))
-    why = infeasible(cluster, found.desired)
-    if why:
-        return case.record(_wish(case, verb, inputs, why))
     timed = (each.binding for each in attached if each.binding.id in found.timed)
     case.tx.bindings.put(*(replace(each, last_op=case.now) for each in timed))
     data = {"creation" if SIGNS[verb] > 0 else "deletion": {"count": found.count}}
@@ -137,9 +133,6 @@ def resizing(case: Case, inputs: Mapping[str, Any]) -> Action:
     found = resized(cluster, case.size, ask, case.desk.max_cluster_size)
     if isinstance(found, Refusal):
         return case.record(_wish(case, verb, inputs, found.reason))
-    why = infeasible(cluster, found.desired or 0)
-    if why:
-        return case.record(_wish(case, verb, inputs, why))
     high = None if found.high is None or found.high < 0 else found.high
     after = replace(
         cluster,
