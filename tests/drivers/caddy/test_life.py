@@ -19,6 +19,7 @@ from muster.base.errors import Permanent
 from muster.drivers.balancers.caddy import process
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.caddy.folder import Run
+from muster.drivers.balancers.child import Children
 from muster.drivers.balancers.listener import listening
 from muster.model.pool import PoolWanted, Traffic
 
@@ -154,7 +155,7 @@ async def test_an_owner_killed_between_two_caddies_leaves_one(bed: Bed) -> None:
     kept = bed.folder.kept()
     assert kept
     sock = listening(kept.address, kept.port, shared=True)
-    newest = await process.start(bed.folder, kept, sock, process.Children())
+    newest = await process.start(bed.folder, kept, sock, Children())
     sock.close()
     assert len(process.lives(bed.folder)) == 2
     bed.balancer = await bed.another()

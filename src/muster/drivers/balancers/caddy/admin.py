@@ -1,19 +1,15 @@
 """Asking a running Caddy: its administration, over a socket in the pool's folder."""
 
 import asyncio
-import os
-import socket
-import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from muster.base.errors import Transient
+from muster.drivers.balancers.child import short
 
 _DEADLINE_S = 3.0
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid
 
 
 class _Upstream(msgspec.Struct):
@@ -45,8 +41,8 @@ async def _get(socket_path: Path, path: str) -> bytes:
     asked = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            with _short(socket_path) as short:
-                reader, writer = await asyncio.open_unix_connection(short)
+            with short(socket_path) as name:
+                reader, writer = await asyncio.open_unix_connection(name)
             try:
                 writer.write(asked.encode())
                 return _body(await reader.read())
@@ -74,27 +70,3 @@ def _joined(body: bytes) -> bytes:
         parts.append(rest[:length])
         body = rest[length + 2 :]
     return b"".join(parts)
-
-
-def peer(socket_path: Path) -> int | None:
-    """Return the process at the other end, or None if nobody is there."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-        sock.settimeout(_DEADLINE_S)
-        try:
-            with _short(socket_path) as short:
-                sock.connect(short)
-        except OSError:
-            return None
-        said = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    pid: int = _CREDENTIALS.unpack(said)[0]
-    return pid
-
-
-@contextmanager
-def _short(socket_path: Path) -> Iterator[str]:
-    """Name the socket so that a deep home does not exceed the 107 bytes a name may have."""
-    folder = os.open(socket_path.parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{folder}/{socket_path.name}"
-    finally:
-        os.close(folder)

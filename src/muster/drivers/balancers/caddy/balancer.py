@@ -20,6 +20,7 @@ from muster.drivers.balancers.caddy.refusal import refused
 from muster.drivers.balancers.caddy.seen import pool_seen
 from muster.drivers.balancers.caddy.slots import Kept, room_for, seated
 from muster.drivers.balancers.caddy.tally import Tally
+from muster.drivers.balancers.child import Children, listener_of
 from muster.drivers.balancers.files import alone, within
 from muster.drivers.balancers.listener import fetched, listening, steer
 from muster.model.pool import Front, PoolSeen, PoolWanted
@@ -69,7 +70,7 @@ class CaddyBalancer:
     def __init__(self, place: Place, clock: Clock) -> None:
         self._place = place
         self._clock = clock
-        self._children = process.Children()
+        self._children = Children()
         self.held: dict[UUID, Held] = {}
         self._asked: dict[UUID, Run] = {}
         self._tallies: dict[UUID, Tally] = {}
@@ -296,7 +297,7 @@ class CaddyBalancer:
         self._asked[folder.cluster_id] = run
         self._let_go(folder.cluster_id)
         pid = process.pid_of(folder, run)
-        fd = process.listener_of(pid) if pid is not None else None
+        fd = listener_of(pid) if pid is not None else None
         sock = fetched(pid, fd) if pid is not None and fd is not None else None
         if sock is not None:
             self._hold(folder.cluster_id, run, sock)

