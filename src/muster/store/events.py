@@ -69,8 +69,10 @@ class EventRows:
         self.flush()
         return int(rows(self._conn, EVENTS, query, What.COUNT)[0][0])
 
-    def trim(self, before: datetime) -> int:
+    def trim(self, before: datetime, project: str | None = None) -> int:
         old = delete(table).where(table.c.timestamp < micros(before))
+        if project is not None:
+            old = old.where(table.c.project == project)
         return self._conn.execute(old).rowcount
 
 

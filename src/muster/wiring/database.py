@@ -1,16 +1,23 @@
 """`muster db`: the database's schema and its backup."""
 
+import asyncio
+import re
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from muster.settings import load
+from muster.base.clock import SystemClock
+from muster.base.errors import Invalid, SchemaMismatch
+from muster.engine.trim import KINDS, Past
+from muster.engine.trim import purge as purged
+from muster.settings import Settings, load
 from muster.wiring.serve import told
 
 
 @click.group()
 def db() -> None:
-    """Upgrade, check and back up the database."""
+    """Upgrade, check, back up and purge the database."""
 
 
 @db.command()
@@ -46,3 +53,49 @@ def backup(path: str) -> None:
     with told():
         schema.backup(load().database, Path(path))
     click.echo(f"Backed up to {path}.")
+
+
+_AGE = re.compile(r"(\d{1,9})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@db.command()
+@click.argument("kind", type=click.Choice(sorted(KINDS)))
+@click.option("--older-than", required=True, help="An age: 30d, 12h, 90m, 45s.")
+@click.option("--project", help="Of this project only.")
+def purge(kind: str, older_than: str, project: str | None) -> None:
+    """Remove what is told of the past: actions that have ended, events, decisions, messages.
+
+    The service does so by itself after `keep_events_days`; this is for having it sooner.
+    Safe while the service runs.
+    """
+    with told():
+        age = _age(older_than)
+        removed = asyncio.run(_purge(load(), kind, age, project))
+    click.echo(f"{removed} {kind} removed.")
+
+
+def _age(said: str) -> timedelta:
+    found = _AGE.fullmatch(said)
+    if found is None:
+        raise Invalid(f"--older-than must be like 30d, 12h, 90m or 45s, not {said!r}", field="age")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+async def _purge(settings: Settings, kind: str, age: timedelta, project: str | None) -> int:
+    from muster.store import schema
+    from muster.store.connect import connect
+    from muster.store.signals import LocalSignal
+
+    state = await asyncio.to_thread(schema.check, settings.database)
+    if state.condition is not schema.Condition.CURRENT:
+        raise SchemaMismatch(state.text)
+    try:
+        before = SystemClock().now() - age
+    except OverflowError:
+        return 0
+    store = await connect(settings.database, LocalSignal())
+    try:
+        return await purged(store, kind, Past(before, project))
+    finally:
+        await store.close()
