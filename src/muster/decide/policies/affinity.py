@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, uuid5
 
 from muster.decide.policies.zones import zones_refusal
 from muster.model.cloud import Ability
@@ -36,12 +36,10 @@ SCHEMA: Schema = {
 def _group(properties: Properties, cluster: Cluster) -> Group:
     """See Note [Server groups]."""
     said = properties["servergroup"]
-    name = said.get("name") or f"server_group_{cluster.id.hex[:8]}"
-    return Group(id=_group_id(cluster, name), name=name, affinity=Affinity(said["policies"]))
-
-
-def _group_id(cluster: Cluster, name: str) -> UUID:
-    return uuid5(NAMESPACE_OID, f"server-group/{cluster.cloud}/{cluster.project}/{name}")
+    name = said.get("name") or f"server_group_{cluster.id.hex}"
+    whose = f"{cluster.cloud}/{cluster.project}/{said['policies']}/{name}"
+    id = uuid5(NAMESPACE_OID, f"server-group/{whose}")
+    return Group(id=id, name=name, affinity=Affinity(said["policies"]))
 
 
 def _refusal(properties: Properties, scene: Scene) -> str | None:

@@ -151,6 +151,7 @@ _PERSISTENCE = {
     "HTTP_COOKIE": Persistence.HTTP_COOKIE,
     "APP_COOKIE": Persistence.APP_COOKIE,
 }
+_PLAIN = re.compile(r"\d{3}|(?P<first>[1-5])00-(?P=first)99")
 _CODES = re.compile(r"\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*")
 
 
@@ -203,23 +204,35 @@ def _refusal(properties: Properties, scene: Scene) -> str | None:
     for name, what in _NAMED.items():
         if properties.get(name) and not cloud.open_catalog:
             return f"The cloud '{cloud.name}' does not let {what} be chosen ('{name}')"
-    if not properties.get("vip", {}).get("address") or cloud.open_catalog:
-        return _traffic_refusal(properties, cloud)
-    return f"The cloud '{cloud.name}' chooses the address of a load balancer by itself"
+    if properties.get("vip", {}).get("address") and not cloud.open_catalog:
+        return f"The cloud '{cloud.name}' chooses the address of a load balancer by itself"
+    return _front_refusal(properties, cloud)
 
 
-def _traffic_refusal(properties: Properties, cloud: About) -> str | None:
+def _front_refusal(properties: Properties, cloud: About) -> str | None:
+    """Return the first thing that the front needs and the cloud's balancer cannot do."""
+    service = _service(properties)
     protocols = {properties.get(part, {}).get("protocol", "HTTP") for part in ("vip", "pool")}
-    for name, ability in (("TCP", Ability.TCP), ("HTTPS", Ability.HTTPS)):
+    needed = (
+        ("TCP" in protocols, Ability.TCP, "do TCP"),
+        ("HTTPS" in protocols, Ability.HTTPS, "do HTTPS"),
+        (service.monitor.kind is MonitorKind.PING, Ability.PING, "ping"),
+        (service.persistence is Persistence.APP_COOKIE, Ability.APP_COOKIE, "keep APP_COOKIE"),
+        (service.connections > 0, Ability.CONNECTION_LIMIT, "limit connections"),
+        (not _plain(service.monitor.codes), Ability.STATUS_CODES, "expect several codes"),
+    )
+    for needs, ability, what in needed:
         reason = cloud.refusal(ability)
-        if name in protocols and reason:
-            return f"The load balancer of '{cloud.name}' cannot do {name}: {reason}"
+        if needs and reason:
+            return f"The load balancer of '{cloud.name}' cannot {what}: {reason}"
     if "TCP" in protocols and len(protocols) > 1 and not cloud.open_catalog:
         return f"The load balancer of '{cloud.name}' cannot mix {' and '.join(sorted(protocols))}"
-    if properties.get("health_monitor", {}).get("type") == "PING":
-        reason = cloud.refusal(Ability.PING)
-        return f"The load balancer of '{cloud.name}' cannot ping: {reason}" if reason else None
     return None
+
+
+def _plain(codes: str) -> bool:
+    """Return whether no more is expected than one code, or a class of them."""
+    return not codes or _PLAIN.fullmatch(codes) is not None
 
 
 def _monitor(properties: Properties) -> Monitor:
