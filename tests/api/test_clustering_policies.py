@@ -1,0 +1,175 @@
+"""Policies at work in clusters: attached, switched, detached, listed."""
+
+from typing import Any
+
+import pytest
+
+from senlin import Caller
+
+Shown = dict[str, Any]
+
+
+async def bindings(ann: Caller, cluster: Shown, query: str = "") -> list[Shown]:
+    found: list[Shown] = (await ann.get(f"/clusters/{cluster['id']}/policies{query}"))[
+        "cluster_policies"
+    ]
+    return found
+
+
+async def test_an_attached_policy_is_shown_with_the_cluster(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    policy = await ann.policy("deletion-1.1", "del")
+    action = await ann.attach(cluster, policy)
+    assert (action["action"], action["status"]) == ("CLUSTER_ATTACH_POLICY", "SUCCEEDED")
+    assert action["name"] == f"attach_policy_{cluster['id'][:8]}"
+    assert action["inputs"] == {"policy_id": str(policy.id), "enabled": True}
+    [binding] = await bindings(ann, cluster)
+    assert (await ann.again(cluster))["policies"] == [binding["id"]]
+    assert binding == {
+        "id": binding["id"],
+        "cluster_id": cluster["id"],
+        "cluster_name": "c1",
+        "policy_id": str(policy.id),
+        "policy_name": "del",
+        "policy_type": "senlin.policy.deletion-1.1",
+        "enabled": True,
+        "priority": 400,
+        "data": None,
+        "last_op": None,
+    }
+    for said in (policy.id, "del", str(policy.id)[:8]):
+        answer = await ann.get(f"/clusters/c1/policies/{said}")
+        assert answer["cluster_policy"] == binding
+
+
+async def test_attaching_twice_is_done_already(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    policy = await ann.policy("batch-1.0")
+    await ann.attach(cluster, policy)
+    action = await ann.attach(cluster, policy)
+    assert (action["status"], action["status_reason"]) == ("SUCCEEDED", "Policy already attached.")
+    assert len(await bindings(ann, cluster)) == 1
+
+
+async def test_of_most_types_a_cluster_has_one_policy(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    await ann.attach(cluster, await ann.policy("batch-1.0", "one"))
+    action = await ann.attach(cluster, await ann.policy("batch-1.0", "two"))
+    assert action["status"] == "FAILED"
+    assert action["status_reason"].startswith(
+        "Only one instance of policy type (senlin.policy.batch-1.0) can be attached to a cluster"
+    )
+    for event in ("CLUSTER_SCALE_OUT", "CLUSTER_SCALE_IN"):
+        policy = await ann.policy("scaling-1.0", event, event=event)
+        assert (await ann.attach(cluster, policy))["status"] == "SUCCEEDED"
+    assert len(await bindings(ann, cluster)) == 3
+
+
+async def test_a_policy_that_does_not_suit_the_profile_type_is_refused(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile("stack", "os.heat.stack-1.0"))
+    action = await ann.attach(cluster, await ann.policy("affinity-1.0"))
+    assert (action["status"], action["status_reason"]) == (
+        "FAILED",
+        "Policy not applicable on profile type: os.heat.stack-1.0",
+    )
+    assert (await ann.again(cluster))["status"] == "ACTIVE"
+
+
+async def test_a_policy_is_switched_off_and_detached(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    policy = await ann.policy("batch-1.0", "batch")
+    await ann.attach(cluster, policy)
+    action = await ann.act(cluster, policy_update={"policy_id": "batch", "enabled": False})
+    assert (action["status"], action["name"]) == ("SUCCEEDED", f"update_policy_{cluster['id'][:8]}")
+    assert (await bindings(ann, cluster))[0]["enabled"] is False
+    action = await ann.act(cluster, policy_detach={"policy_id": "batch"})
+    assert (action["status"], action["name"]) == ("SUCCEEDED", f"detach_policy_{cluster['id'][:8]}")
+    assert await bindings(ann, cluster) == []
+    assert (await ann.again(cluster))["policies"] == []
+
+
+async def test_what_a_policy_says_is_worked_into_the_cluster_only_while_it_is_enabled(
+    ann: Caller,
+) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    bare = (await ann.office.stored(cluster["id"])).removal
+    policy = await ann.policy("deletion-1.0", grace_period=7)
+    await ann.attach(cluster, policy)
+    assert (await ann.office.stored(cluster["id"])).removal.grace_s == 7
+    said = {"policy_id": str(policy.id)}
+    await ann.act(cluster, policy_update={**said, "enabled": False})
+    assert (await ann.office.stored(cluster["id"])).removal == bare
+    await ann.act(cluster, policy_update={**said, "enabled": True})
+    assert (await ann.office.stored(cluster["id"])).removal.grace_s == 7
+    await ann.act(cluster, policy_detach=said)
+    assert (await ann.office.stored(cluster["id"])).removal == bare
+
+
+async def test_bindings_are_filtered_by_what_they_say(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile())
+    await ann.attach(cluster, await ann.policy("batch-1.0", "batch"))
+    await ann.attach(cluster, await ann.policy("deletion-1.0", "del"), enabled=False)
+
+    async def names(query: str) -> list[str]:
+        return [each["policy_name"] for each in await bindings(ann, cluster, query)]
+
+    assert await names("?enabled=true") == ["batch"]
+    assert await names("?enabled=False&sort=enabled") == ["del"]
+    assert await names("?policy_name=batch&policy_type=senlin.policy.batch-1.0") == ["batch"]
+    assert await names("?sort=enabled:desc") == ["batch", "del"]
+    for query, text in (
+        ("bogus=1", "Invalid parameter bogus"),
+        ("limit=1", "Invalid parameter limit"),
+        ("enabled=maybe", "Invalid value 'maybe' specified for 'enabled'"),
+        ("sort=priority", "Unsupported sort key 'priority' for 'sort'."),
+    ):
+        told = await ann.refusal("GET", f"/clusters/c1/policies?{query}")
+        assert told == (400, "HTTPBadRequest", text)
+    assert (await ann.refusal("GET", "/clusters/nosuch/policies"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"policy_attach": {}}, "'policy_id' is a required property"),
+        (
+            {"policy_attach": {"policy_id": "batch", "x": 1}},
+            "Additional properties are not allowed ('x' was unexpected)",
+        ),
+        (
+            {"policy_attach": {"policy_id": "nosuch"}},
+            "The specified policy 'nosuch' could not be found.",
+        ),
+        (
+            {"policy_detach": {"policy_id": "batch"}},
+            "The policy 'batch' is not attached to the specified cluster 'c1'.",
+        ),
+        (
+            {"policy_update": {"policy_id": "batch", "enabled": True}},
+            "The policy 'batch' is not attached to the specified cluster 'c1'.",
+        ),
+        (
+            {"policy_update": {"policy_id": "batch", "enabled": "abc"}},
+            "Unrecognized value 'abc', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', "
+            "'off', 'on', 't', 'true', 'y', 'yes'",
+        ),
+        (
+            {"policy_update": {"policy_id": "batch", "enabled": "true"}},
+            "'true' is not of type 'boolean', 'null'",
+        ),
+    ],
+)
+async def test_what_is_wrong_with_a_policy_is_said(ann: Caller, said: Shown, text: str) -> None:
+    await ann.cluster(await ann.profile())
+    await ann.policy("batch-1.0", "batch")
+    assert (await ann.refusal("POST", "/clusters/c1/actions", said))[::2] == (400, text)
+
+
+async def test_a_policy_that_is_not_attached_is_not_found_there(ann: Caller) -> None:
+    await ann.cluster(await ann.profile())
+    await ann.policy("batch-1.0", "batch")
+    told = await ann.refusal("GET", "/clusters/c1/policies/batch")
+    text = "The policy 'batch' is not found attached to the specified cluster 'c1'."
+    assert told == (404, "PolicyBindingNotFound", text)
+    told = await ann.refusal("GET", "/clusters/c1/policies/nosuch")
+    assert told == (404, "ResourceNotFound", "The policy 'nosuch' could not be found.")
