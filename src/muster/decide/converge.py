@@ -3,17 +3,20 @@
 from datetime import datetime, timedelta
 
 from muster.decide import verdict, wishes
+from muster.decide.departures import keep_waiting, parted
 from muster.decide.draft import Draft
 from muster.decide.fates import decide_fates
 from muster.decide.health import note_turns, ward, weather
 from muster.decide.members import tend_pool
-from muster.decide.operations import operate
 from muster.decide.places import dissolve, fit_to_size
 from muster.decide.records import tend_record
+from muster.decide.renewal import next_batch
+from muster.decide.requests import attend, conclude
 from muster.decide.rolling import advance, note_waits, tell_start
 from muster.decide.sight import drafted
 from muster.decide.strays import clear_strays
 from muster.decide.telling import events, of_wish
+from muster.decide.trees import expanded
 from muster.model.action import ActionStatus
 from muster.model.plan import Plan, Snapshot
 
@@ -31,6 +34,7 @@ def plan(snapshot: Snapshot) -> Plan:
     note_turns(draft)
     if snapshot.cluster.leaving:
         dissolve(draft)
+    attend(draft, expanded(draft))
     ill = ward(draft)
     storm = None if snapshot.cluster.leaving else weather(draft, ill)
     if storm != snapshot.cluster.storm:
@@ -39,8 +43,10 @@ def plan(snapshot: Snapshot) -> Plan:
         tell_start(draft)
         advance(draft)
         fit_to_size(draft)
+        next_batch(draft)
     decide_fates(draft, ill)
-    operate(draft)
+    conclude(draft)
+    keep_waiting(draft)
     tend_pool(draft)
     obstacle = tend_record(draft)
     clear_strays(draft)
@@ -65,7 +71,7 @@ def _is_gone(draft: Draft) -> bool:
 
 def _look_at(draft: Draft) -> datetime | None:
     """Return when to look again: at once after doing something, else when a wait may be over."""
-    if draft.steps or draft.drop:
+    if draft.steps or draft.drop or draft.parted:
         return draft.now
     if draft.waits and draft.look_at is None:
         return draft.now + _AT_LATEST
@@ -74,7 +80,7 @@ def _look_at(draft: Draft) -> datetime | None:
 
 def _finished(draft: Draft, obstacle: str) -> Plan:
     """Name everything, end what has come true, and put the plan together."""
-    settled = not (draft.drop or draft.steps or draft.waits)
+    settled = not (draft.drop or draft.steps or draft.waits or draft.parted)
     gone = _is_gone(draft)
     verdict.name_nodes(draft)
     verdict.learn_boot(draft)
@@ -82,21 +88,23 @@ def _finished(draft: Draft, obstacle: str) -> Plan:
     ended = wishes.ended(draft, verdict.given_up(draft), settled=settled, gone=gone)
     told = [*events(draft)]
     for each in ended:
-        kind = wishes.KINDS.get(each.verb)
-        if kind and each.status is not ActionStatus.CANCELLED:
-            told.append(of_wish(draft, each, kind, each.status is ActionStatus.SUCCEEDED))
-    dropped = set(draft.drop)
+        if each.status is not ActionStatus.CANCELLED:
+            told.append(of_wish(draft, each))
+    gone_on = parted(draft)
+    dropped = {*draft.drop, *(node.id for node, _ in gone_on)}
+    kept = (
+        each.written()
+        for each in draft.places
+        if (each.edits or each.opened) and each.node.id not in dropped
+    )
     return Plan(
         cluster=draft.cluster,
-        put=tuple(
-            each.written()
-            for each in draft.places
-            if (each.edits or each.opened) and each.node.id not in dropped
-        ),
+        put=(*kept, *(node for node, _ in gone_on)),
         drop=tuple(draft.drop),
         steps=tuple(draft.steps),
         events=tuple(told),
-        actions=tuple(ended),
+        actions=tuple({**draft.actions, **{each.id: each for each in ended}}.values()),
+        solos=tuple(keeper for _, keeper in gone_on),
         waits=tuple(draft.waits),
         look_at=_look_at(draft),
         gone=gone,

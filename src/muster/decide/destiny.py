@@ -22,6 +22,10 @@ class Fitness(StrEnum):
     DEAD = "dead"  # its server is there and will not serve any more
     GONE = "gone"  # its server was there and is no more
     LOST = "lost"  # its host does not answer; it may well be serving
+    PARKED = "parked"  # somebody put it to rest: nothing is wrong, and nothing is served
+
+
+FINE = (Fitness.READY, Fitness.PARKED)  # what counts as active
 
 
 class Want(StrEnum):
@@ -36,7 +40,9 @@ class Destiny(StrEnum):
     REPLACE = "replace"  # fill the place anew: next incarnation
     DRAIN = "drain"  # no new sessions; the open ones may end
     REMOVE = "remove"  # take the server away
+    PART = "part"  # it leaves the cluster with its server
     FORGET = "forget"  # nothing is left in the cloud: strike the place out
+    OPERATE = "operate"  # somebody asked for something to be done to its server
     HOLD = "hold"  # something is to be done, but not now: back-off, storm, budget, a full pass
     REST = "rest"  # failed too often: nothing more is tried
 
@@ -70,6 +76,8 @@ DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
     (Want.STAY, Fitness.GONE): Destiny.REPLACE,
     # Replacing what may be serving would make two of it.
     (Want.STAY, Fitness.LOST): Destiny.AWAIT,
+    # Whoever put it to rest wakes it.
+    (Want.STAY, Fitness.PARKED): Destiny.KEEP,
     (Want.LEAVE, Fitness.EMPTY): Destiny.FORGET,
     (Want.LEAVE, Fitness.STARTING): Destiny.REMOVE,
     (Want.LEAVE, Fitness.READY): Destiny.DRAIN,
@@ -79,6 +87,7 @@ DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
     (Want.LEAVE, Fitness.GONE): Destiny.FORGET,
     # The cloud says no until the host is back, and is asked again then.
     (Want.LEAVE, Fitness.LOST): Destiny.REMOVE,
+    (Want.LEAVE, Fitness.PARKED): Destiny.DRAIN,
 }
 
 

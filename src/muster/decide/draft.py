@@ -8,10 +8,11 @@ from uuid import UUID
 
 from muster.base.copies import altered
 from muster.decide.destiny import Destiny, Fitness
+from muster.model.action import Action, ActionStatus
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
 from muster.model.event import Level
-from muster.model.node import Leaving, Node
+from muster.model.node import Leaving, Node, NodeStatus
 from muster.model.observed import Server
 from muster.model.plan import Limits, Snapshot
 from muster.model.pool import MemberSeen
@@ -39,6 +40,11 @@ class Place:
     fate: Destiny = Destiny.KEEP
     why: str = ""
     opened: bool = False  # by this very plan
+    excused: str = ""  # why it is not mended, although it is not in order
+    renew_by: datetime | None = None  # it gets its next server here, and drains until then
+    anew: UUID | None = None  # the profile of that next server, where somebody said which
+    request: Action | None = None  # what somebody asked of it and is being done
+    said: tuple[NodeStatus, str] | None = None  # what it is called for this once, and why
     edits: dict[str, Any] = field(default_factory=dict)
 
     def edit(self, **changes: Any) -> None:
@@ -66,6 +72,7 @@ def place(node: Node) -> Place:
         profile_id=node.profile_id,
         standby=node.standby,
         ready_at=node.ready_at,
+        renew_by=node.renew_by,
     )
 
 
@@ -81,6 +88,7 @@ class News:
     total: int | None = None
     key: str = ""  # what makes it one event however often it is said; "": this very moment
     status: str = ""
+    action: Action | None = None  # whose start or end it is
 
 
 # Note [Unproven]
@@ -105,12 +113,19 @@ class Draft:
     waits: list[str] = field(default_factory=list)
     look_at: datetime | None = None
     drain: timedelta = timedelta(0)  # how long open sessions may last
+    actions: dict[UUID, Action] = field(default_factory=dict)  # as they are to be written
+    parted: list[Place] = field(default_factory=list)  # they leave with their servers
 
     def wait(self, why: str, until: datetime | None) -> None:
         """Note that something has to happen first, and when to look whether it did."""
         self.waits.append(why)
         if until is not None and (self.look_at is None or until < self.look_at):
             self.look_at = until
+
+    def turn(self, action: Action, status: ActionStatus, reason: str = "") -> Action:
+        """Have an action be in that status, and return it so."""
+        turned = self.actions[action.id] = action.turned(status, self.now, reason)
+        return turned
 
     def tell(self, kind: str, reason: str, place: Place | None = None, **more: Any) -> None:
         self.news.append(News(kind, reason, place, **more))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
+from muster.decide.departures import is_held, part
 from muster.decide.destiny import Destiny, Fitness, Want, destiny
 from muster.decide.draft import Draft, Place
 from muster.decide.health import Ward, repairs_allowed
@@ -22,9 +24,11 @@ from muster.decide.rolling import budget
 from muster.model.event import Level
 from muster.model.node import Health, Why, server_id
 from muster.model.pool import MemberState
+from muster.model.rollout import UpdateKind
 from muster.model.step import CreateServer, DeleteServer, ServerOrder
 
 GIVEN_UP = "given up after"
+_SERVING = (Fitness.READY, Fitness.UNREADY, Fitness.SICK)
 
 
 @dataclass(slots=True)
@@ -63,9 +67,10 @@ def decide_fates(draft: Draft, ill: Ward) -> None:
     going = draft.cluster.leaving and _front_stands(draft)
     for each in draft.places:
         if each.leaving is None:
-            if each.fitness is Fitness.READY:
-                continue
-            _stay(draft, each, left)
+            if each.renew_by is not None:
+                _renew(draft, each)
+            elif each.fitness is not Fitness.READY and each.fate is not Destiny.OPERATE:
+                _stay(draft, each, left)
         elif going:
             each.fate = Destiny.HOLD
             draft.wait(f"{each.node.name} waits for the load balancer", draft.now + DRAIN_LOOK)
@@ -216,17 +221,47 @@ def _reborn(draft: Draft, each: Place) -> None:
         began_at=None,
         ready_at=None,
         open_requests=0,
+        parked="",
     )
-    if not draft.mixed_by_intent and not _is_canary(draft, each):
-        each.profile_id = draft.opening
-        if each.profile_id != each.node.profile_id:
-            each.edit(profile_id=each.profile_id, port=draft.port_of(each.profile_id))
+    each.profile_id = _profile_anew(draft, each)
+    if each.profile_id != each.node.profile_id:
+        each.edit(profile_id=each.profile_id, port=draft.port_of(each.profile_id))
     if each.server:
         draft.strays.append(each.server)
     each.ready_at = None
     each.available = False
     each.server = each.member = None
     each.fitness = Fitness.EMPTY
+
+
+# Note [Which revision]
+# A server that is made anew gets the revision that its cluster opens places with: then an
+# update gets on with every repair. Not so where nodes may differ because somebody wanted
+# it: while an update is held, for a canary, and wherever updates are made in place, where
+# a node is of the revision that it was brought to by name.
+def _profile_anew(draft: Draft, each: Place) -> UUID:
+    """Return the profile of the next server of a place. See Note [Which revision]."""
+    if each.anew is not None:
+        return each.anew
+    by_name = draft.cluster.strategy.kind is UpdateKind.IN_PLACE
+    if by_name or draft.mixed_by_intent or _is_canary(draft, each):
+        return each.profile_id
+    return draft.opening
+
+
+def _renew(draft: Draft, each: Place) -> None:
+    """Turn a place to its next server, once no client is sent to the present one."""
+    due = each.renew_by or draft.now
+    if each.member is not None and each.fitness in _SERVING:
+        if _drains(draft, each, due):
+            return
+        each.fate = Destiny.REMOVE  # out of the pool first: see `members.py`
+        draft.wait(f"{each.node.name} leaves the load balancer", draft.now + DRAIN_LOOK)
+        return
+    each.renew_by = None
+    each.edit(renew_by=None, tries=0, retry_at=None)
+    _reborn(draft, each)
+    _create(draft, each, "its next server was asked for")
 
 
 def _is_canary(draft: Draft, each: Place) -> bool:
@@ -240,7 +275,11 @@ def _leave(draft: Draft, each: Place) -> None:
     if fate is Destiny.DRAIN and (each.member is None or each.leaving is None):
         fate = Destiny.REMOVE  # no client is sent to it
     each.fate = fate
-    if fate is Destiny.FORGET:
+    if is_held(draft, each):
+        return
+    if fate in (Destiny.FORGET, Destiny.REMOVE) and _parts(draft, each):
+        part(draft, each)
+    elif fate is Destiny.FORGET:
         draft.drop.append(each.node.id)
         reason = each.leaving.reason if each.leaving else ""
         draft.tell("node.removed", reason or "nothing is left of it", each)
@@ -250,9 +289,24 @@ def _leave(draft: Draft, each: Place) -> None:
         _drain(draft, each)
 
 
+def _parts(draft: Draft, each: Place) -> bool:
+    """Return whether a node leaves its cluster now instead of ending with it."""
+    leaving = each.leaving
+    stays = leaving is not None and not leaving.destroy and bool(each.node.ref)
+    return stays and not draft.snapshot.solo and not _in_grace(draft, each)
+
+
+def _in_grace(draft: Draft, each: Place) -> bool:
+    until = each.leaving.not_before if each.leaving else None
+    if until is None or draft.now >= until:
+        return False
+    _hold(draft, each, f"{each.node.name} stays until {until:%H:%M:%S}", until)
+    return True
+
+
 def _remove(draft: Draft, each: Place) -> None:
     node, server = each.node, each.server
-    if server is None:
+    if server is None or _in_grace(draft, each):
         return
     if resting(draft, each) or refused_lately(draft, each):
         look = next_look(each.leaving.since if each.leaving else draft.now, draft.now)
@@ -279,8 +333,6 @@ def _drain(draft: Draft, each: Place) -> None:
     node, member, leaving = each.node, each.member, each.leaving
     assert member
     assert leaving
-    if member.open_requests != node.open_requests:
-        each.edit(open_requests=member.open_requests)
     told = member.state is MemberState.DRAIN
     if not told and _is_needed(draft, each):
         each.fate = Destiny.HOLD
@@ -288,13 +340,26 @@ def _drain(draft: Draft, each: Place) -> None:
             each.edit(leaving=replace(leaving, deadline=draft.now + draft.drain))
         draft.wait(f"{node.name} serves until another one does", draft.now + DRAIN_LOOK)
         return
-    if draft.now >= leaving.deadline or (told and not member.open_requests):
+    if not _drains(draft, each, leaving.deadline):
         each.fate = Destiny.REMOVE  # out of the pool first: see `members.py`
         draft.wait(f"{node.name} leaves the load balancer", draft.now + DRAIN_LOOK)
-        return
+
+
+def _drains(draft: Draft, each: Place, deadline: datetime) -> bool:
+    """Return whether a member goes on draining, and note what it waits for."""
+    node, member = each.node, each.member
+    if member is None:
+        return False
+    each.fate = Destiny.DRAIN
+    if member.open_requests != node.open_requests:
+        each.edit(open_requests=member.open_requests)
+    told = member.state is MemberState.DRAIN
+    if draft.now >= deadline or (told and not member.open_requests):
+        return False
     said = f"{member.open_requests} sessions open" if told else "no new sessions"
-    until = min(leaving.deadline, draft.now + DRAIN_LOOK)
+    until = min(deadline, draft.now + DRAIN_LOOK)
     draft.wait(f"{node.name} drains, {said}", until)
+    return True
 
 
 def _is_needed(draft: Draft, each: Place) -> bool:

@@ -127,9 +127,12 @@ def _losses(before: Snapshot, after: Snapshot, *, gone: bool) -> tuple[str, ...]
 def imagined(world: Snapshot, decided: Plan) -> Snapshot:
     """Return the world after a pass in which all went well."""
     nodes = {node.id: node for node in world.nodes} | {node.id: node for node in decided.put}
-    for id in decided.drop:
+    for id in (*decided.drop, *(each.id for each in decided.solos)):
         nodes.pop(id, None)
+    gone_along = {node.server_id for node in decided.put if node.id not in nodes}
     servers, pool, record = dict(world.servers), world.pool, world.record
+    for id in gone_along:
+        servers.pop(id, None)
     for step in decided.steps:
         match step:
             case CreateServer():

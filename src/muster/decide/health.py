@@ -35,6 +35,9 @@ def note_turns(draft: Draft) -> None:
             if node.ready_at is not None and node.sick_since is None:
                 continue
             _note_ready(draft, each)
+        elif each.fitness is Fitness.PARKED:
+            if node.sick_since is not None:
+                each.edit(sick_since=None)
         elif node.ready_at is not None and node.sick_since is None and _is_ill(each):
             each.edit(sick_since=draft.now)
             if each.leaving is None:

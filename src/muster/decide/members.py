@@ -43,6 +43,10 @@ def _state(each: Place) -> MemberState | None:
             return MemberState.DRAIN
         serves = each.member is not None and each.fate is Destiny.HOLD and each.fitness in _ALIVE
         return MemberState.SERVE if serves else None
+    if each.renew_by is not None:
+        return MemberState.DRAIN if each.member and each.fate is Destiny.DRAIN else None
+    if each.fitness is Fitness.PARKED:
+        return None
     if each.member is not None:
         return MemberState.SERVE if server.seen in (Seen.RUNNING, Seen.UNREACHABLE) else None
     joins = server.seen is Seen.RUNNING and each.answers and bool(server.address)

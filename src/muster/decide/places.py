@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from muster.decide.departures import farewell
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
 from muster.decide.draft import place as placed
@@ -57,7 +58,7 @@ def _returnable(draft: Draft, profile_id: UUID) -> list[Place]:
         for each in draft.places
         if each.leaving
         and each.leaving.why in _TAKEN_BACK
-        and each.member
+        and (each.member or each.leaving.hook or each.leaving.not_before)
         and each.fitness is Fitness.READY
         and each.profile_id == profile_id
     ]
@@ -133,12 +134,11 @@ def _retire(draft: Draft, fresh: int) -> None:
 
 def release(draft: Draft, each: Place, why: Why, reason: str) -> None:
     """Let one place go: its open sessions have until the deadline."""
-    each.leaving = Leaving(
-        why=why, since=draft.now, deadline=draft.now + draft.drain, reason=reason
-    )
+    each.leaving = leaving = farewell(draft, each, why, reason)
     each.available = False
-    each.edit(leaving=each.leaving, retry_at=None)
-    if each.member:
+    each.edit(leaving=leaving, retry_at=None, renew_by=None)
+    each.renew_by = None
+    if each.member and leaving.hook is None:
         draft.tell("node.draining", reason, each)
 
 

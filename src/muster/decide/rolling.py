@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from uuid import UUID
 
 from muster.decide.destiny import Fitness
@@ -12,7 +13,7 @@ from muster.model.action import ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import Level
 from muster.model.node import Why
-from muster.model.rollout import Rollout, RolloutState, Strategy
+from muster.model.rollout import Rollout, RolloutState, Strategy, UpdateKind
 
 _S = RolloutState
 _REVISIONS = 10
@@ -32,6 +33,8 @@ def budget(cluster: Cluster) -> Budget:
     rollout = cluster.rollout
     strategy = rollout.strategy if rollout and rollout.under_way else cluster.strategy
     surge, spare = _shares(strategy, cluster.desired)
+    if rollout and rollout.under_way and strategy.kind is UpdateKind.IN_PLACE:
+        surge, spare = 0, batch_size(cluster, strategy)
     return Budget(surge=surge, floor=max(0, cluster.desired - spare))
 
 
@@ -39,6 +42,20 @@ def _shares(strategy: Strategy, desired: int) -> tuple[int, int]:
     surge = strategy.max_surge.of(desired, up=True)
     spare = strategy.max_unavailable.of(desired, up=False)
     return (surge or (0 if spare else 1)), spare
+
+
+def batch_size(cluster: Cluster, strategy: Strategy) -> int:
+    """Return how many nodes an update in place takes at a time, one at least.
+
+    Of a cluster that serves clients so many as its strategy lets it spare, or else as it
+    would let it have more; of another one all, unless the strategy says how many.
+    """
+    surge, spare = _shares(strategy, cluster.desired)
+    most = spare or (surge if cluster.service else cluster.desired)
+    total, least = cluster.desired, strategy.min_in_service
+    if least:  # where so few cannot all stay, half of them can
+        most = min(most, total - least if total > least else ceil(total / 2))
+    return max(1, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +189,8 @@ def _complete(draft: Draft, seen: Ranks) -> bool:
     """All that may be new is new and available, and there are enough of them."""
     outdated = [e for e in draft.staying if e.standby and _replaceable(e, draft.cluster.target)]
     enough = len(seen.new) + len(seen.kept) >= draft.cluster.desired
-    return enough and not seen.old and not outdated and seen.new_available == len(seen.new)
+    busy = [e for e in seen.new if not e.available and e.fitness is not Fitness.PARKED]
+    return enough and not (seen.old or outdated or busy)
 
 
 def _end(draft: Draft, rollout: Rollout) -> None:
@@ -195,6 +213,12 @@ def _replaceable(each: Place, target: UUID) -> bool:
     return each.profile_id != target and not each.node.protected
 
 
+def in_place(cluster: Cluster) -> Rollout | None:
+    """Return the rollout if it may renew nodes in their places now."""
+    rollout = rolling(cluster)
+    return rollout if rollout and rollout.strategy.kind is UpdateKind.IN_PLACE else None
+
+
 def rolling(cluster: Cluster) -> Rollout | None:
     """Return the rollout if it may open and retire nodes now."""
     rollout = cluster.rollout
@@ -206,7 +230,7 @@ def rolling(cluster: Cluster) -> Rollout | None:
 def openings(draft: Draft) -> int:
     """Return how many places of the target the update opens in this pass."""
     rollout = rolling(draft.cluster)
-    if rollout is None:
+    if rollout is None or in_place(draft.cluster):
         return 0
     seen = ranks(draft, rollout)
     room = draft.cluster.desired + budget(draft.cluster).surge - len(draft.serving)
@@ -221,7 +245,7 @@ def openings(draft: Draft) -> int:
 def retirements(draft: Draft) -> list[Place]:
     """Return which outdated places go in this pass. See Note [Worst first]."""
     rollout = rolling(draft.cluster)
-    if rollout is None:
+    if rollout is None or in_place(draft.cluster):
         return []
     seen, serving = ranks(draft, rollout), draft.serving
     floor = budget(draft.cluster).floor

@@ -10,6 +10,7 @@ from muster.model.node import Health, Node
 from muster.model.observed import Probe, Seen, Server
 from muster.model.plan import Snapshot
 from muster.model.pool import Condition, MemberSeen
+from muster.model.step import RESTING
 
 _INFRASTRUCTURE = {
     Seen.BUILDING: Condition.UNKNOWN,
@@ -18,6 +19,7 @@ _INFRASTRUCTURE = {
     Seen.BROKEN: Condition.BAD,
     Seen.UNREACHABLE: Condition.UNKNOWN,
 }
+_BY_REQUEST = frozenset({Seen.BUILDING, Seen.RUNNING, Seen.STOPPED})
 _WRONG = {
     Seen.STOPPED: "its server has stopped",
     Seen.BROKEN: "its server is broken",
@@ -114,6 +116,8 @@ class _Judge:
 
     def _fitness(self, each: Place, application: Condition) -> tuple[Fitness, str]:
         seen = each.server.seen if each.server else Seen.NOTHING
+        if each.node.parked and seen in _BY_REQUEST:
+            return self._parked(each, seen, application)
         if seen is Seen.RUNNING:
             return self._running(each, application)
         fresh = each.ready_at is None
@@ -128,6 +132,20 @@ class _Judge:
             return fit, "its host does not answer"
         said = each.server.reason if each.server else ""
         return fit, f"{_WRONG[seen]}: {said}" if said else _WRONG[seen]
+
+    # Note [Parked]
+    # A node that somebody stopped, paused or suspended is as it should be, although its server
+    # does not run: it is not repaired, gets no requests, and counts as active. What wakes it is
+    # kept in its row, too, until the server runs: a cloud takes its time, and what is still
+    # shown as stopped meanwhile has not died.
+    def _parked(self, each: Place, seen: Seen, application: Condition) -> tuple[Fitness, str]:
+        """Judge a node that somebody put to rest, or has woken. See Note [Parked]."""
+        if each.node.parked in RESTING:
+            return Fitness.PARKED, ""
+        if seen is not Seen.RUNNING:
+            return self._unless_late(each, Fitness.STARTING)
+        each.edit(parked="")
+        return self._running(each, application)
 
     def _running(self, each: Place, application: Condition) -> tuple[Fitness, str]:
         member = each.member

@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import UUID, uuid5
 
 from muster.decide.draft import Draft, News, names
-from muster.model.action import Action
-from muster.model.event import About, Event, Level
+from muster.model.action import Action, ActionStatus
+from muster.model.event import OF_VERB, About, Event, Level
 
 MANY = 100
 
@@ -20,13 +21,13 @@ def events(draft: Draft) -> Iterator[Event]:
     kinds: dict[str, list[News]] = defaultdict(list)
     for news in draft.news:
         if news.place is not None:
-            kinds[news.kind].append(news)
+            kinds[f"{news.kind}/{news.status}"].append(news)
     many = {kind for kind, all_of_it in kinds.items() if len(all_of_it) > MANY}
     active = sum(each.available for each in draft.serving)
     for news in draft.news:
         if news.place is None and draft.snapshot.solo:
             continue  # nobody sees that cluster
-        if news.place is None or news.kind not in many:
+        if news.place is None or f"{news.kind}/{news.status}" not in many:
             yield _event(draft, news, active)
     for kind in sorted(many):
         yield _summary(draft, kinds[kind], active)
@@ -45,11 +46,19 @@ def _event(draft: Draft, news: News, active: int) -> Event:
         oname=node.name if node else cluster.name,
         cluster_id=None if draft.snapshot.solo else cluster.id,
         project=cluster.project,
-        user=cluster.user,
         reason=news.reason,
         done=active if node else news.done,
         total=cluster.desired if node else news.total,
+        **_of_action(news.action, news.status, cluster.user),
     )
+
+
+def _of_action(action: Action | None, status: str, user: str) -> dict[str, Any]:
+    """Return what an event says of the action that it is a start or an end of."""
+    if action is None:
+        return {"user": user}
+    told = {"user": action.user, "action": action.verb, "action_id": action.id}
+    return {**told, "status": status}
 
 
 def _summary(draft: Draft, all_of_it: Sequence[News], active: int) -> Event:
@@ -65,11 +74,11 @@ def _summary(draft: Draft, all_of_it: Sequence[News], active: int) -> Event:
         oname=cluster.name,
         cluster_id=cluster.id,
         project=cluster.project,
-        user=cluster.user,
         reason=f"{len(all_of_it)} nodes: {shown}: {first.reason}",
         done=active,
         total=cluster.desired,
         data={"count": len(all_of_it)},
+        **_of_action(first.action, first.status, cluster.user),
     )
 
 
@@ -77,9 +86,10 @@ def _id(draft: Draft, about: UUID, news: News) -> UUID:
     return uuid5(about, f"{news.kind}/{news.key or draft.now.isoformat()}")
 
 
-def of_wish(draft: Draft, action: Action, kind: str, well: bool) -> Event:
+def of_wish(draft: Draft, action: Action) -> Event:
     """Return the event of a wish's end."""
-    cluster = draft.cluster
+    cluster, kind = draft.cluster, OF_VERB[action.verb]
+    well = action.status is ActionStatus.SUCCEEDED
     return Event(
         id=uuid5(action.id, f"{kind}/end"),
         at=draft.now,

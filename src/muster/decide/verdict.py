@@ -3,19 +3,23 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from muster.decide.destiny import Destiny, Fitness
+from muster.decide.destiny import FINE, Destiny, Fitness
+from muster.decide.asked import open_wishes
 from muster.decide.draft import Draft, Place, names
 from muster.decide.fates import GIVEN_UP
 from muster.decide.health import Ward
 from muster.decide.places import IN_CREATION
-from muster.decide.wishes import open_wishes
+from muster.decide.requests import called
+from muster.decide.trees import WORDS, under_way
+from muster.model.action import Verb
 from muster.model.cluster import CLUSTER_TRANSITIONS, Cluster, ClusterStatus
 from muster.model.event import Level
 from muster.model.node import NODE_TRANSITIONS, NodeStatus
-from muster.model.rollout import RolloutState
+from muster.model.rollout import RolloutState, UpdateKind
 
 _N, _C = NodeStatus, ClusterStatus
 _SMOOTHING = 0.3
+EVALUATED = ": number of active nodes is"
 
 # How a place is called that has been in service and stays.
 SERVED: Mapping[Fitness, NodeStatus] = {
@@ -27,16 +31,19 @@ SERVED: Mapping[Fitness, NodeStatus] = {
     Fitness.DEAD: _N.ERROR,
     Fitness.GONE: _N.ERROR,
     Fitness.LOST: _N.WARNING,
+    Fitness.PARKED: _N.ACTIVE,
 }
+KEPT = ("Check: ", "Recovery failed", "Operation '")  # said once, and true until something turns
 
 
 def name_nodes(draft: Draft) -> None:
     """Note on every place what it is to be called now, and why."""
     for each in draft.places:
         node = each.node
-        if each.fitness is Fitness.READY and node.status is _N.ACTIVE and not each.leaving:
+        calm = not (each.leaving or each.request or each.said or each.renew_by)
+        if calm and each.fitness in FINE and node.status is _N.ACTIVE:
             continue
-        status, reason = _node_status(each)
+        status, reason = called(each) or _node_status(draft, each)
         status = _legal(node.status, status)
         if status is not node.status:
             each.edit(status=status, reason=reason, updated_at=draft.now)
@@ -44,20 +51,33 @@ def name_nodes(draft: Draft) -> None:
             each.edit(reason=reason)
 
 
-def _node_status(each: Place) -> tuple[NodeStatus, str]:
-    if each.leaving is not None:
-        return _N.DELETING, each.leaving.reason or "Deletion in progress"
+def _node_status(draft: Draft, each: Place) -> tuple[NodeStatus, str]:
+    leaving = each.leaving
+    if leaving is not None and leaving.is_held(draft.now):
+        return each.node.status, each.node.reason
+    if leaving is not None:
+        return _N.DELETING, leaving.reason or "Deletion in progress"
     if each.fate is Destiny.REST and each.fitness is not Fitness.SICK:
-        return _N.ERROR, each.why
+        said = each.node.status is _N.ERROR and each.node.reason.startswith(KEPT)
+        return _N.ERROR, each.node.reason if said else each.why
     if each.ready_at is not None:
         if each.fitness is Fitness.UNREADY and not each.why:
             return each.node.status, each.node.reason  # on its way into the pool
-        return SERVED[each.fitness], each.why or ("standing by" if each.standby else "in service")
+        return SERVED[each.fitness], each.why or _service(draft, each)
     if each.mending:
         return _N.RECOVERING, each.why or "Recovery in progress"
     if each.opened and each.fate is Destiny.HOLD:
         return each.node.status, each.node.reason
     return _N.CREATING, each.why or IN_CREATION
+
+
+def _service(draft: Draft, each: Place) -> str:
+    if each.standby:
+        return "standing by"
+    if draft.cluster.strategy.kind is not UpdateKind.IN_PLACE:
+        return "in service"
+    fresh = each.node.status in (_N.INIT, _N.CREATING)
+    return "Creation succeeded" if fresh else "Recovery succeeded"
 
 
 def _legal(now: NodeStatus, wanted: NodeStatus) -> NodeStatus:
@@ -87,8 +107,11 @@ def _cluster_status(
     cluster = draft.cluster
     if cluster.leaving:
         return _C.DELETING, "Deletion in progress"
-    active = sum(each.fitness is Fitness.READY for each in draft.serving)
+    active = sum(each.fitness in FINE for each in draft.serving)
     share = f"{active} of {cluster.desired} nodes are active"
+    if (wish := under_way(draft)) and wish.verb in WORDS:
+        status, words = WORDS[wish.verb]
+        return status, words.format(operation=wish.inputs.get("operation", ""))
     rollout = cluster.rollout
     if rollout and rollout.under_way and cluster.created_at is not None:
         return _C.UPDATING, _update_words(draft)
@@ -139,8 +162,8 @@ def _resizing(draft: Draft) -> bool:
 def evaluated(draft: Draft, active: int, obstacle: str) -> tuple[ClusterStatus, str]:
     """Return status and reason by the number of active nodes, as the clustering API has it."""
     cluster = draft.cluster
-    text = f"{_operation(draft)}: number of active nodes is"
-    troubled = [each for each in draft.serving if each.fitness is not Fitness.READY and each.why]
+    text = f"{_operation(draft)}{EVALUATED}"
+    troubled = [each for each in draft.serving if each.fitness not in FINE and each.why]
     more = f" {names(troubled)}: {troubled[0].why}." if troubled else ""
     if active < cluster.min_size:
         return _C.ERROR, f"{text} below min_size ({cluster.min_size}).{more}"
@@ -157,9 +180,11 @@ def _operation(draft: Draft) -> str:
     """Return the newest wish's name, or the one that the present reason was given for."""
     wishes = open_wishes(draft)
     if wishes:
-        return wishes[-1].verb
-    said = draft.cluster.reason.partition(":")[0]
-    return said if said.startswith("CLUSTER_") else "CLUSTER_CHECK"
+        newest = wishes[-1]
+        tree = newest.verb is Verb.CLUSTER_OPERATION
+        return str(newest.inputs.get("operation", newest.verb)) if tree else newest.verb
+    said, evaluated, _ = draft.cluster.reason.partition(EVALUATED)
+    return said if evaluated else "CLUSTER_CHECK"
 
 
 def _settle(draft: Draft) -> None:
@@ -174,7 +199,7 @@ def _tell_turn(draft: Draft, before: Cluster) -> None:
     after, status = draft.cluster, draft.cluster.status
     if status is before.status:
         return
-    active = sum(each.fitness is Fitness.READY for each in draft.serving)
+    active = sum(each.fitness in FINE for each in draft.serving)
     if status in (_C.WARNING, _C.ERROR):
         level = Level.WARN if status is _C.WARNING else Level.ERROR
         draft.tell("cluster.degraded", after.reason, level=level, done=active, total=after.desired)

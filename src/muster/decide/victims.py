@@ -22,6 +22,7 @@ _RANK = {
     Fitness.STARTING: 1,
     Fitness.LOST: 1,
     Fitness.UNREADY: 2,
+    Fitness.PARKED: 2,
     Fitness.READY: 3,
 }
 

@@ -1,32 +1,16 @@
 """Which wishes have come true by now, and which never will."""
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Sequence
 
+from muster.decide.asked import DONE, late, open_wishes, too_late
 from muster.decide.draft import Draft, Place, names
+from muster.decide.trees import is_tree, ripe
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.rollout import Rollout, RolloutState
 
 _S = ActionStatus
-DONE = "Action completed successfully."
 
-KINDS: Mapping[Verb, str] = {
-    Verb.CLUSTER_CREATE: "cluster.created",
-    Verb.CLUSTER_RESIZE: "cluster.resized",
-    Verb.CLUSTER_SCALE_OUT: "cluster.scaled",
-    Verb.CLUSTER_SCALE_IN: "cluster.scaled",
-    Verb.CLUSTER_UPDATE: "cluster.updated",
-    Verb.CLUSTER_DELETE: "cluster.deleted",
-}
 AT_ONCE = frozenset({"pause", "resume"})  # they are done by being wished
-
-
-def open_wishes(draft: Draft) -> list[Action]:
-    return [
-        each
-        for each in draft.snapshot.actions
-        if each.target == draft.cluster.id and each.verb.startswith("CLUSTER_") and not each.ended
-    ]
 
 
 def ended(draft: Draft, given_up: Sequence[Place], *, settled: bool, gone: bool) -> list[Action]:
@@ -40,6 +24,8 @@ def _ended(
 ) -> Action | None:
     if draft.cluster.leaving:
         return _when_leaving(draft, wish, gone)
+    if is_tree(wish):
+        return ripe(draft, wish)
     if wish.inputs.get("operation") in AT_ONCE:
         return wish.turned(_S.SUCCEEDED, draft.now, DONE)
     rollout = _rollout_of(draft, wish)
@@ -58,10 +44,7 @@ def _when_leaving(draft: Draft, wish: Action, gone: bool) -> Action | None:
 
 
 def _if_too_late(draft: Draft, wish: Action) -> Action | None:
-    began = wish.started_at or wish.created_at
-    if draft.now - began < timedelta(seconds=wish.timeout_s):
-        return None
-    return wish.turned(_S.FAILED, draft.now, f"{wish.verb} [{str(wish.id)[:8]}] timeout")
+    return wish.turned(_S.FAILED, draft.now, too_late(wish)) if late(wish, draft.now) else None
 
 
 def _rollout_of(draft: Draft, wish: Action) -> Rollout | None:

@@ -54,6 +54,9 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     cluster = replace(plan.cluster, updated_at=snapshot.now)
     rows.put(cluster)
     tx.nodes.put(*plan.put)
+    if plan.solos:
+        tx.solos.put(*plan.solos)
+        tx.marks.mark(*(each.id for each in plan.solos))
     tx.nodes.drop(*plan.drop)
     tx.probes.put(*decided.gathered.fresh)
     tx.probes.drop(*plan.drop)

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from muster.base.errors import Transient
+from muster.decide.requests import profile_of
+from muster.decide.trees import is_tree
 from muster.engine.asking import question
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
@@ -23,6 +25,7 @@ from muster.ports.store import Query, Transaction
 
 ASK_EVERY = timedelta(seconds=0.15)
 
+_READY = ActionStatus.READY
 _OPEN = tuple(
     status.value
     for status in ActionStatus
@@ -94,14 +97,15 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
     known = remembered.nodes if remembered and as_left else None
     nodes = {node.id: node for node in members(tx, who)} if known is None else known
     profiles = remembered.profiles if remembered and as_left else {}
+    actions = _actions(tx, who)
     asked = cluster.service or cluster.healing.visiting
     probes = tx.probes.find(Query(where=ours)) if asked else ()
     return Facts(
         cluster=cluster,
         solo=who.solo,
         nodes=nodes,
-        profiles=profiles or _profiles(tx, cluster, nodes.values()),
-        actions=_actions(tx, who),
+        profiles=profiles or _profiles(tx, cluster, nodes.values(), actions),
+        actions=actions,
         probes={probe.node_id: probe for probe in probes},
         as_left=as_left,
     )
@@ -110,13 +114,22 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
 def _actions(tx: Transaction, who: Subject) -> tuple[Action, ...]:
     ours = "target" if who.solo else "cluster_id"
     where = {ours: (who.cluster.id,), "status": _OPEN}
-    return tuple(tx.actions.find(Query(where=where, sort=(("created_at", False),))))
+    found = tx.actions.find(Query(where=where, sort=(("created_at", False),)))
+    trees = tuple(each.id for each in found if is_tree(each) and each.status is not _READY)
+    if not trees:
+        return tuple(found)
+    known = {each.id: each for each in found}
+    children = tx.actions.find(Query(where={ours: (who.cluster.id,), "parent": trees}))
+    return tuple({**known, **{each.id: each for each in children}}.values())
 
 
-def _profiles(tx: Transaction, cluster: Cluster, nodes: Iterable[Node]) -> Mapping[UUID, Profile]:
+def _profiles(
+    tx: Transaction, cluster: Cluster, nodes: Iterable[Node], actions: Iterable[Action]
+) -> Mapping[UUID, Profile]:
     ids = {cluster.profile_id, cluster.target, *(node.profile_id for node in nodes)}
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
+    ids |= {id for each in actions if (id := profile_of(each))}
     found = (tx.profiles.get(id) for id in sorted(ids))
     return {profile.id: profile for profile in found if profile}
 

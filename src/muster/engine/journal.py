@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from muster.decide.asked import DONE
+from muster.decide.departures import DERIVED, HOOKED
+from muster.decide.requests import OPERATED, is_request
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.node import Node
 from muster.model.plan import Plan, Snapshot
@@ -16,16 +19,17 @@ from muster.model.step import (
     Failed,
     OperateServer,
     Outcome,
+    PostHook,
     Retry,
 )
 
-DERIVED = "Derived Action"
 REPAIR = "Repair"
-NodeStep = CreateServer | DeleteServer | OperateServer
+Traced = CreateServer | DeleteServer | OperateServer  # an action tells of each
+NodeStep = Traced | PostHook
 _S = ActionStatus
 
 
-def action_id(step: NodeStep) -> UUID:
+def action_id(step: Traced) -> UUID:
     """Return the id of the node action that tells of `step`: the same step, the same action."""
     match step:
         case CreateServer():
@@ -51,19 +55,24 @@ def begun(snapshot: Snapshot, plan: Plan, owner: str) -> Begun:
     for every step that touches a node, and the ends of those that nothing carries on.
     """
     known = {each.id: each for each in (*snapshot.actions, *plan.actions)}
-    written = {each.id: each for each in plan.actions}
+    written = {each.id: _owned(each, owner) for each in plan.actions}
     for each in known.values():
         if _is_wish(each) and each.status is _S.READY:
             written[each.id] = _running(each, snapshot.now, owner)
+    asked = {each.target for each in known.values() if is_request(each) and not each.ended}
     new = _blank(snapshot, plan, owner)
     of_steps: list[Action | None] = []
     for step in plan.steps:
         action = None
-        if isinstance(step, NodeStep):
+        if isinstance(step, Traced):
             id = action_id(step)
             old = known.get(id)
-            action = _running(old, snapshot.now, owner) if old else _begun(new, id, step)
-            written[id] = action
+            if old:
+                action = _running(old, snapshot.now, owner)
+            elif step.node_id not in asked:  # a request tells of itself
+                action = _begun(new, id, step)
+        if action:
+            written[action.id] = action
         of_steps.append(action)
     for end in _ends(snapshot, plan, [e for e in known.values() if e.id not in written]):
         written[end.id] = end
@@ -84,8 +93,10 @@ def _ends(snapshot: Snapshot, plan: Plan, carried_on_by_nothing: list[Action]) -
 def ended(action: Action, outcome: Outcome, now: datetime) -> Action:
     """Return a node action as the outcome of its step leaves it: one to be retried goes on."""
     match outcome:
+        case Done() if action.verb is Verb.NODE_RECOVER:  # it has to be well again, too
+            return replace(action, data={**action.data, OPERATED: True}, updated_at=now)
         case Done():
-            return action.turned(_S.SUCCEEDED, now)
+            return action.turned(_S.SUCCEEDED, now, DONE if is_request(action) else "")
         case Failed():
             return action.turned(_S.FAILED, now, outcome.reason)
         case Retry():
@@ -97,7 +108,12 @@ def _is_wish(action: Action) -> bool:
 
 
 def _is_ours(action: Action) -> bool:
-    return action.cause in (DERIVED, REPAIR) and not _is_wish(action)
+    told = action.cause in (DERIVED, REPAIR, HOOKED) and not action.ended
+    return told and not (_is_wish(action) or is_request(action))
+
+
+def _owned(action: Action, owner: str) -> Action:
+    return action if action.owner or action.status is _S.READY else replace(action, owner=owner)
 
 
 def _running(action: Action, now: datetime, owner: str) -> Action:
@@ -126,7 +142,7 @@ def _blank(snapshot: Snapshot, plan: Plan, owner: str) -> Mapping[str, Any]:
     }
 
 
-def _begun(blank: Mapping[str, Any], id: UUID, step: NodeStep) -> Action:
+def _begun(blank: Mapping[str, Any], id: UUID, step: Traced) -> Action:
     verb = Verb.NODE_CREATE if isinstance(step, CreateServer) else Verb.NODE_DELETE
     name = f"{verb.lower()}_{step.node_id.hex[:8]}"
     return Action(

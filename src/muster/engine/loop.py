@@ -21,7 +21,15 @@ from muster.engine.run import run_steps
 from muster.engine.site import Reach, Remembered, Site
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan, Snapshot
-from muster.model.step import CreateServer, DeleteServer, Done, OperateServer, Outcome, Step
+from muster.model.step import (
+    CreateServer,
+    DeleteServer,
+    Done,
+    OperateServer,
+    Outcome,
+    PostHook,
+    Step,
+)
 from muster.ports.store import Claim
 
 T = TypeVar("T")
@@ -156,7 +164,7 @@ def _tags(snapshot: Snapshot) -> list[UUID]:
 
 
 def _on_node(step: Step) -> bool:
-    return isinstance(step, CreateServer | DeleteServer | OperateServer)
+    return isinstance(step, CreateServer | DeleteServer | OperateServer | PostHook)
 
 
 def _tell_lookout(
@@ -199,7 +207,7 @@ def _remember(site: Site, cluster: Cluster, snapshot: Snapshot, plan: Plan) -> N
     if nodes is None:
         nodes = {node.id: node for node in snapshot.nodes}
     nodes.update((node.id, node) for node in plan.put)
-    for id in plan.drop:
+    for id in (*plan.drop, *(each.id for each in plan.solos)):
         nodes.pop(id, None)
     profiles = snapshot.profiles if plan.cluster.target in snapshot.profiles else {}
     steps = before.steps if before else ()

@@ -14,9 +14,22 @@ from muster.engine.subjects import table
 from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
-from muster.model.node import Node
+from muster.model.node import Node, NodeStatus
 from muster.model.observed import Server
-from muster.model.step import CreateServer, Done, Failed, Outcome, PutPool, Retry, Step
+from muster.model.step import (
+    RESTING,
+    WAKING,
+    CreateServer,
+    Done,
+    Failed,
+    OperateServer,
+    Operation,
+    Outcome,
+    PostHook,
+    PutPool,
+    Retry,
+    Step,
+)
 from muster.ports.store import Store, Transaction
 
 Ended = tuple[Step, Outcome]
@@ -88,10 +101,17 @@ def _changed(
     for step, outcome in outcomes:
         if not isinstance(step, NodeStep) or (node := known.get(step.node_id)) is None:
             continue
-        if _about_present_server(step, node):
-            changed = after(node, outcome, cluster.healing.max_tries, now)
-            if changed is not node:
-                yield changed
+        if not _about_present_server(step, node):
+            continue
+        match step:
+            case OperateServer():
+                yield operated(node, step.operation, outcome, now)
+            case PostHook():
+                yield asked(node, outcome, now)
+            case _:
+                changed = after(node, outcome, cluster.healing.max_tries, now)
+                if changed is not node:
+                    yield changed
 
 
 def _about_present_server(step: NodeStep, node: Node) -> bool:
@@ -121,6 +141,37 @@ def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
         case Failed(reason):
             tries = max(node.tries + 1, max_tries)
             return replace(node, tries=tries, retry_at=None, reason=reason, updated_at=now)
+
+
+def operated(node: Node, operation: Operation, outcome: Outcome, now: datetime) -> Node:
+    """Return the node after an operation on its server. See Note [Parked].
+
+    What fails here says nothing of the server: it goes on as it was.
+    """
+    mending = node.status is NodeStatus.RECOVERING
+    match outcome:
+        case Done():
+            touched = operation in RESTING or operation in WAKING
+            done = replace(node, parked=operation.value if touched else node.parked, retry_at=None)
+            if mending:
+                return replace(done, updated_at=now)
+            said = f"Operation '{operation}' succeeded"
+            return replace(done.turned(NodeStatus.ACTIVE, said), updated_at=now)
+        case Retry(reason):
+            retry_at = now + delay(str(node.server_id), 1)
+            return replace(node, retry_at=retry_at, reason=reason, updated_at=now)
+        case Failed(reason):
+            said = f"Operation '{operation}' failed: {reason}"
+            status = node.status if mending else NodeStatus.ERROR
+            return replace(node.turned(status, said), updated_at=now)
+
+
+def asked(node: Node, outcome: Outcome, now: datetime) -> Node:
+    """Return a node on its way out after its lifecycle hook was asked, or never can be."""
+    if isinstance(outcome, Retry):
+        return replace(node, retry_at=now + delay(str(node.server_id), 1), updated_at=now)
+    leaving = replace(node.leaving, told=True) if node.leaving else None
+    return replace(node, leaving=leaving, retry_at=None, updated_at=now)
 
 
 def _filled(node: Node, server: Server) -> Node:

@@ -66,4 +66,4 @@ class Plan:
     @property
     def settled(self) -> bool:
         """Nothing to do and nothing to wait for: the mark may go."""
-        return not (self.drop or self.steps or self.waits)
+        return not (self.drop or self.steps or self.waits or self.solos)

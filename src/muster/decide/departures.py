@@ -1,0 +1,154 @@
+"""Going: what happens to a node between being chosen to go and being gone."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import uuid5
+
+from muster.base.copies import altered
+from muster.decide.asked import DONE, open_wishes
+from muster.decide.destiny import Destiny, Fitness
+from muster.decide.draft import Draft, Place
+from muster.decide.joins import alone, left
+from muster.model.action import Action, ActionStatus, Verb, action_name
+from muster.model.cluster import Cluster
+from muster.model.event import OF_VERB
+from muster.model.node import Leaving, Node, NodeStatus, Why
+from muster.model.step import PostHook
+
+_S = ActionStatus
+DERIVED = "Derived Action"
+HOOKED = "Derived Action with Lifecycle Hook"
+
+
+def farewell(draft: Draft, each: Place, why: Why, reason: str) -> Leaving:
+    """Return how a place that was chosen to go is to go, as the cluster's removal has it.
+
+    What nobody chose by size (an update, a repair, a request for this very node) just goes.
+    """
+    now, removal = draft.now, draft.cluster.removal
+    leaving = Leaving(why=why, since=now, deadline=now + draft.drain, reason=reason)
+    if why is not Why.SCALE_IN:
+        return leaving
+    hook = removal.hook if each.fitness is Fitness.READY and each.node.ref else None
+    grace = timedelta(seconds=removal.grace_s)
+    return replace(
+        leaving,
+        destroy=removal.destroy,
+        not_before=now + grace if grace else None,
+        hook=hook,
+        hook_until=now + timedelta(seconds=hook.timeout_s) if hook else None,
+    )
+
+
+# Note [Lifecycle hooks]
+# Whoever is to agree is asked with the id of the action that will take the server away: the
+# same server, the same question, however often it is put. The node serves on meanwhile. It
+# goes once he has agreed, which the service notes on the node, or his time is over.
+def is_held(draft: Draft, each: Place) -> bool:
+    """Return whether a place may not go yet; have the question asked where it was not.
+
+    See Note [Lifecycle hooks].
+    """
+    leaving = each.leaving
+    if leaving is None or leaving.hook is None:
+        return False
+    if not leaving.is_held(draft.now):
+        each.leaving = replace(leaving, hook=None, deadline=draft.now + draft.drain)
+        each.edit(leaving=each.leaving)
+        return False
+    each.fate = Destiny.HOLD
+    action = _waiting(draft, each)
+    if leaving.told:
+        draft.wait(f"{each.node.name} waits for its lifecycle hook", leaving.hook_until)
+        return True
+    until = each.node.retry_at
+    draft.wait(f"{each.node.name}: its lifecycle hook is asked", until)
+    if until is None or until <= draft.now:
+        draft.steps.append(
+            PostHook(
+                node_id=each.node.id,
+                hook=leaving.hook,
+                project=each.node.project,
+                token=action.id,
+                ref=each.node.ref,
+                why=leaving.reason,
+            )
+        )
+    return True
+
+
+def _waiting(draft: Draft, each: Place) -> Action:
+    """Return the action that waits for the answer, made now if there is none."""
+    id = uuid5(each.node.server_id, Verb.NODE_DELETE)
+    known = next((action for action in draft.snapshot.actions if action.id == id), None)
+    if known is not None:
+        return known
+    action = _told(draft, each, Verb.NODE_DELETE, HOOKED)
+    draft.tell(
+        OF_VERB[action.verb],
+        each.leaving.reason if each.leaving else "",
+        each,
+        status="start",
+        action=action,
+        key=f"{action.id}/start",
+    )
+    return draft.turn(action, _S.WAITING_LIFECYCLE_COMPLETION, "waits for its lifecycle hook")
+
+
+def _told(draft: Draft, each: Place, verb: Verb, cause: str) -> Action:
+    """Return the action that tells of what becomes of a node."""
+    node, wishes = each.node, open_wishes(draft)
+    return Action(
+        id=uuid5(node.server_id, verb),
+        name=action_name(verb, node.id),
+        verb=verb,
+        target=node.id,
+        cluster_id=draft.cluster.id,
+        project=node.project,
+        user=wishes[0].user if wishes else node.user,
+        cause=cause,
+        inputs={"why": each.leaving.reason if each.leaving else ""},
+        parent=wishes[0].id if wishes else None,
+        timeout_s=draft.cluster.timeout_s,
+        created_at=draft.now,
+    )
+
+
+def keep_waiting(draft: Draft) -> None:
+    """End the questions about nodes that are not to go any more, and have the wish wait for others.
+
+    A wish that waits for an answer says so: nothing else gets it on.
+    """
+    asked = [each for each in draft.snapshot.actions if each.cause == HOOKED and not each.ended]
+    asked += [each for each in draft.actions.values() if each.cause == HOOKED]
+    if not asked:
+        return
+    going = {each.node.id for each in draft.places if each.leaving is not None}
+    for action in asked:
+        if action.target not in going:
+            draft.turn(action, _S.CANCELLED, "the node is needed again")
+    waiting = {each.parent for each in asked if each.status is _S.WAITING_LIFECYCLE_COMPLETION}
+    for wish in open_wishes(draft):
+        if wish.id in waiting and wish.status is not _S.WAITING:
+            draft.turn(wish, _S.WAITING, "Waiting for depended actions.")
+
+
+def part(draft: Draft, each: Place) -> None:
+    """Let a node leave its cluster and live on with its server."""
+    each.fate = Destiny.PART
+    draft.parted.append(each)
+    draft.turn(_told(draft, each, Verb.NODE_LEAVE, DERIVED), _S.SUCCEEDED, DONE)
+    draft.tell("node.left", "it left the cluster, and lives on by itself", each)
+    for action in draft.snapshot.actions:
+        if action.target == each.node.id and action.cause == HOOKED and not action.ended:
+            draft.turn(action, _S.SUCCEEDED, DONE)
+
+
+def parted(draft: Draft) -> list[tuple[Node, Cluster]]:
+    """Return the nodes that leave, each with the cluster that nobody sees and looks after it."""
+    pairs = []
+    for each in draft.parted:
+        written = altered(each.written(), status=NodeStatus.ACTIVE, reason="Leave succeeded")
+        node = left(written, draft.now)
+        pairs.append((node, alone(node, draft.cluster, draft.now)))
+    return pairs

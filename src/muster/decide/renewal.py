@@ -1,0 +1,89 @@
+"""Renewing in place: a node keeps its id, index and name, and gets its next server."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from muster.decide.asked import open_wishes
+from muster.decide.destiny import Fitness
+from muster.decide.draft import Draft, Place, names
+from muster.decide.rolling import Ranks, batch_size, in_place, ranks
+from muster.decide.trees import child
+from muster.model.action import ActionStatus, Verb
+from muster.model.rollout import Rollout
+
+_WORST = {Fitness.DEAD: 0, Fitness.GONE: 0, Fitness.SICK: 0, Fitness.EMPTY: 1, Fitness.LOST: 1}
+
+
+def renew(draft: Draft, each: Place, profile_id: UUID) -> None:
+    """Have a place get its next server, of that profile, once its sessions have ended."""
+    each.anew = profile_id
+    each.available = False
+    if each.renew_by is None:
+        each.renew_by = draft.now + draft.drain
+        each.edit(renew_by=each.renew_by, retry_at=None)
+
+
+def updating(draft: Draft, profile_id: UUID) -> bool:
+    """Return whether an update in place is bringing nodes to that profile now."""
+    rollout = in_place(draft.cluster)
+    return rollout is not None and rollout.target == profile_id
+
+
+def withdraw(draft: Draft, each: Place) -> None:
+    """Let a place that is being drained for its next server go on, if nobody wants that now."""
+    request, target = each.request, draft.cluster.target
+    if request is not None and request.verb in (Verb.NODE_UPDATE, Verb.NODE_RECOVER):
+        return
+    if each.leaving is None and each.profile_id != target and updating(draft, target):
+        each.anew = target
+        each.available = False
+        return
+    each.renew_by = None
+    each.edit(renew_by=None)
+
+
+# Note [Batches]
+# An update in place takes so many nodes at a time, the ones that are not in order first, and
+# begins with the next ones when all of these are available and the pause is over. Nodes that
+# fail stop it (see `rolling.py`), so a bad revision reaches one batch and no more.
+def next_batch(draft: Draft) -> None:
+    """Begin with the next nodes of an update in place, if it is their turn. See Note [Batches]."""
+    rollout = in_place(draft.cluster)
+    if rollout is None:
+        return
+    seen = ranks(draft, rollout)
+    if not seen.old or _is_busy(draft, seen):
+        return
+    pause = timedelta(seconds=rollout.strategy.pause_s)
+    if seen.new and draft.now < rollout.progress_at + pause:
+        draft.wait("the next batch waits", rollout.progress_at + pause)
+        return
+    room = min(batch_size(draft.cluster, rollout.strategy), seen.goal - len(seen.new))
+    batch = sorted(seen.old, key=_worst_first)[: max(0, room)]
+    for each in batch:
+        renew(draft, each, rollout.target)
+        _record(draft, rollout, each)
+    if batch:
+        done, total = seen.new_available, draft.cluster.desired
+        draft.tell("rollout.wave", f"{names(batch)} anew", done=done, total=total)
+
+
+def _is_busy(draft: Draft, seen: Ranks) -> bool:
+    """Return whether the batch before is still under way."""
+    renewing = any(each.renew_by is not None for each in draft.staying)
+    parked = Fitness.PARKED
+    return renewing or any(not each.available and each.fitness is not parked for each in seen.new)
+
+
+def _worst_first(each: Place) -> tuple[bool, int, int]:
+    return not each.node.tainted, _WORST.get(each.fitness, 2), each.node.index
+
+
+def _record(draft: Draft, rollout: Rollout, each: Place) -> None:
+    """Tell of this node's update as of a request of its own, made for the wish that asks for it."""
+    wish = next((w for w in open_wishes(draft) if w.verb is Verb.CLUSTER_UPDATE), None)
+    if wish is None or each.request is not None:
+        return
+    inputs = {"new_profile_id": str(rollout.target)}
+    request = child(draft, wish, each, Verb.NODE_UPDATE, inputs)
+    each.request = draft.turn(request, ActionStatus.RUNNING)
