@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import haproxies
 import traffic
 from contracts.clouds import Bed, config, simulated_file, simulated_memory
 from muster.base.clock import SystemClock
 from muster.drivers.balancers.caddy.balancer import open_balancer
+from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
 from muster.drivers.simulated.cloud import world_of
 from muster.drivers.simulated.machine import ref
 from muster.model.observed import Server
@@ -125,6 +127,18 @@ def _member(bed: Bed, server: Server) -> MemberWanted:
 
 
 @asynccontextmanager
+async def haproxy(home: Path) -> AsyncIterator[BalancerBed]:
+    """A real HAProxy over real applications."""
+    haproxies.needed()
+    ours = await open_haproxy(config(home, SystemClock()))
+    stranger = await open_haproxy(config(home, SystemClock()))
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(ours.stop_haproxy)
+        stack.push_async_callback(stranger.stop_haproxy)
+        yield _around(ours, stranger, stack)
+
+
+@asynccontextmanager
 async def caddy(home: Path) -> AsyncIterator[BalancerBed]:
     """A real Caddy over real applications."""
     ours = await open_balancer(config(home, SystemClock()))
@@ -181,6 +195,7 @@ def _around(ours: Balancer, stranger: Balancer, stack: AsyncExitStack) -> Balanc
 
 BALANCERS: dict[str, MakeBalancerBed] = {
     "caddy": caddy,
+    "haproxy": haproxy,
     "simulated-memory": _simulated(simulated_memory),
     "simulated-file": _simulated(simulated_file),
 }

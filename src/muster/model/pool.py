@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -61,6 +62,7 @@ class MemberWanted:
     address: str
     port: int
     state: MemberState = MemberState.SERVE
+    ends: datetime | None = None  # draining: when what is still open will be cut
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

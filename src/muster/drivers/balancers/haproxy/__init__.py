@@ -1,0 +1,1 @@
+"""HAProxy as a child process, driven by its runtime API."""

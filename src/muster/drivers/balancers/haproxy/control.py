@@ -1,0 +1,70 @@
+"""Asking a running HAProxy: its runtime API, over sockets in the pool's folder."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from muster.base.errors import Permanent, Transient
+from muster.drivers.balancers.child import short
+
+_DEADLINE_S = 3.0
+_AT_ONCE = 12_000  # characters; HAProxy takes 16 kB in one go
+
+
+async def asked(socket_path: Path, command: str) -> str:
+    """Return what HAProxy answers. Raises `Transient` if it does not."""
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            with short(socket_path) as name:
+                reader, writer = await asyncio.open_unix_connection(name)
+            try:
+                writer.write(f"{command}\n".encode())
+                writer.write_eof()
+                return (await reader.read()).decode(errors="replace")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError) as error:
+        raise Transient(f"HAProxy does not answer: {error or 'too slow'}") from None
+
+
+async def told(socket_path: Path, commands: Sequence[str]) -> None:
+    """Have HAProxy do all of this. Raises `Permanent` with its words if it refuses something."""
+    for several in _bundles(commands):
+        answers = [line.strip() for line in (await asked(socket_path, several)).splitlines()]
+        refused = [line for line in answers if line and not line.startswith(_ACCEPTED)]
+        if refused:
+            raise Permanent(f"HAProxy refuses: {' '.join(refused)}", commands=several)
+
+
+_ACCEPTED = ("New server registered", "Server deleted", "Transaction ", "Success!", "Committing ")
+
+
+def _bundles(commands: Sequence[str]) -> Iterator[str]:
+    bundle = ""
+    for command in commands:
+        if bundle and len(bundle) + len(command) > _AT_ONCE:
+            yield bundle
+            bundle = ""
+        bundle = f"{bundle}; {command}" if bundle else command
+    if bundle:
+        yield bundle
+
+
+async def information(socket_path: Path) -> dict[str, str]:
+    """Return what HAProxy says about itself: `Pid`, `description`, `Maxconn` ..."""
+    said = await asked(socket_path, "show info")
+    return dict(line.split(": ", 1) for line in said.splitlines() if ": " in line)
+
+
+async def workers(master: Path) -> tuple[list[int], list[int]]:
+    """Return the processes of the present worker, and of those on their way out."""
+    now: list[int] = []
+    before: list[int] = []
+    place: list[int] = []
+    for line in (await asked(master, "show proc")).splitlines():
+        words = line.split()
+        if line.startswith("#"):
+            place = before if "old" in line else now
+        elif len(words) > 1 and words[1] == "worker":
+            place.append(int(words[0]))
+    return now, before
