@@ -5,7 +5,11 @@ from muster.cli.main import COMMANDS, tree
 SERVER_COMMANDS = {
     "serve": ("muster.wiring.serve", "Run the service: API and engine in one process."),
     "work": ("muster.wiring.serve", "Run one more engine over a shared PostgreSQL database."),
-    "db": ("muster.wiring.database", "Upgrade, check and back up the database."),
+    "db": ("muster.wiring.database", "Upgrade, check, back up and purge the database."),
+    "import-senlin": (
+        "muster.wiring.import_senlin",
+        "Take over clusters from the database of an OpenStack Senlin.",
+    ),
     "user": ("muster.wiring.user", "Users of identity basic."),
     "rules": ("muster.wiring.rules", "Print who may do what, as the file that says so."),
     "simulate": ("muster.wiring.simulate", "Replay a load through scaling rules, and compare."),

@@ -36,7 +36,7 @@ class Tree(click.Group):
         entry = COMMANDS.get(name)
         if entry is None:
             return None
-        command = getattr(importlib.import_module(entry[0]), name)
+        command = getattr(importlib.import_module(entry[0]), name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

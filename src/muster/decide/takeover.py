@@ -19,7 +19,7 @@ from muster.model.profile import Profile
 from muster.model.receiver import Receiver, ReceiverType
 from muster.model.retired import Retired, Row
 from muster.model.rollout import Strategy, UpdateKind
-from muster.model.takeover import Choice, Entry, Fate, Ground, Lot
+from muster.model.takeover import Choice, Entry, Fate, Ground, Here, Lot
 
 HEALING = Healing(enabled=False, max_tries=3)
 _RESTING = frozenset({"ACTIVE", "WARNING", "ERROR"})
@@ -86,19 +86,19 @@ def lots(retired: Retired, ground: Ground, choice: Choice) -> Iterator[Lot]:
 def _profiles(taking: _Taking) -> Lot:
     entries, made = [], []
     for row in taking.wanted(taking.retired.profiles):
-        server = taking.ground.servers.get(row["id"], "its type is not known here")
-        entry = taking.found("profile", row, server if isinstance(server, str) else "")
+        here = taking.ground.profiles.get(row["id"], "its type is not known here")
+        entry = taking.found("profile", row, here if isinstance(here, str) else "")
         entries.append(entry)
-        if isinstance(server, str):
+        if isinstance(here, str):
             continue
         profile = Profile(
             **taking.owned(row),
             type=row["type"],
             spec=row["spec"] or {},
             metadata=row["meta_data"] or {},
-            server=server,
+            server=here.server,
             kept=True,
-            cloud=taking.ground.cloud.name,
+            cloud=here.cloud.name,
         )
         taking.profiles[profile.id] = profile
         if entry.fate is Fate.TAKEN:
@@ -214,7 +214,7 @@ def _made(taking: _Taking, row: Row, nodes: list[Row]) -> Cluster:
     desired = len(nodes) if row["desired_capacity"] is None else row["desired_capacity"]
     cluster = Cluster(
         **taking.owned(row),
-        cloud=taking.ground.cloud.name,
+        cloud=profile.cloud,
         profile_id=profile.id,
         desired=desired,
         min_size=row["min_size"] or 0,
@@ -285,9 +285,7 @@ def _bound(taking: _Taking, cluster: Cluster, row: Row) -> tuple[Attached | None
     if policy.type.name == _BALANCED:
         why = "its load balancer goes on by itself; attach the policy anew to have one from Muster"
         return None, taking.entry("binding", said, Fate.LEFT, why)
-    kind = taking.profiles[cluster.profile_id].type
-    scene = Scene(cluster=cluster, profile_type=kind, cloud=taking.ground.cloud)
-    why = refusal(policy.type, policy.properties, scene) or ""
+    why = refusal(policy.type, policy.properties, _scene(taking, cluster)) or ""
     if why:
         return None, taking.entry("binding", said, Fate.LEFT, why)
     binding = replace(
@@ -304,6 +302,13 @@ def _bound(taking: _Taking, cluster: Cluster, row: Row) -> tuple[Attached | None
     return replace(policy, binding=binding), taking.entry("binding", said, Fate.TAKEN)
 
 
+def _scene(taking: _Taking, cluster: Cluster) -> Scene:
+    here = taking.ground.profiles[cluster.profile_id]
+    assert isinstance(here, Here)
+    kind = taking.profiles[cluster.profile_id].type
+    return Scene(cluster=cluster, profile_type=kind, cloud=here.cloud)
+
+
 def _orphan(taking: _Taking, row: Row) -> Lot:
     why = _in_the_way(taking, row)
     if row["cluster_id"]:
@@ -312,19 +317,18 @@ def _orphan(taking: _Taking, row: Row) -> Lot:
     if entry.fate is not Fate.TAKEN:
         return Lot(entries=(entry,))
     node = replace(_node(taking, row), index=-1)
-    ground = taking.ground
     origin = Cluster(
         id=node.id,
         project=node.project,
         user=node.user,
         name=node.name,
-        cloud=ground.cloud.name,
+        cloud=taking.profiles[node.profile_id].cloud,
         profile_id=node.profile_id,
         desired=1,
         init_at=node.since,
     )
     entry = replace(entry, why=_about(row))
-    return Lot(entries=(entry,), nodes=(node,), solo=alone(node, origin, ground.now))
+    return Lot(entries=(entry,), nodes=(node,), solo=alone(node, origin, taking.ground.now))
 
 
 def _receivers(taking: _Taking, rows: Iterable[Row]) -> Lot:
@@ -341,9 +345,17 @@ def _receivers(taking: _Taking, rows: Iterable[Row]) -> Lot:
                     cluster_id=row["cluster_id"],
                     action=Verb(row["action"]) if row["action"] else None,
                     params=row["params"] or {},
+                    channel=_queue(row),
                 )
             )
     return Lot(entries=tuple(entries), receivers=tuple(made))
+
+
+def _queue(row: Row) -> dict[str, Any]:
+    """Return the channel of a receiver of messages; the address of a webhook is made anew."""
+    if row["type"] == "webhook":
+        return {}
+    return {"queue_name": (row["channel"] or {}).get("queue_name", f"senlin-receiver-{row['id']}")}
 
 
 def _odd(row: Row) -> str:

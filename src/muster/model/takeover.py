@@ -42,13 +42,20 @@ class Choice:
     unfinished: bool = False  # also what something is still being done to
 
 
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What a profile is here, and where."""
+
+    server: ServerSpec
+    cloud: About
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What Muster has and can do. `servers` says for each profile what it is here, or why not."""
+    """What Muster has and can do. `profiles` says of each what it is here, or why nothing."""
 
     now: datetime
-    cloud: About
-    servers: Mapping[UUID, ServerSpec | str]
+    profiles: Mapping[UUID, Here | str]
     policy_types: Mapping[str, PolicyType]
     there: frozenset[UUID] = frozenset()
 
