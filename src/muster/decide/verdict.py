@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from statistics import median
 
-from muster.decide.destiny import FINE, Destiny, Fitness
 from muster.decide.asked import open_wishes
+from muster.decide.destiny import FINE, Destiny, Fitness
 from muster.decide.draft import Draft, Place, names
 from muster.decide.fates import GIVEN_UP
 from muster.decide.health import Ward
