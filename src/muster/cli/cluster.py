@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from muster.cli.asking import Asking, asking, text_of
+from muster.cli import membership, plain
+from muster.cli.asking import Asking, asking
+from muster.cli.given import mapping_of, said
 from muster.cli.show import field, listing, plan
 from muster.cli.wishes import How, body_of, changing, shape_options
 
@@ -35,20 +37,34 @@ def found(session: "Session", name_or_id: str) -> dict[str, Any]:
     "--file", type=click.Path(exists=True, dir_okay=False), help="The body as JSON or YAML."
 )
 @shape_options
+@plain.options
 @changing
 @asking
 def create(
     asked: Asking,
     name: str | None,
     file: str | None,
+    profile: str | None,
     how: How,
     **shape: Any,
 ) -> None:
     """Create cluster NAME: load-balanced, self-sizing, self-healing.
 
     muster cluster create web --image demo-web --flavor tiny --min 2 --max 6 --port 8080
+
+    With --profile it is a plain one: so many nodes of a profile, and what policies add to it.
+
+    muster cluster create plain --profile small --size 3
     """
-    body = {**_from_file(file), **body_of(shape)}
+    metadata, config = shape.pop("metadata"), shape.pop("config")
+    if profile is not None:
+        given = plain.Given(metadata=metadata, config=config, shape=body_of(shape))
+        plain.create(asked, profile, name or "", given, how)
+        return
+    if config:
+        raise click.UsageError("--config is for clusters with --profile.")
+    shape |= said(metadata=metadata)
+    body = {**(mapping_of(file, "--file") if file else {}), **body_of(shape)}
     if name:
         body["name"] = name
     with asked.session() as session:
@@ -65,21 +81,6 @@ def _born(made: dict[str, Any], waited: bool) -> str:
     if waited:
         return f"{made['name']} serves at {made.get('load_balancer_url') or 'no address'}"
     return f"{made['name']} is being created. Watch it: muster cluster watch {made['name']}"
-
-
-def _from_file(file: str | None) -> dict[str, Any]:
-    if file is None:
-        return {}
-    import yaml
-
-    try:
-        said = yaml.safe_load(text_of(file, "--file"))
-        json.dumps(said, allow_nan=False)
-    except (yaml.YAMLError, ValueError, TypeError) as error:  # YAML knows more than JSON can say
-        raise click.BadParameter(f"{file}: {error}", param_hint="--file") from None
-    if not isinstance(said, dict):
-        raise click.BadParameter(f"{file} must hold a mapping", param_hint="--file")
-    return said
 
 
 def _wait(
@@ -274,3 +275,6 @@ def _verb(name: str, about: str, done: str) -> None:
 _verb("pause", "Stop the rolling update where it is; it keeps what it has.", "the update is paused")
 _verb("resume", "Go on with the rolling update.", "the update goes on")
 _verb("rollback", "Go back to the revision before the update.", "going back")
+
+for _command in (*plain.COMMANDS, *membership.COMMANDS):
+    cluster.add_command(_command)

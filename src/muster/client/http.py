@@ -102,12 +102,27 @@ class Session:
 
         Raises `ApiError` for a refusal and `Unreachable` where nobody answers.
         """
+        return _read(self._asked(method, path, body, query))
+
+    def wish(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, object] | None = None,
+    ) -> tuple[Answer, str]:
+        """Return the same, and the id of the action that brings it about; "" if there is none."""
+        answer = self._asked(method, path, body, query)
+        return _read(answer), answer.headers.get("location", "").rpartition("/")[2]
+
+    def _asked(
+        self, method: str, path: str, body: object, query: Mapping[str, object] | None
+    ) -> httpx2.Response:
         params = {k: _word(v) for k, v in (query or {}).items() if v is not None}
         try:
-            answer = self._http.request(method, path, json=body, params=params)
+            return self._http.request(method, path, json=body, params=params)
         except httpx2.TransportError as error:
             raise self._unreachable(error) from None
-        return _read(answer)
 
     def send(self, path: str, content: Iterator[bytes], query: Mapping[str, str]) -> Answer:
         """Upload `content` as it comes and return the JSON of the answer."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from muster.client.http import ApiError, Session
+from muster.client.http import ApiError, Session, at
 
 DONE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "ROLLBACK_COMPLETE", "RESUME_COMPLETE")
 
@@ -97,6 +97,20 @@ def until_gone(session: Session, cluster: dict[str, Any], timeout_s: float) -> I
         yield Progress(done=total, total=total, reason="gone", finished=True)
         return
     raise Failed(f"{cluster['name']} is still there after {timeout_s:g} s")
+
+
+def until_ended(session: Session, action_id: str, timeout_s: float) -> Iterator[Progress]:
+    """Yield progress until the action has succeeded; raise `Failed` if it ends otherwise."""
+    for seen in _looks(lambda: session.call("GET", at("actions", action_id)), timeout_s):
+        action = seen["action"]
+        status, why = action["status"], action.get("status_reason") or ""
+        if status in ("FAILED", "CANCELLED"):
+            raise Failed(f"{action['action']} {status.lower()}: {why}")
+        ended = status == "SUCCEEDED"
+        yield Progress(done=int(ended), total=1, reason=why or status, finished=ended)
+        if ended:
+            return
+    raise Failed(f"not done after {timeout_s:g} s; see it: muster action show {action_id}")
 
 
 def _looks(ask: Callable[[], Any], timeout_s: float) -> Iterator[Any]:
