@@ -38,6 +38,20 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A server that somebody else made, in the words that a profile would use for it."""
+
+    ref: str
+    name: str
+    image: str
+    flavor: str
+    network: str = ""
+    zone: str = ""
+    key_name: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """The last answers of one node's application to our own question.
 

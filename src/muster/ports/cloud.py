@@ -10,7 +10,7 @@ from muster.base.clock import Clock
 from muster.model.cloud import About
 from muster.ports.balancer import Balancer
 from muster.ports.catalog import Images, Networks
-from muster.ports.compute import Compute
+from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
 from muster.ports.prober import Prober
 
@@ -28,6 +28,7 @@ class Cloud:
     prober: Prober
     balancer: Balancer | None = None
     dns: Dns | None = None
+    finder: Finder | None = None  # None: every server here was made by us
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 from uuid import UUID
 
-from muster.model.observed import Server, Usage
+from muster.model.observed import Foreign, Server, Usage
 from muster.model.step import Operation, ServerOrder
 
 NO_PARAMS: Mapping[str, Any] = MappingProxyType({})
@@ -57,4 +57,15 @@ class Compute(Protocol):
 
     async def console_log(self, ref: str, lines: int) -> str:
         """Return the newest lines of what the server has printed."""
+        ...
+
+
+class Finder(Protocol):
+    """A cloud that may keep servers which somebody else made."""
+
+    async def find_server(self, ref: str) -> Foreign:
+        """Return what such a server is made of.
+
+        Raises `Permanent` for one that is not there.
+        """
         ...

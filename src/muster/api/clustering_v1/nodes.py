@@ -5,7 +5,7 @@ from typing import Any
 
 from litestar import Response, delete, get, patch, post
 
-from muster.api.call import Asked, Param, Word
+from muster.api.call import Asked, Call, Param, Word
 from muster.api.clustering_v1 import render
 from muster.api.clustering_v1.asking import FORCE, accepted, flag, minor, serves
 from muster.api.clustering_v1.bodies import (
@@ -15,6 +15,7 @@ from muster.api.clustering_v1.bodies import (
     TEXT,
     Body,
     Field,
+    Fields,
     raw,
     read,
     refusal,
@@ -24,7 +25,8 @@ from muster.api.clustering_v1.clusters import insists
 from muster.api.paging import Listing, query
 from muster.model.action import Action
 from muster.model.node import NodeStatus
-from muster.service.clustering import nodes, views
+from muster.service.clustering import adoption, nodes, views
+from muster.service.clustering.adoption import AdoptAsk
 from muster.service.clustering.case import NodeCase, on_node
 from muster.service.clustering.details import details_of
 
@@ -155,4 +157,51 @@ async def operate(call: Asked, identity: Word) -> Response[OneAction]:
     return accepted(call, {"action": str(action.id)}, action.id)
 
 
-ROUTES = (list_nodes, create_node, show_node, change_node, remove_node, act, operate)
+_ADOPTED: Fields = {
+    "identity": Field(kind=TEXT, required=True),
+    "type": Field(kind=TEXT, required=True),
+    "overrides": Field(kind=MAP, null=True),
+    "snapshot": Field(kind=BOOLEAN, null=True),
+}
+PREVIEW = Body(key="", fields=_ADOPTED)
+ADOPT = Body(
+    key="",
+    fields={
+        **_ADOPTED,
+        "name": Field(kind=NAME, null=True),
+        "role": Field(kind=TEXT, null=True),
+        "metadata": Field(kind=MAP, null=True),
+    },
+)
+
+
+async def _asked(call: Call, body: Body) -> AdoptAsk:
+    said = await read(call.request, body)
+    return AdoptAsk(**{name: value for name, value in said.items() if value is not None})
+
+
+@post("/v1/nodes/adopt", status_code=200, opt=serves(since=7, body=ADOPT))
+async def adopt_node(call: Asked) -> OneNode:
+    """Make a node of a server that somebody else made; it goes on running as it is."""
+    seen = await adoption.adopt(call.desk, call.who, await _asked(call, ADOPT))
+    return {"node": render.node(seen.node, seen.profile_name, minor(call.request))}
+
+
+@post("/v1/nodes/adopt-preview", status_code=200, opt=serves(since=7, body=PREVIEW))
+async def preview_adoption(call: Asked) -> dict[str, dict[str, dict[str, Any]]]:
+    """Show the specification of the profile that an adopted server would get."""
+    spec = await adoption.preview(call.desk, await _asked(call, PREVIEW))
+    return {"node_profile": {"node_preview": spec}}
+
+
+ROUTES = (
+    list_nodes,
+    create_node,
+    show_node,
+    change_node,
+    remove_node,
+    act,
+    operate,
+    adopt_node,
+    preview_adoption,
+)

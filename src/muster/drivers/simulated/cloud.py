@@ -8,6 +8,7 @@ from muster.drivers.options import pace
 from muster.drivers.simulated.balancer import SimulatedBalancer
 from muster.drivers.simulated.compute import SimulatedCompute
 from muster.drivers.simulated.dns import SimulatedDns
+from muster.drivers.simulated.finder import SimulatedFinder
 from muster.drivers.simulated.images import SimulatedImages
 from muster.drivers.simulated.journal import Journal
 from muster.drivers.simulated.networks import SimulatedNetworks
@@ -52,6 +53,7 @@ def cloud_over(world: World, config: CloudConfig) -> Cloud:
         prober=SimulatedProber(world),
         balancer=SimulatedBalancer(world, config.installation),
         dns=SimulatedDns(world, config.installation),
+        finder=SimulatedFinder(world),
     )
 
 

@@ -193,7 +193,7 @@ def _member(case: Case, said: str, faults: Faults) -> Node | None:
 
 def _refuse_needed(nodes: Iterable[Node]) -> None:
     for each in nodes:
-        if each.dependents:
+        if any(each.dependents.values()):
             why = "still depended by other clusters and/or nodes."
             text = f"The node '{each.id}' cannot be deleted: {why}"
             raise Conflict(text, type="ResourceInUse")

@@ -10,7 +10,8 @@ from muster.base.ids import new_id
 from muster.decide.admit import Sizes, check_size
 from muster.decide.joins import solo
 from muster.decide.naming import member_name
-from muster.decide.sizes import infeasible, sizes
+from muster.decide.policies import infeasible
+from muster.decide.sizes import sizes
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
@@ -102,8 +103,7 @@ def _no_room(desk: Desk, cluster: Cluster) -> str:
     """Return why the cluster may not have one node more, "" if it may."""
     wanted = Sizes(desired=cluster.desired + 1)
     refusal = check_size(wanted, sizes(cluster), limit=desk.max_cluster_size)
-    refusal = refusal or infeasible(cluster, cluster.desired + 1)
-    return refusal.reason if refusal else ""
+    return refusal.reason if refusal else infeasible(cluster, cluster.desired + 1) or ""
 
 
 def _member(node: Node, cluster: Cluster) -> Tended:
@@ -202,7 +202,7 @@ def _new_profile(case: NodeCase, said: str | None) -> Profile | None:
 def delete(case: NodeCase, *, force: bool) -> Action:
     """Return the action that deletes the node; what else was asked of it ends with this."""
     node = case.node
-    if node.dependents.get("nodes"):
+    if any(node.dependents.values()):
         why = "still depended by other clusters and/or nodes."
         raise Conflict(f"The node '{node.id}' cannot be deleted: {why}", type="ResourceInUse")
     if not force and (node.status in BUSY or node.leaving):

@@ -6,6 +6,7 @@ from typing import Any
 
 from muster.base.errors import Conflict, Invalid
 from muster.decide.admit import Sizes, check_size
+from muster.decide.policies import infeasible
 from muster.decide.sizes import (
     SIGNS,
     Adjustment,
@@ -133,6 +134,9 @@ def resizing(case: Case, inputs: Mapping[str, Any]) -> Action:
     found = resized(cluster, case.size, ask, case.desk.max_cluster_size)
     if isinstance(found, Refusal):
         return case.record(_wish(case, verb, inputs, found.reason))
+    why = infeasible(cluster, found.desired or 0)
+    if why:
+        return case.record(_wish(case, verb, inputs, why))
     high = None if found.high is None or found.high < 0 else found.high
     after = replace(
         cluster,
