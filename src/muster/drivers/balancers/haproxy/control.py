@@ -8,15 +8,19 @@ from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.child import short
 
 _DEADLINE_S = 3.0
+_EXCHANGE_S = 0.2
+_AGAIN_S = 0.01
 _AT_ONCE = 12_000  # characters; HAProxy takes 16 kB in one go
 
 
+# Note [A socket that is exchanged]
+# At a reload HAProxy puts another socket in the place of the one before, and for a moment
+# nobody listens there: who is refused then asks again.
 async def asked(socket_path: Path, command: str) -> str:
     """Return what HAProxy answers. Raises `Transient` if it does not."""
     try:
         async with asyncio.timeout(_DEADLINE_S):
-            with short(socket_path) as name:
-                reader, writer = await asyncio.open_unix_connection(name)
+            reader, writer = await _connected(socket_path)
             try:
                 writer.write(f"{command}\n".encode())
                 writer.write_eof()
@@ -25,6 +29,19 @@ async def asked(socket_path: Path, command: str) -> str:
                 writer.close()
     except (OSError, TimeoutError) as error:
         raise Transient(f"HAProxy does not answer: {error or 'too slow'}") from None
+
+
+async def _connected(socket_path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """See Note [A socket that is exchanged]."""
+    end = asyncio.get_running_loop().time() + _EXCHANGE_S
+    while True:
+        try:
+            with short(socket_path) as name:
+                return await asyncio.open_unix_connection(name)
+        except (ConnectionRefusedError, FileNotFoundError):
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def told(socket_path: Path, commands: Sequence[str]) -> None:

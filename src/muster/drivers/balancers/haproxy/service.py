@@ -83,11 +83,8 @@ class Service:
             return
         process.write_certificate(self.folder, front)
         socket_path = self.folder.path / run.stats
-        for command in (
-            f"set ssl cert {CERTIFICATE} <<\n{pem(front)}",
-            f"commit ssl cert {CERTIFICATE}",
-        ):
-            await control.told(socket_path, [command])
+        await control.told(socket_path, [f"set ssl cert {CERTIFICATE} <<\n{pem(front)}"])
+        await control.told(socket_path, [f"commit ssl cert {CERTIFICATE}"])
 
     async def _certified(self, run: Run, front: Front, seen: Stats) -> bool:
         if not front.certificate or self._assured == (seen.pid, front.certificate):
