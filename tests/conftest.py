@@ -1,6 +1,7 @@
 """Fixtures that several parts share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from muster.store.connect import connect
 from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore
+from testbed.incus.bed import lent
+from testbed.incus.place import Place, lacking
 
 patience.load()
 
@@ -76,3 +79,19 @@ async def any_store(store_url: str) -> AsyncIterator[Opened]:
     opened = await connect(store_url, LocalSignal())
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def incus_testbeds() -> Iterator[Callable[[int], Place]]:
+    """Lend clusters of so many real Incus members, or skip naming what is missing."""
+    made: dict[int, Place] = {}
+    with ExitStack() as stack:
+
+        def testbed(count: int) -> Place:
+            if why := lacking():
+                pytest.skip(why)
+            if count not in made:
+                made[count] = stack.enter_context(lent(count))
+            return made[count]
+
+        yield testbed

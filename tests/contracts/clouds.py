@@ -43,6 +43,8 @@ class Bed:
     deadline_s: float = 20.0
     step_s: float = 0.05
     installation: UUID = field(default_factory=uuid4)
+    furnish: Callable[[Path], None] = lambda folder: None
+    """Adds what an image of this cloud has beyond its manifest."""
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         """Wait for what has to happen by itself; fails when the deadline is over."""

@@ -12,10 +12,11 @@ from muster.model.observed import Seen
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(bed: Bed, tmp_path: Path) -> Path:
     made = tmp_path / "an-image"
     made.mkdir()
     (made / "muster-image.toml").write_text(MANIFEST)
+    bed.furnish(made)
     return made
 
 
@@ -37,7 +38,7 @@ async def test_a_folder_becomes_an_image(bed: Bed, folder: Path) -> None:
 async def test_a_tarball_becomes_an_image(bed: Bed, folder: Path, tmp_path: Path) -> None:
     packed = tmp_path / "an-image.tar.gz"
     with tarfile.open(packed, "w:gz") as tar:
-        tar.add(folder / "muster-image.toml", "muster-image.toml")
+        tar.add(folder, ".")
     image = await bed.cloud.images.import_image(uuid4(), "mine", "demo", packed)
     assert image.version == "7"
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from muster.drivers.incus.cloud import open_cloud as open_incus
 from muster.drivers.local.cloud import open_cloud as open_local
 from muster.drivers.simulated.cloud import open_cloud as open_simulated
 from muster.ports.cloud import Open
 
 DRIVERS: Mapping[str, Open] = {
+    "incus": open_incus,
     "local": open_local,
     "simulated": open_simulated,
 }

@@ -65,13 +65,9 @@ def main(words: list[str]) -> int:
 
 def _settings() -> str:
     """Return how a Muster is started beside the members."""
-    options = (
-        f'kind = "incus", url = "{url("m1")}"',
-        f'certificate = "{HERE.certificate}"',
-        f'key = "{HERE.key}"',
-        f'server_certificate = "{bed.server_certificate(HERE)}"',
-    )
-    return f"MUSTER_CLOUDS='{{site = {{{', '.join(options)}}}}}'"
+    options = {"kind": "incus", **bed.settings(HERE)}
+    said = ", ".join(f'{name} = "{value}"' for name, value in options.items())
+    return f"MUSTER_CLOUDS='{{site = {{{said}}}}}'"
 
 
 def _status() -> None:

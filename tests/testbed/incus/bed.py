@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from muster.cli.container_image import Recipe, build
 from testbed.incus import fabric, machine, rest
-from testbed.incus.place import PORT, Place, address, run
+from testbed.incus.place import PORT, Place, address, run, url
 
 OFFLINE_AFTER_S = 12  # the least is 11
+DEMOS = (Recipe(), Recipe(name="demo-web-v2", version="2"))
 
 
 def up(place: Place, count: int) -> None:
@@ -151,9 +153,30 @@ def lent(count: int) -> Iterator[Place]:
     try:
         up(place, count)
         join(place)
+        with tempfile.TemporaryDirectory() as aside:
+            for recipe in DEMOS:
+                image = Path(aside) / "image.tar.gz"
+                build(recipe, image)
+                give_image(place, image)
         yield place
     finally:
         down(place)
+
+
+def give_image(place: Place, image: Path) -> None:
+    """Have the members have the image as one of their own."""
+    headers = {"Content-Type": "application/octet-stream", "X-Incus-filename": image.name}
+    rest.send(place.socket("m1"), "/1.0/images", image.read_bytes(), headers)
+
+
+def settings(place: Place) -> dict[str, Any]:
+    """Return the options of a cloud that is reached by HTTPS."""
+    return {
+        "url": url("m1"),
+        "certificate": str(place.certificate),
+        "key": str(place.key),
+        "server_certificate": str(server_certificate(place)),
+    }
 
 
 def sweep() -> None:

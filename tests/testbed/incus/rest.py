@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,34 @@ class _OverSocket(http.client.HTTPConnection):
 
 def call(path: Path, method: str, where: str, body: Any = None, *, wait: bool = True) -> Any:
     """Return the metadata of the answer, or the operation once it has ended well."""
+    content = json.dumps(body).encode() if body is not None else None
+    headers = {"Content-Type": "application/json"}
+    return _ended(path, f"{method} {where}", _asked(path, method, where, content, headers), wait)
+
+
+def send(path: Path, where: str, content: bytes, headers: Mapping[str, str]) -> Any:
+    """Upload something and return the operation once it has ended well."""
+    return _ended(path, f"POST {where}", _asked(path, "POST", where, content, headers), True)
+
+
+def _asked(
+    path: Path, method: str, where: str, content: bytes | None, headers: Mapping[str, str]
+) -> Any:
     connection = _OverSocket(path)
-    content = json.dumps(body) if body is not None else None
-    connection.request(method, where, content, {"Content-Type": "application/json"})
+    connection.request(method, where, content, dict(headers))
     answer = json.loads(connection.getresponse().read())
     connection.close()
+    return answer
+
+
+def _ended(path: Path, what: str, answer: Any, wait: bool) -> Any:
     if answer["type"] == "error":
-        raise RuntimeError(f"{method} {where}: {answer['error']} ({answer['error_code']})")
+        raise RuntimeError(f"{what}: {answer['error']} ({answer['error_code']})")
     if answer["type"] != "async" or not wait:
         return answer["metadata"]
     ended = call(path, "GET", f"{answer['operation'].partition('?')[0]}/wait?timeout={PATIENCE_S}")
     if ended["status_code"] != 200:
-        raise RuntimeError(f"{method} {where}: {ended['err']}")
+        raise RuntimeError(f"{what}: {ended['err']}")
     return ended
 
 

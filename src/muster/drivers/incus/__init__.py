@@ -1,0 +1,1 @@
+"""The cloud of Incus servers, single or clustered, over their REST API."""

@@ -1,0 +1,74 @@
+"""Opening an Incus cloud: one server or a cluster of them, by socket or by HTTPS."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from muster.base.errors import DriverError
+from muster.base.log import log
+from muster.drivers.incus.compute import IncusCompute
+from muster.drivers.incus.images import IncusImages
+from muster.drivers.incus.look import Lookout
+from muster.drivers.incus.making import Maker
+from muster.drivers.incus.members import Members
+from muster.drivers.incus.networks import IncusNetworks
+from muster.drivers.incus.operating import Operator
+from muster.drivers.incus.options import Options, parsed
+from muster.drivers.incus.rest import Rest
+from muster.drivers.incus.usage import Meter
+from muster.drivers.prober import HttpProber
+from muster.model.cloud import Ability, About
+from muster.ports.cloud import Cloud, CloudConfig
+
+CANNOT: Mapping[Ability, str] = {
+    Ability.BASTION: "no bastion is built here: reach the instances from a host that is on their "
+    "network, or through an instance of your own",
+    Ability.SUSPEND: "Incus suspends a container only with CRIU, which is not relied on here",
+    Ability.RESIZE: "the limits of an instance stay as they were ordered; it has to be replaced",
+    Ability.LOCK: "an instance here is locked to nobody",
+    Ability.RESCUE: "a container has no boot disk to be rescued; rebuild it instead",
+    Ability.CHANGE_PASSWORD: "nobody logs in by password here: give the cluster a key pair",
+}
+ONE_HOST = "there is one server only, no cluster of them"
+ALONE: Mapping[Ability, str] = {
+    Ability.ZONES: ONE_HOST,
+    Ability.ANTI_AFFINITY: ONE_HOST,
+    Ability.EVACUATE: ONE_HOST,
+}
+
+
+async def open_cloud(config: CloudConfig) -> Cloud:
+    """Return the cloud, whether or not it answers now; raises `Invalid` for an option at fault.
+
+    Zones are those of the members that there are now; while nobody answers, any is believed.
+    """
+    options = parsed(config.options)
+    rest = Rest(options)
+    members = Members(rest)
+    about = await _about(members, options, config.name)
+
+    lookout = Lookout(rest, members, config.clock, config.installation)
+    hands = (
+        Maker(rest, lookout, members, options),
+        Operator(rest, lookout, members),
+        Meter(rest, lookout, config.clock, config.installation),
+    )
+    return Cloud(
+        about=about,
+        compute=IncusCompute(rest, lookout, hands, config.installation),
+        images=IncusImages(rest, lookout, config.installation),
+        networks=IncusNetworks(rest, options),
+        prober=HttpProber(options.probe_timeout_s),
+        close=rest.close,
+    )
+
+
+async def _about(members: Members, options: Options, name: str) -> About:
+    about = About(name=name, kind="incus", cannot=CANNOT, pace=options.pace)
+    try:
+        roster = await members.roster()
+    except DriverError as error:
+        log(cloud=name).warning("cloud.unreachable", reason=error.text)
+        return about
+    zones = sorted(set().union(*(each.zones for each in roster.members.values())))
+    cannot = CANNOT if len(roster.members) > 1 else {**CANNOT, **ALONE}
+    return replace(about, cannot=cannot, zones=tuple(zones))

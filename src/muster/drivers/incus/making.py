@@ -1,0 +1,180 @@
+"""Creating and deleting instances, so that asking twice does no harm."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from muster.base.errors import DriverError, Permanent, Transient
+from muster.drivers.incus.answers import is_missing, is_taken
+from muster.drivers.incus.look import Lookout
+from muster.drivers.incus.members import ALONE, Members
+from muster.drivers.incus.options import Options
+from muster.drivers.incus.placing import Taken, chosen, places
+from muster.drivers.incus.rest import SETTLE_S, WRITE_S, Call, Rest, path
+from muster.drivers.incus.shape import instance, source
+from muster.drivers.incus.tags import Tags, instance_name, read, written
+from muster.model.observed import Server
+from muster.model.step import ServerOrder
+
+
+class Maker:
+    def __init__(self, rest: Rest, lookout: Lookout, members: Members, options: Options) -> None:
+        self._rest = rest
+        self._lookout = lookout
+        self._members = members
+        self._options = options
+        self._coming: dict[str, Taken] = {}  # by ref: chosen, and perhaps not listed yet
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by ref
+
+    async def create(self, order: ServerOrder, installation: UUID) -> Server:
+        """Return the ordered server, made and started unless it was before."""
+        ref = instance_name(order)
+        async with self._turns[ref]:
+            there = await self._lookout.server(ref)
+            if there is None:
+                await self._make(order, installation)
+                there = await self._lookout.server(ref)
+        if there is None:
+            raise Transient(f"{ref} was made and cannot be seen yet")
+        if there.server_id != order.server_id:
+            raise Permanent(f"{ref} is another server: {there.server_id}")
+        return there
+
+    async def adopt(self, ref: str, order: ServerOrder, installation: UUID) -> Server:
+        """Return the instance `ref`, tagged as if it had been made by this order."""
+        async with self._turns[ref]:
+            said = await self._rest.find(path("instances", ref))
+            if said is None:
+                raise Permanent(f"there is no server {ref}", ref=ref)
+            owner = read(said["config"])
+            if owner is None:
+                await self._tag(said, written(order, installation))
+            elif (owner.installation, owner.server) != (installation, order.server_id):
+                raise Permanent(f"server {ref} is looked after by somebody else", ref=ref)
+            adopted = await self._lookout.server(ref)
+        if adopted is None:
+            raise Transient(f"{ref} is adopted and cannot be seen yet")
+        return adopted
+
+    async def _tag(self, said: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Tag the root disk first: an instance with tags is taken for adopted."""
+        ref, place = said["name"], said["location"]
+        for device in said["expanded_devices"].values():
+            if device["type"] == "disk" and device.get("path") == "/":
+                where = path("storage-pools", device["pool"], "volumes", "container", ref)
+                await self._tag_volume(where, {"target": place} if place != ALONE else {}, tags)
+        body = {"config": dict(tags)}
+        where = path("instances", ref)
+        await self._rest.put_into_effect(
+            Call(method="PATCH", path=where, body=body, deadline_s=WRITE_S)
+        )
+
+    async def _tag_volume(
+        self, where: str, place: Mapping[str, str], tags: Mapping[str, str]
+    ) -> None:
+        known = await self._rest.get(where, **place)
+        body = {"config": {**known["config"], **tags}, "description": known["description"]}
+        await self._rest.put_into_effect(
+            Call(method="PUT", path=where, params=place, body=body, deadline_s=WRITE_S)
+        )
+
+    async def delete(self, ref: str) -> None:
+        """Have the instance stop and go away, if it is ours."""
+        async with self._turns[ref]:
+            await self._delete(ref)
+            self._coming.pop(ref, None)
+        self._turns.pop(ref, None)
+
+    async def _delete(self, ref: str) -> None:
+        instance = await self._lookout.ours(ref)
+        if instance is None:
+            return
+        if instance["status"] != "Stopped":
+            await self._tried(state(ref, "stop", force=True))
+        await self._tried(Call(method="DELETE", path=path("instances", ref), deadline_s=WRITE_S))
+
+    async def _tried(self, call: Call) -> None:
+        """Put the call into effect, whether or not there is anything left to do."""
+        try:
+            await self._rest.put_into_effect(call)
+        except DriverError as error:
+            if not (is_missing(error) or is_taken(error)):
+                raise
+
+    async def _make(self, order: ServerOrder, installation: UUID) -> None:
+        ref = instance_name(order)
+        target = await self._target(order, installation, ref)
+        body = instance(order, installation, self._options.profile, await self.pool())
+        call = Call(
+            method="POST",
+            path="/1.0/instances",
+            params={"target": target} if target else {},
+            body={**body, "source": source(order.spec.image)},
+            deadline_s=WRITE_S,
+        )
+        self._lookout.busy.add(ref)
+        try:
+            await self._rest.put_into_effect(call)
+        except DriverError as error:
+            self._coming.pop(ref, None)
+            if not is_taken(error):
+                await self._clear_up(ref, error)
+                raise
+        finally:
+            self._lookout.busy.discard(ref)
+
+    # Note [Failed starts]
+    # An instance whose start has failed is left where it is, stopped; asking for it again would
+    # find it and take it for made. So a creation that Incus says has failed takes it away. One
+    # that just did not answer may still be going on, and is left alone.
+    async def _clear_up(self, ref: str, error: DriverError) -> None:
+        """See Note [Failed starts]."""
+        if "status" not in error.details:
+            return
+        try:
+            there = await self._lookout.ours(ref)
+            if there and there["status"] == "Stopped":
+                await self._delete(ref)
+        except DriverError:
+            return  # it is listed, as one that never started, and the engine removes it
+
+    async def _target(self, order: ServerOrder, installation: UUID, ref: str) -> str:
+        roster = await self._members.roster()
+        found = await self._lookout.recent()
+        for each in found:
+            self._coming.pop(each.ref, None)
+        target = chosen(order, roster, [*places(found), *self._coming.values()])
+        self._coming[ref] = Taken(host=target, tags=_tags(order, installation))
+        return target if roster.clustered else ""
+
+    async def pool(self) -> str:
+        """Return the storage pool of root disks: the one in the options, or the profile's."""
+        if self._options.pool:
+            return self._options.pool
+        profile = await self._rest.get(path("profiles", self._options.profile))
+        disks = profile["devices"].values()
+        pools = (each["pool"] for each in disks if each["type"] == "disk" and each["path"] == "/")
+        found = next(pools, "")
+        if not found:
+            text = f"profile {self._options.profile} has no root disk, and no pool is set"
+            raise Permanent(text)
+        return str(found)
+
+
+def state(ref: str, action: str, **more: Any) -> Call:
+    return Call(
+        method="PUT",
+        path=path("instances", ref, "state"),
+        body={"action": action, "timeout": int(SETTLE_S), **more},
+        deadline_s=WRITE_S,
+    )
+
+
+def _tags(order: ServerOrder, installation: UUID) -> Tags:
+    said: Mapping[str, str] = written(order, installation)
+    tags = read(said)
+    if tags is None:
+        raise Permanent(f"the order for {order.name} cannot be written as tags")
+    return tags

@@ -1,0 +1,247 @@
+"""Calls of Incus's API: to a member or to any, each with a deadline, answers as plain JSON."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from muster.base.errors import Bug, DriverError, Permanent, Transient
+from muster.drivers.incus.answers import failure, is_missing, refusal
+from muster.drivers.incus.options import Options
+
+READ_S = 2.5  # a member whose link is cut would have us wait for 20
+WRITE_S = 10.0  # until it is taken on; what comes then is an operation
+WAIT_S = 5  # of one question how an operation goes
+SETTLE_S = 50.0  # less than the engine gives a step
+CONNECT_S = 1.5
+CONNECTIONS = httpx2.Limits(max_connections=32, max_keepalive_connections=16)
+RUNNING = 103
+SUCCESS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request, but for whom it goes to."""
+
+    method: str
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    content: AsyncIterable[bytes] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float = READ_S
+    on_behalf_of: str = ""  # the call that it is about, where it only asks how that goes
+
+    @property
+    def what(self) -> str:
+        return self.on_behalf_of or f"{self.method} {self.path}"
+
+
+def path(*names: str) -> str:
+    """Return the path of what the names mean, whatever is in them."""
+    return "/1.0/" + "/".join(quote(name, safe="") for name in names)
+
+
+class Rest:
+    """Speaks to every member that it has met, and to any of them where it does not matter."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._tls = _context(options) if options.certificate else None
+        self._doors: dict[str, httpx2.AsyncClient] = {}
+        self._names: dict[str, str] = {}
+        for url in (options.url, *options.members):
+            self._open(url)
+        self._order = list(self._doors)
+
+    def meet(self, members: Mapping[str, str]) -> None:
+        """Learn the members' URLs by name, as far as we can speak to them directly."""
+        if self._tls is None:
+            return
+        for url in members.values():
+            if url not in self._doors:
+                self._open(url)
+                self._order.append(url)
+        self._names = dict(members)
+
+    def reaches(self, member: str) -> bool:
+        """Return whether `member` can be asked itself, and not only through another."""
+        return member in self._names
+
+    async def get(self, where: str, at: str = "", **params: str) -> Any:
+        """Return what is at `where`; raises `Permanent` with status 404 for nothing."""
+        return await self._metadata(Call(method="GET", path=where, params=params), at)
+
+    async def find(self, where: str, at: str = "", **params: str) -> Any | None:
+        try:
+            return await self.get(where, at, **params)
+        except DriverError as error:
+            if is_missing(error):
+                return None
+            raise
+
+    async def listed(self, call: Call) -> Sequence[Mapping[str, Any]]:
+        """Return a list that takes longer than others to make."""
+        listed: Sequence[Mapping[str, Any]] = await self._metadata(call, "")
+        return listed
+
+    async def text(self, where: str) -> str:
+        """Return what is at `where` where that is no JSON."""
+        answer = await self._any(Call(method="GET", path=where))
+        if answer.is_error:
+            raise refusal(_json(answer, where), f"GET {where}")
+        return answer.text
+
+    async def put_into_effect(self, call: Call, at: str = "") -> Mapping[str, Any]:
+        """Make the call, wait for the operation that it begins, and return its metadata.
+
+        An operation that has ended and been forgotten counts as ended well: look at what it
+        was to change.
+        """
+        said = await self._said(call, at)
+        if said.get("type") != "async":
+            return said.get("metadata") or {}
+        return await self._settled(str(said["operation"]), call, at)
+
+    async def close(self) -> None:
+        for door in self._doors.values():
+            await door.aclose()
+
+    # Note [Operation URLs]
+    # Where a call was forwarded to another member, the URL of its operation comes with a
+    # query. With `/wait` put behind that, Incus takes the words for a part of the query and
+    # answers at once that the operation is running, as if it had been waited for.
+    async def _settled(self, url: str, call: Call, at: str) -> Mapping[str, Any]:
+        """See Note [Operation URLs]."""
+        where = f"{url.partition('?')[0]}/wait"
+        question = Call(
+            method="GET",
+            path=where,
+            params={"timeout": str(WAIT_S)},
+            deadline_s=WAIT_S + READ_S,
+            on_behalf_of=call.what,
+        )
+        deadline = asyncio.get_running_loop().time() + max(SETTLE_S, call.deadline_s)
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                said = await self._metadata(question, at)
+            except DriverError as error:
+                if is_missing(error):
+                    return {}
+                raise
+            if said["status_code"] == SUCCESS:
+                return said.get("metadata") or {}
+            if said["status_code"] >= SUCCESS:
+                raise failure(0, str(said.get("err")), call.what)
+        raise Transient(f"{call.what}: still under way")
+
+    async def _metadata(self, call: Call, at: str) -> Any:
+        return (await self._said(call, at))["metadata"]
+
+    async def _said(self, call: Call, at: str) -> Mapping[str, Any]:
+        _check(call)
+        url = self._names.get(at)
+        answer = await (self._ask(url, call) if url else self._any(call))
+        said = _json(answer, call.what)
+        if said.get("type") == "error" or answer.is_error:
+            raise refusal(said, call.what)
+        return said
+
+    async def _any(self, call: Call) -> httpx2.Response:
+        """Ask one after the other until one answers, the last that did first.
+
+        A change is asked of another only where the one before cannot have taken it on.
+        """
+        errors: list[str] = []
+        for url in list(self._order):
+            try:
+                answer = await self._ask(url, call)
+            except Transient as error:
+                if call.method != "GET" and error.details.get("sent", True):
+                    raise
+                errors.append(error.text)
+                continue
+            if answer.status_code == 403 and len(self._order) > 1:  # no longer of this cluster
+                errors.append(f"{url}: does not trust us")
+                continue
+            self._order.sort(key=lambda each: each != url)
+            return answer
+        raise Transient("; ".join(errors))
+
+    async def _ask(self, url: str, call: Call) -> httpx2.Response:
+        door = self._doors[url]
+        try:
+            async with asyncio.timeout(call.deadline_s):
+                return await door.request(
+                    call.method,
+                    call.path,
+                    params={"project": self._options.project, **call.params},
+                    json=call.body,
+                    content=call.content,
+                    headers=dict(call.headers),
+                    timeout=httpx2.Timeout(call.deadline_s, connect=CONNECT_S),
+                )
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise Transient(f"{url} cannot be reached: {_words(error)}", sent=False) from None
+        except (TimeoutError, httpx2.TimeoutException):
+            text = f"{url} did not answer {call.what} within {call.deadline_s:g} s"
+            raise Transient(text) from None
+        except httpx2.TransportError as error:
+            raise Transient(f"{url}: {call.what}: {_words(error)}") from None
+
+    def _open(self, url: str) -> None:
+        scheme, where = urlsplit(url).scheme, urlsplit(url).path
+        if scheme == "unix":
+            transport = httpx2.AsyncHTTPTransport(uds=where, limits=CONNECTIONS)
+        else:
+            transport = httpx2.AsyncHTTPTransport(
+                verify=self._tls or True, limits=CONNECTIONS, trust_env=False
+            )
+        base = "http://incus" if scheme == "unix" else url
+        self._doors[url] = httpx2.AsyncClient(transport=transport, base_url=base, trust_env=False)
+
+
+# Note [Never PATCH the server]
+# A PATCH of /1.0 that Incus 6.0.4 refuses wipes the addresses of the member that got it:
+# the others take it for dead, and it does not come back after a restart.
+def _check(call: Call) -> None:
+    """See Note [Never PATCH the server]."""
+    if call.method == "PATCH" and call.path.rstrip("/") == "/1.0":
+        raise Bug("PATCH /1.0 is never sent: refused, it takes the member out of the cluster")
+
+
+def _json(answer: httpx2.Response, what: str) -> Mapping[str, Any]:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise Transient(f"{what}: answered {answer.status_code} and no JSON")
+    return said
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+# Note [Pinned servers]
+# Incus servers have signed their own certificates, which name no host of theirs. The file we
+# are given is the certificate itself: whoever shows another is turned away, whatever its name.
+def _context(options: Options) -> ssl.SSLContext:
+    """See Note [Pinned servers]."""
+    try:
+        if options.server_certificate:
+            context = ssl.create_default_context(cafile=options.server_certificate)
+            context.check_hostname = False
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        else:
+            context = ssl.create_default_context()
+        context.load_cert_chain(options.certificate, options.key)
+    except (OSError, ssl.SSLError) as error:
+        files = (options.certificate, options.key, options.server_certificate)
+        raise Permanent(f"cannot use {', '.join(filter(None, files))}: {error}") from None
+    return context
