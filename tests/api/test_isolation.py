@@ -72,7 +72,7 @@ def test_every_route_is_tried_here() -> None:
     tried = {shape(where) for _, where, _ in NAMED} | set(LISTS) | OTHERS
     served = {shape(each) for handler in HANDLERS for each in handler.paths} | SHARED
     assert served == tried
-    assert SHARED <= {shape(each) for handler in CLUSTERING for each in handler.paths}
+    assert {shape(each) for handler in CLUSTERING for each in handler.paths} >= SHARED
 
 
 async def things_of_ann(office: Office) -> dict[str, str]:

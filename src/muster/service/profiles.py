@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from muster.base.errors import Conflict, Invalid, NotFound
+from muster.base.errors import Conflict, Invalid, Unsupported
 from muster.base.ids import new_id
 from muster.decide.profile_types import properties_of
 from muster.model.profile import Profile
@@ -47,19 +47,21 @@ async def validated(desk: Desk, who: Who, spec: Mapping[str, Any]) -> ProfileTyp
 
 async def _checked(desk: Desk, who: Who, spec: Mapping[str, Any]) -> tuple[ProfileType, Made]:
     found = opened(desk.profile_types, "profile_type", spec, _WRONG)
-    properties = properties_of(found.kind, found.properties)
-    return found.kind, await made_of(desk, who, found.kind, properties)
+    try:
+        properties = properties_of(found.kind, found.properties)
+        return found.kind, await made_of(desk, who, found.kind, properties)
+    except (Invalid, Unsupported) as error:
+        error.details.setdefault("type", _WRONG)
+        raise
 
 
 async def creation(desk: Desk, who: Who, ask: ProfileAsk) -> Profile:
     """Return the new profile, everything that it names looked up and pinned."""
     try:
         kind, made = await _checked(desk, who, ask.spec)
-    except NotFound:
-        raise
-    except Invalid as error:
+    except (Invalid, Unsupported) as error:
         text = f"Failed in creating profile {ask.name}: {error.text}"
-        raise Invalid(text, **{**error.details, "type": _WRONG}) from error
+        raise Invalid(text, **error.details) from error
     profile = Profile(
         id=new_id(),
         project=who.project,
