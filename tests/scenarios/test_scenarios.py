@@ -5,6 +5,7 @@ import os
 import socket
 import unittest
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -54,19 +55,35 @@ CASES = [
 ]
 
 
+class Stage:
+    """Serves what one file of scenarios asks for, until another file is played."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._served = ""
+        self._open = ExitStack()
+
+    def serve(self, file: File) -> None:
+        if self._served != file.name:
+            self.clear()
+            home = self._folder / file.name / "home"
+            listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
+            it = self._open.enter_context(house(home, **SIMULATED, **file.settings, **listen))
+            it.port = PORTS[file.name]
+            _let_in(home, file)
+            it.start()
+            self._served = file.name
+
+    def clear(self) -> None:
+        self._served = ""
+        self._open.close()
+
+
 @pytest.fixture(scope="session")
-def scene(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """Serve what one file of scenarios asks for."""
-    file = FILES[request.param]
-    home = tmp_path_factory.mktemp(file.name) / "home"
-    listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
-    with house(home, **SIMULATED, **file.settings, **listen) as it:
-        it.port = PORTS[file.name]
-        _let_in(home, file)
-        it.start()
-        yield file.name
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    it = Stage(tmp_path_factory.mktemp("scenarios"))
+    yield it
+    it.clear()
 
 
 def _let_in(home: Path, file: File) -> None:
@@ -77,8 +94,9 @@ def _let_in(home: Path, file: File) -> None:
         os.environ[name.upper()] = f"Basic {secret}"
 
 
-@pytest.mark.parametrize(("scene", "case"), CASES, indirect=["scene"])
-def test_scenario(scene: str, case: gabbi.HTTPTestCase) -> None:
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_scenario(stage: Stage, name: str, case: gabbi.HTTPTestCase) -> None:
+    stage.serve(FILES[name])
     result = unittest.TestResult()
     case.run(result)
     for _, reason in result.skipped:
