@@ -82,6 +82,7 @@ def test_a_specification_is_checked_without_making_anything(muster, tmp_path):
     told = muster.refused("profile", "validate", "--spec", file(tmp_path, bogus))
     assert "Unrecognizable spec item 'bogus'" in told
     assert "bogus" in muster.refused("profile", "create", "bad", "--spec", file(tmp_path, bogus))
+    assert "would be" in muster.good("policy", "validate", "--spec", file(tmp_path, BY_TWO))
 
 
 @pytest.mark.parametrize("noun", ["profile", "policy"])
@@ -137,6 +138,8 @@ def test_a_policy_is_attached_takes_effect_and_is_detached(muster, profile, tmp_
     muster.good("cluster", "policy", "enable", "ruled", "by-two", "--wait")
     muster.good("cluster", "policy", "detach", "ruled", "by-two", "--wait")
     muster.good("policy", "update", "by-two", "--name", "by-two-b")
+    assert muster.asked("policy", "show", "by-two-b")["type"] == "senlin.policy.scaling-1.0"
+    assert "by-two-b" in muster.good("policy", "list")
     assert muster.good("policy", "delete", "by-two-b") == "Policy by-two-b is gone.\n"
 
 
@@ -153,6 +156,22 @@ def test_a_node_lives_alone_joins_leaves_and_dies(muster, profile):
     assert muster.asked("node", "show", "tame")["tainted"] is True
     muster.good("node", "delete", "tame", "--yes", "--wait")
     assert "could not be found" in muster.refused("node", "show", "tame")
+
+
+def test_a_node_takes_the_place_of_another(muster, profile):
+    plain(muster, "swapped", profile)
+    (old,) = nodes(muster, "swapped")
+    muster.good("node", "create", "fresh", "--profile", profile, "--wait")
+    muster.good("cluster", "nodes", "replace", "swapped", f"{old}=fresh", "--wait")
+    assert nodes(muster, "swapped") == ["fresh"]
+
+
+def test_a_server_that_is_there_is_adopted(muster):
+    assert "os.nova.server" in muster.good("node", "adopt", "found", "--preview")
+    said = muster.good("node", "adopt", "found", "--name", "foundling", "--role", "spare")
+    assert said.startswith("Node foundling is there: ")
+    assert muster.asked("node", "show", "foundling")["physical_id"] == "found"
+    assert "nope-1.0" in muster.refused("node", "adopt", "found", "--type", "nope-1.0")
 
 
 def test_a_node_is_not_deleted_without_being_asked(muster, profile):

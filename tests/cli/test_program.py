@@ -40,14 +40,14 @@ def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
 
 
 def typed() -> set[tuple[str, ...]]:
-    """Return every pair of words that stands in the tests as one after the other."""
+    """Return every two and three words that stand in the tests one after the other."""
     found: set[tuple[str, ...]] = set()
     for module in HERE.glob("test_*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call | ast.Tuple):
                 inside = node.args if isinstance(node, ast.Call) else node.elts
                 words = [e.value if isinstance(e, ast.Constant) else None for e in inside]
-                found |= set(pairwise(words))
+                found |= {*pairwise(words), *zip(words, words[1:], words[2:], strict=False)}
     return found
 
 
