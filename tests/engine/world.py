@@ -145,6 +145,19 @@ class Scene:
         await self.store.write(work)
         return wish
 
+    async def change(self, node_id: UUID, change: Any) -> None:
+        """Change a node's row as the service does: with its keeper's generation."""
+
+        def work(tx: Any) -> None:
+            node = tx.nodes.get(node_id)
+            rows = tx.clusters if node.cluster_id else tx.solos
+            keeper = rows.get(node.cluster_id or node.id)
+            rows.put(replace(keeper, generation=keeper.generation + 1))
+            tx.nodes.put(change(node))
+            tx.marks.mark(keeper.id)
+
+        await self.store.write(work)
+
     def _node_wish(self, node: Node, verb: Verb) -> Action:
         now = self.clock.now()
         return Action(

@@ -16,7 +16,8 @@ from muster.decide.rolling import advance, note_waits, tell_start
 from muster.decide.sight import drafted
 from muster.decide.strays import clear_strays
 from muster.decide.telling import events, of_wish
-from muster.decide.trees import expanded
+from muster.decide.trees import expanded, harvest
+from muster.decide.watching import heed_watches, remedies
 from muster.model.action import ActionStatus
 from muster.model.plan import Plan, Snapshot
 
@@ -31,14 +32,15 @@ def plan(snapshot: Snapshot) -> Plan:
     the same plan, down to the ids of what it tells.
     """
     draft = drafted(snapshot)
+    heed_watches(draft)
     note_turns(draft)
     if snapshot.cluster.leaving:
         dissolve(draft)
-    attend(draft, expanded(draft))
     ill = ward(draft)
     storm = None if snapshot.cluster.leaving else weather(draft, ill)
     if storm != snapshot.cluster.storm:
         draft.change(storm=storm)
+    attend(draft, [*expanded(draft), *remedies(draft, ill)])
     if not snapshot.cluster.leaving:
         tell_start(draft)
         advance(draft)
@@ -80,6 +82,7 @@ def _look_at(draft: Draft) -> datetime | None:
 
 def _finished(draft: Draft, obstacle: str) -> Plan:
     """Name everything, end what has come true, and put the plan together."""
+    harvest(draft)
     settled = not (draft.drop or draft.steps or draft.waits or draft.parted)
     gone = _is_gone(draft)
     verdict.name_nodes(draft)

@@ -115,8 +115,14 @@ def under_way(draft: Draft) -> Action | None:
     return next((each for each in reversed(list(latest)) if is_tree(each)), None)
 
 
-def ripe(draft: Draft, wish: Action) -> Action | None:
-    """Return such a wish in its end, once every request it was made into has ended."""
+def harvest(draft: Draft) -> None:
+    """End the wishes about many nodes of which every request has ended."""
+    for wish in open_wishes(draft):
+        if is_tree(wish) and (ended := _ripe(draft, wish)):
+            draft.actions[wish.id] = ended
+
+
+def _ripe(draft: Draft, wish: Action) -> Action | None:
     known = {each.id: each for each in draft.snapshot.actions if each.parent == wish.id}
     for each in draft.actions.values():
         if each.parent == wish.id:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from muster.decide.asked import DONE, late, open_wishes, too_late
 from muster.decide.draft import Draft, Place, names
-from muster.decide.trees import is_tree, ripe
+from muster.decide.trees import is_tree
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.rollout import Rollout, RolloutState
 
@@ -25,7 +25,7 @@ def _ended(
     if draft.cluster.leaving:
         return _when_leaving(draft, wish, gone)
     if is_tree(wish):
-        return ripe(draft, wish)
+        return draft.actions.get(wish.id, wish) if _has_ended(draft, wish) else None
     if wish.inputs.get("operation") in AT_ONCE:
         return wish.turned(_S.SUCCEEDED, draft.now, DONE)
     rollout = _rollout_of(draft, wish)
@@ -35,6 +35,11 @@ def _ended(
         return _if_too_late(draft, wish)
     why = _failure(wish, rollout, given_up)
     return wish.turned(_S.FAILED if why else _S.SUCCEEDED, draft.now, why or DONE)
+
+
+def _has_ended(draft: Draft, wish: Action) -> bool:
+    latest = draft.actions.get(wish.id)
+    return latest is not None and latest.ended
 
 
 def _when_leaving(draft: Draft, wish: Action, gone: bool) -> Action | None:
