@@ -1,7 +1,7 @@
 """What is done about each place in this pass, once it is known which of them stay."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from muster.decide.departures import is_held, part
@@ -129,6 +129,9 @@ def _create(draft: Draft, each: Place, why: str) -> None:
     if draft.creates <= 0:
         _hold(draft, each, f"{each.node.name} waits for its turn", draft.now)
         return
+    if _awaits_former(draft, each):
+        _hold(draft, each, f"{each.node.name}: its former server is not gone", draft.now + AGAIN)
+        return
     profile = draft.snapshot.profiles.get(each.profile_id)
     if profile is None:
         _hold(draft, each, f"{each.node.name}: its profile is not known", draft.now + LOST_LOOK)
@@ -155,6 +158,20 @@ def _create(draft: Draft, each: Place, why: str) -> None:
             why=why,
         )
     )
+
+
+# Note [One after another]
+# As a rule the next server of a place is made while the one before goes: that is quickest. A
+# health policy may want it otherwise, for two of a kind may disturb each other: then the
+# former one has to be gone, or has had its time where it may be ignored after that.
+def _awaits_former(draft: Draft, each: Place) -> bool:
+    """Return whether a former server has to go first. See Note [One after another]."""
+    healing, node = draft.cluster.healing, each.node
+    if not healing.delete_timeout_s or not any(s.node_id == node.id for s in draft.strays):
+        return False
+    since = node.cured_at or node.sick_since or draft.now
+    patience = timedelta(seconds=healing.delete_timeout_s)
+    return not healing.force_recreate or draft.now < since + patience
 
 
 def _edited_retry(draft: Draft, each: Place) -> datetime | None:
@@ -191,8 +208,9 @@ def _start_over(draft: Draft, each: Place) -> None:
 # again for ever, at full speed.
 def _repair(draft: Draft, each: Place, left: Mends) -> None:
     """Fill the place anew, if it is its turn. See Note [Broken again]."""
-    if not draft.cluster.healing.enabled:
-        each.fate = Destiny.REST
+    healing = draft.cluster.healing
+    if each.excused or healing.watches or not healing.enabled:
+        each.fate = Destiny.REST  # what watches call ill is mended by request
         return
     why = left.take(each)
     if why:

@@ -65,10 +65,16 @@ def _note_ready(draft: Draft, each: Place) -> None:
 def ward(draft: Draft) -> Ward:
     """Return who is ill; a place that was given up after its repair is not being mended."""
     staying = draft.staying
-    troubled = [e for e in staying if e.ready_at is not None and e.fitness in TROUBLE]
-    mending = [each for each in staying if each.mending and not spent(draft, each)]
+    served = [each for each in staying if each.ready_at is not None and not each.excused]
+    troubled = [each for each in served if each.fitness in TROUBLE]
+    mending = [e for e in staying if (e.mending or _seen_to(e)) and not spent(draft, e)]
     mendable = any(e.fitness is not Fitness.LOST and not spent(draft, e) for e in troubled)
     return Ward(troubled, mending, mendable)
+
+
+def _seen_to(each: Place) -> bool:
+    """Return whether something was done to its server just now, and it has time to recover."""
+    return bool(each.excused) and each.node.cured_at is not None
 
 
 # Note [Storms]
