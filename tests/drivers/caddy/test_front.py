@@ -14,7 +14,7 @@ from muster.base.errors import Permanent
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.model.pool import Front, PoolWanted, Traffic
 
-PEM = Path(__file__).parent / "pem"
+PEM = Path(__file__).parents[1] / "pem"
 CERTIFICATE = (PEM / "web.pem").read_text()
 KEY = (PEM / "web.key").read_text()
 OTHER_KEY = (PEM / "other.key").read_text()

@@ -22,7 +22,7 @@ from muster.drivers.balancers.haproxy.folder import Folder, Run, folders
 from muster.drivers.balancers.haproxy.kept import Kept, changed
 from muster.drivers.balancers.haproxy.refusal import refused
 from muster.drivers.balancers.haproxy.seen import pool_seen
-from muster.drivers.balancers.haproxy.service import Service, service_of
+from muster.drivers.balancers.haproxy.service import Moment, Service, service_of
 from muster.drivers.balancers.listener import fetched, listening
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
@@ -133,10 +133,15 @@ class HaproxyBalancer:
     async def _bring_about(self, folder: Folder, kept: Kept) -> None:
         """Have a running HAProxy be as `kept` says, by as little as that takes."""
         run = process.in_force(folder, kept.port)
-        if run is None:
-            await self._start(folder, kept)
-        else:
-            await self._service(folder).bring_about(run, kept, self._now())
+        if run is not None:
+            try:
+                await self._service(folder).bring_about(run, kept, self._now())
+                return
+            except Transient:
+                await asyncio.sleep(_DYING_S)
+                if process.alive(folder, run):
+                    raise
+        await self._start(folder, kept)
 
     async def remove_pool(self, cluster_id: UUID) -> None:
         folder = self._place.folder(cluster_id)
@@ -213,7 +218,7 @@ class HaproxyBalancer:
             workers = await service.read(run, self._now())
             if await service.differs(run, kept, workers[0]):
                 await self._repair(folder)
-            await service.tidy(run, kept, workers, _WATCH_EVERY_S, self._now())
+            await service.tidy(run, kept, workers, Moment(self._now(), _WATCH_EVERY_S))
             if save:
                 service.tally.save()
         except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries

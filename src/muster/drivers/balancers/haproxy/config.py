@@ -31,7 +31,6 @@ def haproxy_config(kept: Kept, run: Run) -> str:
             *_defaults(front),
             *_peers(front, run),
             *_front(front),
-            *_limit(front),
             *_members(front),
             *(f"    server {name_of(m)} {dial(m)} {options(front)}" for m in kept.members),
             "",
@@ -40,10 +39,11 @@ def haproxy_config(kept: Kept, run: Run) -> str:
 
 
 # Note [Shape]
-# Members, their states, the limit of clients and the certificate are changed in a running
-# HAProxy; what else stands in the file takes a reload. A digest of that part is written
-# into it as its description, and HAProxy tells it back: so it is known of a running one
-# whether it has to be reloaded, whoever was killed in the middle of what.
+# Members, their states and the certificate are changed in a running HAProxy; what else
+# stands in the file takes a reload. A digest of that part is written into it as its
+# description, and HAProxy tells it back: so it is known of a running one whether it has to
+# be reloaded, whoever was killed in the middle of what. The limit of clients could be changed
+# in a running one, but HAProxy 2.6 hangs for good when it is raised while it is reached.
 _ANY = Run(0, 0)
 
 
@@ -59,7 +59,6 @@ def _global(run: Run, digest: str) -> Iterator[str]:
     yield f"    stats socket unix@{run.stats} mode 600 level admin"
     yield "    fd-hard-limit 50000"
     yield f"    hard-stop-after {LONGEST}"
-    yield "    close-spread-time 10s"
     yield "    nbthread 2"
     yield "    localpeer here"
 
@@ -108,6 +107,8 @@ def _front(front: Front) -> Iterator[str]:
     yield f"frontend {FRONT}"
     yield f'    bind fd@"${{{LISTENER}}}"{secure}'
     yield f"    default_backend {MEMBERS}"
+    if front.connections:
+        yield f"    maxconn {front.connections}"
     if front.persistence is Persistence.HTTP_COOKIE:
         name = front.cookie or COOKIE
         manners = "Path=/; HttpOnly" + ("; Secure" if secure else "")
@@ -118,11 +119,6 @@ def _front(front: Front) -> Iterator[str]:
             f'    http-after-response add-header Set-Cookie "{name}=%[var(txn.fresh)]; {manners}"'
             " if { var(txn.fresh) -m found }"
         )
-
-
-def _limit(front: Front) -> Iterator[str]:
-    if front.connections:
-        yield f"    maxconn {front.connections}"
 
 
 # Note [Tried again]

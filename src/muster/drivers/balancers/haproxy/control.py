@@ -27,8 +27,10 @@ async def asked(socket_path: Path, command: str) -> str:
                 return (await reader.read()).decode(errors="replace")
             finally:
                 writer.close()
-    except (OSError, TimeoutError) as error:
-        raise Transient(f"HAProxy does not answer: {error or 'too slow'}") from None
+    except TimeoutError:
+        raise Transient(f"HAProxy does not answer within {_DEADLINE_S:g} s") from None
+    except OSError as error:
+        raise Transient(f"HAProxy does not answer: {error}") from None
 
 
 async def _connected(socket_path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -39,6 +41,18 @@ async def _connected(socket_path: Path) -> tuple[asyncio.StreamReader, asyncio.S
             with short(socket_path) as name:
                 return await asyncio.open_unix_connection(name)
         except (ConnectionRefusedError, FileNotFoundError):
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(_AGAIN_S)
+
+
+async def asked_again(socket_path: Path, command: str) -> str:
+    """Return the answer to a question, asked again while HAProxy hangs up: it is reloading."""
+    end = asyncio.get_running_loop().time() + _DEADLINE_S
+    while True:
+        try:
+            return await asked(socket_path, command)
+        except Transient:
             if asyncio.get_running_loop().time() > end:
                 raise
             await asyncio.sleep(_AGAIN_S)
@@ -78,7 +92,7 @@ async def workers(master: Path) -> tuple[list[int], list[int]]:
     now: list[int] = []
     before: list[int] = []
     place: list[int] = []
-    for line in (await asked(master, "show proc")).splitlines():
+    for line in (await asked_again(master, "show proc")).splitlines():
         words = line.split()
         if line.startswith("#"):
             place = before if "old" in line else now

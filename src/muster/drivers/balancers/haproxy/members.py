@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from muster.drivers.balancers.haproxy.config import FRONT, MEMBERS, checked, options
+from muster.drivers.balancers.haproxy.config import MEMBERS, checked, options
 from muster.drivers.balancers.haproxy.kept import Kept, dial
 from muster.drivers.balancers.haproxy.stats import Row, Stats
 from muster.model.pool import Front, MemberState, MemberWanted, Persistence
@@ -14,7 +14,7 @@ def commands(kept: Kept, seen: Stats) -> list[str]:
     Servers that are not wanted any more are only taken out of service; see `deletions`.
     """
     wanted = kept.names
-    told = [_limited(kept.front, seen)]
+    told: list[str] = []
     for name, row in seen.servers.items():
         if name not in wanted and not row.out:
             told.append(_set(name, "state maint"))
@@ -24,12 +24,7 @@ def commands(kept: Kept, seen: Stats) -> list[str]:
             told += _added(kept.front, name, member)
         else:
             told += _turned(kept.front, name, member.state, present)
-    return [command for command in told if command]
-
-
-def _limited(front: Front, seen: Stats) -> str:
-    limit = front.connections or seen.most
-    return "" if seen.front.limit == limit else f"set maxconn frontend {FRONT} {limit}"
+    return told
 
 
 # Note [Asked before it serves]

@@ -9,7 +9,7 @@ from ssl import PEM_cert_to_DER_cert
 from muster.base.errors import DriverError, Transient
 from muster.drivers.balancers.files import write
 from muster.drivers.balancers.haproxy import control, process, spread, stats
-from muster.drivers.balancers.haproxy.config import CERTIFICATE, STATE, pem, shape, state_file
+from muster.drivers.balancers.haproxy.config import CERTIFICATE, STATE, pem, shape
 from muster.drivers.balancers.haproxy.folder import Folder, Run
 from muster.drivers.balancers.haproxy.kept import Kept
 from muster.drivers.balancers.haproxy.members import commands, deletions
@@ -19,6 +19,14 @@ from muster.drivers.balancers.haproxy.tally import Tally
 from muster.model.pool import Front
 
 _END = "-----END CERTIFICATE-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One of the looks that are taken again and again: when, and how often."""
+
+    now: float
+    every_s: float
 
 
 @dataclass(slots=True)
@@ -36,6 +44,9 @@ class Service:
     async def read(self, run: Run, now: float) -> list[Stats]:
         """Return what each worker says, the present one first, and count it."""
         first = stats.parsed(await self._present(run).asked(*stats.SHOW))
+        if first.health != self._health:
+            write(self.folder.path / STATE, first.known.encode())
+            self._health = first.health
         workers = [first, *(await self._lingering(run) if self.lingering else [])]
         for each in workers:
             self.tally.take(each, now)
@@ -64,18 +75,17 @@ class Service:
             await control.told(self.folder.path / run.stats, told)
         await self._certify(run, kept.front, seen)
         process.write_down(self.folder, run, kept, seen.known)
+        for command in deletions(kept, seen):
+            with contextlib.suppress(DriverError):  # it still has a connection
+                await control.told(self.folder.path / run.stats, [command])
 
     async def differs(self, run: Run, kept: Kept, seen: Stats) -> bool:
         """Return whether it is not as `kept` says."""
-        return (
-            seen.shape != shape(kept.front)
-            or bool(commands(kept, seen))
-            or (
-                process.lives(self.folder) != [run]
-                and any(each not in (run, *self.sent_away) for each in process.lives(self.folder))
-            )
-            or not await self._certified(run, kept.front, seen)
-        )
+        if seen.shape != shape(kept.front) or commands(kept, seen) or deletions(kept, seen):
+            return True
+        if any(each not in (run, *self.sent_away) for each in process.lives(self.folder)):
+            return True
+        return not await self._certified(run, kept.front, seen)
 
     async def _certify(self, run: Run, front: Front, seen: Stats) -> None:
         """Give it another certificate while it runs, if it has another than it should."""
@@ -95,25 +105,16 @@ class Service:
         self._assured = (seen.pid, front.certificate)
         return True
 
-    async def tidy(
-        self, run: Run, kept: Kept, workers: Sequence[Stats], every_s: float, now: float
-    ) -> None:
-        """Remove who has left, close what is due, and write down who is well."""
-        seen = workers[0]
-        for command in deletions(kept, seen):
-            with contextlib.suppress(DriverError):  # it still has a connection
-                await control.told(self.folder.path / run.stats, [command])
-        await self._close_some(run, kept, every_s, now)
-        if seen.health != self._health:
-            write(self.folder.path / STATE, state_file(seen.known, kept).encode())
-            self._health = seen.health
-        self.tally.forget([*kept.names, *seen.servers], [each.pid for each in workers])
+    async def tidy(self, run: Run, kept: Kept, workers: Sequence[Stats], moment: Moment) -> None:
+        """Close what is due, and forget who has left."""
+        await self._close_some(run, kept, moment)
+        self.tally.forget([*kept.names, *workers[0].servers], [each.pid for each in workers])
 
-    async def _close_some(self, run: Run, kept: Kept, every_s: float, now: float) -> None:
-        due = spread.closing(kept, now)
+    async def _close_some(self, run: Run, kept: Kept, moment: Moment) -> None:
+        due = spread.closing(kept, moment.now)
         for voice in [self._present(run), *self._old] if due else []:
             there = spread.sessions(await voice.asked(spread.SHOW))
-            closed = list(spread.shutdowns(due, there, kept.front.traffic, every_s))
+            closed = list(spread.shutdowns(due, there, kept.front.traffic, moment.every_s))
             for command in closed:
                 await voice.asked(command)
 

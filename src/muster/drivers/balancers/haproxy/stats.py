@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from muster.drivers.balancers.haproxy.config import FRONT, MEMBERS
+from muster.drivers.balancers.haproxy.config import MEMBERS
 from muster.model.pool import Condition
 
 SHOW = ("show info", "show stat", f"show servers state {MEMBERS}")
@@ -21,7 +21,6 @@ class Row:
     answered: int = 0
     errors: int = 0
     spent_s: float = 0.0  # mean of the last thousand
-    limit: int = 0
     admin: int = 0
 
     @property
@@ -47,8 +46,6 @@ class Stats:
 
     pid: int = 0
     shape: str = ""  # See Note [Shape]
-    most: int = 0  # clients at once where the front sets no limit
-    front: Row = field(default_factory=Row)
     pool: Row = field(default_factory=Row)
     servers: Mapping[str, Row] = field(default_factory=dict)
     known: str = ""
@@ -76,8 +73,6 @@ def parsed(said: str) -> Stats:
     return Stats(
         pid=int(told.get("Pid", 0)),
         shape=told.get("description", ""),
-        most=int(told.get("Maxconn", 0)),
-        front=rows.get((FRONT, "FRONTEND"), Row()),
         pool=rows.get((MEMBERS, _ALL), Row()),
         servers={
             name: replace(row, admin=admin.get(name, 0))
@@ -102,5 +97,4 @@ def _row(words: list[str], at: Mapping[str, int]) -> Row:
         answered=sum(map(number, _STATUSES)) if http else number("stot"),
         errors=number("hrsp_5xx") if http else number("econ"),
         spent_s=number("ttime" if http else "ctime") / 1000,
-        limit=number("slim"),
     )
