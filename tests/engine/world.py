@@ -145,15 +145,14 @@ class Scene:
         await self.store.write(work)
         return wish
 
-    async def change(self, node_id: UUID, change: Any) -> None:
-        """Change a node's row as the service does: with its keeper's generation."""
+    async def change(self, node_id: UUID) -> None:
+        """Have what looks after a node know of a change, as the service does."""
 
         def work(tx: Any) -> None:
             node = tx.nodes.get(node_id)
             rows = tx.clusters if node.cluster_id else tx.solos
             keeper = rows.get(node.cluster_id or node.id)
             rows.put(replace(keeper, generation=keeper.generation + 1))
-            tx.nodes.put(change(node))
             tx.marks.mark(keeper.id)
 
         await self.store.write(work)

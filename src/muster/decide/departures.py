@@ -1,7 +1,7 @@
 """Going: what happens to a node between being chosen to go and being gone."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid5
 
 from muster.base.copies import altered
@@ -43,7 +43,7 @@ def farewell(draft: Draft, each: Place, why: Why, reason: str) -> Leaving:
 # Note [Lifecycle hooks]
 # Whoever is to agree is asked with the id of the action that will take the server away: the
 # same server, the same question, however often it is put. The node serves on meanwhile. It
-# goes once he has agreed, which the service notes on the node, or his time is over.
+# goes once he has agreed, for which the service makes that action READY, or his time is over.
 def is_held(draft: Draft, each: Place) -> bool:
     """Return whether a place may not go yet; have the question asked where it was not.
 
@@ -52,12 +52,13 @@ def is_held(draft: Draft, each: Place) -> bool:
     leaving = each.leaving
     if leaving is None or leaving.hook is None:
         return False
-    if not leaving.is_held(draft.now):
+    action = _question(draft, each)
+    if _is_answered(leaving, action, draft.now):
         each.leaving = replace(leaving, hook=None, deadline=draft.now + draft.drain)
         each.edit(leaving=each.leaving)
         return False
     each.fate = Destiny.HOLD
-    action = _waiting(draft, each)
+    action = action or _asked(draft, each)
     if leaving.told:
         draft.wait(f"{each.node.name} waits for its lifecycle hook", leaving.hook_until)
         return True
@@ -77,12 +78,23 @@ def is_held(draft: Draft, each: Place) -> bool:
     return True
 
 
-def _waiting(draft: Draft, each: Place) -> Action:
-    """Return the action that waits for the answer, made now if there is none."""
+def _question(draft: Draft, each: Place) -> Action | None:
+    """Return the action that waits for the answer, if it is open."""
     id = uuid5(each.node.server_id, Verb.NODE_DELETE)
-    known = next((action for action in draft.snapshot.actions if action.id == id), None)
-    if known is not None:
-        return known
+    return next((action for action in draft.snapshot.actions if action.id == id), None)
+
+
+def _is_answered(leaving: Leaving, question: Action | None, now: datetime) -> bool:
+    """Return whether a node may go: agreed to, asked about in vain, or no more asked about."""
+    if question is None:
+        return leaving.told
+    if question.status is not _S.WAITING_LIFECYCLE_COMPLETION:
+        return True
+    return leaving.told and (leaving.hook_until is None or now >= leaving.hook_until)
+
+
+def _asked(draft: Draft, each: Place) -> Action:
+    """Return the action that waits for the answer from now on."""
     action = _told(draft, each, Verb.NODE_DELETE, HOOKED)
     draft.tell(
         OF_VERB[action.verb],

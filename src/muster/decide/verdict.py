@@ -53,7 +53,7 @@ def name_nodes(draft: Draft) -> None:
 
 def _node_status(draft: Draft, each: Place) -> tuple[NodeStatus, str]:
     leaving = each.leaving
-    if leaving is not None and leaving.is_held(draft.now):
+    if leaving is not None and leaving.hook is not None:
         return each.node.status, each.node.reason
     if leaving is not None:
         return _N.DELETING, leaving.reason or "Deletion in progress"

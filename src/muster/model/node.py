@@ -60,16 +60,9 @@ class Leaving:
     reason: str = ""
     destroy: bool = True  # False: it leaves the cluster, and lives on with its server
     not_before: datetime | None = None  # it stays at least until then
-    hook: Hook | None = None  # who has to agree before it goes
+    hook: Hook | None = None  # who has to agree before it goes, while he has not
     hook_until: datetime | None = None  # then it goes without having been agreed to
     told: bool = False  # whoever has to agree was asked
-    agreed: bool = False
-
-    def is_held(self, now: datetime) -> bool:
-        """Return whether it may not go yet, for somebody who was to agree has not."""
-        if self.hook is None or self.agreed:
-            return False
-        return not self.told or self.hook_until is None or now < self.hook_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
