@@ -1,313 +1,376 @@
-"""What is asked of whole clusters: checks, recoveries, operations, attributes; and who waits."""
+"""What was asked for and what happened, in the clustering API; and taking back what was asked."""
 
-import asyncio
+from dataclasses import replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
-from muster.base.copies import altered
-from muster.model.action import ActionStatus
+from muster.model.action import Action, ActionStatus, Verb
+from muster.ports.store import Transaction
+from office import Office
 from senlin import Caller
 
-BAD = "HTTPBadRequest"
-Shown = dict[str, Any]
+CANCEL = {"action": {"status": "CANCELLED"}}
+SLOW = {"simulated_wait_time": "60"}
 
 
-async def test_a_check_looks_at_every_node_and_its_records_can_be_cleared(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
-    action = await ann.act(cluster, check={})
-    assert (action["action"], action["status"]) == ("CLUSTER_CHECK", "SUCCEEDED")
-    children = await ann.actions(action="NODE_CHECK")
-    assert {str(each.parent) for each in children} == {action["id"]}
-    assert [each.status for each in children] == ["SUCCEEDED", "SUCCEEDED"]
-    second = await ann.act(cluster, check={"delete_check_action": True})
-    assert {str(e.id) for e in await ann.actions(action="CLUSTER_CHECK")} == {second["id"]}
-    assert len(await ann.actions(action="NODE_CHECK")) == 2
-    assert (await ann.again(cluster))["status"] == "ACTIVE"
+async def slow_cluster(ann: Caller, size: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Ask for a cluster whose servers take a minute, and return it with its creation."""
+    profile = await ann.profile("slow", **SLOW)
+    body = {"name": "c1", "profile_id": str(profile.id), "desired_capacity": size}
+    answer = await ann.ask("POST", "/clusters", {"cluster": body})
+    assert answer.status_code == 202, answer.text
+    await ann.office.go_on()
+    action = await ann.action(answer.headers["location"].rpartition("/")[2])
+    return await ann.again(answer.json()), action
+
+
+async def cancelled(ann: Caller, action: dict[str, Any], query: str = "") -> Any:
+    return await ann.ask("PATCH", f"/actions/{action['id']}{query}", CANCEL)
+
+
+async def test_an_action_says_who_asked_for_what_and_how_it_went(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    action = (await ann.get("/actions?action=CLUSTER_CREATE"))["actions"][0]
+    assert action == {
+        "id": action["id"],
+        "name": f"cluster_create_{cluster['id'][:8]}",
+        "action": "CLUSTER_CREATE",
+        "target": cluster["id"],
+        "cluster_id": cluster["id"],
+        "cause": "RPC Request",
+        "owner": action["owner"],
+        "interval": -1,
+        "start_time": action["start_time"],
+        "end_time": action["end_time"],
+        "timeout": 3600,
+        "status": "SUCCEEDED",
+        "status_reason": "Action completed successfully.",
+        "inputs": action["inputs"],
+        "outputs": action["outputs"],
+        "data": action["data"],
+        "depends_on": [],
+        "depended_by": [],
+        "created_at": "2030-01-01T00:00:00Z",
+        "updated_at": action["updated_at"],
+        "user": "ann",
+        "project": "demo",
+    }
+    assert isinstance(action["start_time"], float)
+    for said in (action["id"], action["id"][:8], action["name"]):
+        assert await ann.get(f"/actions/{said}") == {"action": action}
+
+
+async def test_old_clients_are_not_told_of_an_actions_cluster_and_cannot_ask(ann: Caller) -> None:
+    await ann.cluster(await ann.profile())
+    [new] = (await ann.get("/actions"))["actions"]
+    for version in ("1.0", "1.13"):
+        for query in ("", f"?cluster_id={uuid4()}"):
+            answer = await ann.ask("GET", f"/actions{query}", version=version)
+            [old] = answer.json()["actions"]
+            assert new == old | {"cluster_id": new["target"]}
+            assert "cluster_id" not in old
+    assert await ann.get(f"/actions?cluster_id={uuid4()}") == {"actions": []}
+    assert await ann.get("/actions?cluster_id=nosuch") == {"actions": []}
+    for said in ("c1", new["target"], new["target"][:8]):
+        assert await ann.get(f"/actions?cluster_id={said}") == {"actions": [new]}
+
+
+async def with_children(ann: Caller, wish: dict[str, Any], *of: tuple[Verb, str]) -> list[str]:
+    """Have something under way for a wish, and return the ids of that."""
+
+    def work(tx: Transaction) -> list[str]:
+        first = tx.actions.get(UUID(wish["id"]))
+        assert first
+        children = [
+            replace(
+                first, id=uuid4(), parent=first.id, verb=verb, status=ActionStatus(status), name="x"
+            )
+            for verb, status in of
+        ]
+        tx.actions.put(*children)
+        return sorted(str(each.id) for each in children)
+
+    return await ann.office.desk.store.write(work)
+
+
+async def test_a_wish_waits_for_what_is_done_for_it_until_that_has_ended(ann: Caller) -> None:
+    _, wish = await slow_cluster(ann)
+    check = Verb.NODE_CHECK
+    open_ones = await with_children(ann, wish, (check, "READY"), (check, "RUNNING"))
+    [ended] = await with_children(ann, wish, (check, "SUCCEEDED"))
+    for shown in (await ann.action(wish["id"]), (await ann.get("/actions"))["actions"][0]):
+        assert sorted(shown["depends_on"]) == open_ones
+        assert shown["depended_by"] == []
+    for id in open_ones:
+        assert (await ann.action(id))["depended_by"] == [wish["id"]]
+    assert (await ann.action(ended))["depended_by"] == []
+    await cancelled(ann, wish, "?force=true")
+    for id in (*open_ones, ended, wish["id"]):
+        shown = await ann.action(id)
+        assert (shown["depends_on"], shown["depended_by"]) == ([], [])
+
+
+async def test_actions_are_filtered_by_what_they_are_called_and_how_they_are(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    [node] = cluster["nodes"]
+    await ann.done("POST", f"/nodes/{node}/actions", {"check": {}})
+
+    async def verbs(query: str) -> list[str]:
+        return [each["action"] for each in (await ann.get(f"/actions?{query}"))["actions"]]
+
+    assert await verbs(f"target={node}&action=NODE_CHECK") == ["NODE_CHECK"]
+    both = "action=NODE_CHECK&action=CLUSTER_CREATE&sort=action:desc"
+    assert await verbs(both) == ["NODE_CHECK", "CLUSTER_CREATE"]
+    assert await verbs("status=FAILED") == []
+    assert await verbs(f"name=node_check_{node[:8]}") == ["NODE_CHECK"]
+    for query in ("status=BOGUS", "action=BOGUS", "status=succeeded"):
+        word = query.partition("=")[2]
+        text = f"Field value {word} is invalid"
+        assert await ann.refusal("GET", f"/actions?{query}") == (400, "HTTPBadRequest", text)
+
+
+async def test_nobody_makes_an_action(ann: Caller) -> None:
+    text = "You are not authorized to complete this operation."
+    for body in ({}, {"action": "CLUSTER_CHECK"}):
+        assert await ann.refusal("POST", "/actions", body) == (403, "Forbidden", text)
+
+
+async def test_a_creation_withdrawn_stops_at_what_was_made(ann: Caller) -> None:
+    cluster, wish = await slow_cluster(ann)
+    answer = await cancelled(ann, wish)
+    assert (answer.status_code, "location" in answer.headers) == (202, False)
+    assert answer.json()["action"]["status"] == "CANCELLED"
+    await ann.office.go_on(70)
+    shown = await ann.again(cluster)
+    assert (shown["desired_capacity"], shown["nodes"], shown["status"]) == (0, [], "ACTIVE")
+    assert (await ann.action(wish["id"]))["status"] == "CANCELLED"
+
+
+async def test_what_has_begun_ends_by_itself_or_by_force(ann: Caller) -> None:
+    _, wish = await slow_cluster(ann)
+    check, create = Verb.NODE_CHECK, Verb.NODE_CREATE
+    [ready] = await with_children(ann, wish, (check, "READY"))
+    [running] = await with_children(ann, wish, (check, "RUNNING"))
+    await cancelled(ann, wish)
+    statuses = [(await ann.action(id))["status"] for id in (wish["id"], ready, running)]
+    assert statuses == ["CANCELLED", "CANCELLED", "RUNNING"]
+    [step] = await with_children(ann, wish, (create, "RUNNING"))
+    status, kind, text = await ann.refusal("PATCH", f"/actions/{step}", CANCEL)
+    assert (status, kind, "ends with its step" in text) == (409, "ActionConflict", True)
+    for id, query in ((running, ""), (step, "?force=True")):
+        assert (await cancelled(ann, {"id": id}, query)).status_code == 202
+        assert (await ann.action(id))["status"] == "CANCELLED"
+
+
+async def test_scaling_withdrawn_brings_the_size_before_back(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile("slow", **SLOW))
+    where = f"/clusters/{cluster['id']}/actions"
+    action = await ann.accepted("POST", where, {"scale_out": {"count": 3}})
+    assert (await ann.again(cluster))["desired_capacity"] == 3
+    await cancelled(ann, action)
+    assert (await ann.again(cluster))["desired_capacity"] == 0
+    await ann.office.go_on(70)
+    assert (await ann.again(cluster))["nodes"] == []
+
+
+async def test_an_older_size_does_not_come_back_over_a_newer_one(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile("slow", **SLOW))
+    where = f"/clusters/{cluster['id']}/actions"
+    old = await ann.accepted("POST", where, {"scale_out": {"count": 3}})
+    newer = await stored_like(ann, old, desired=5)
+    assert (await cancelled(ann, old)).status_code == 202
+    assert (await ann.again(cluster))["desired_capacity"] == 5
+    assert (await ann.action(str(newer.id)))["status"] == "READY"
+
+
+async def stored_like(ann: Caller, shown: dict[str, Any], *, desired: int) -> Action:
+    """Write a second resize of the cluster, as somebody who does not queue up would."""
+    ann.office.clock.advance(1)
+    now = ann.office.clock.now()
+
+    def work(tx: Any) -> Action:
+        first = tx.actions.get(UUID(shown["id"]))
+        cluster = tx.clusters.get(first.target)
+        tx.clusters.put(replace(cluster, desired=desired))
+        second = replace(first, id=uuid4(), created_at=now, status=ActionStatus.READY)
+        tx.actions.put(second)
+        return second
+
+    made: Action = await ann.office.desk.store.write(work)
+    return made
+
+
+async def test_an_update_withdrawn_is_rolled_back(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile("old"), desired_capacity=1)
+    await ann.profile("new", **SLOW)
+    change = {"cluster": {"profile_id": "new"}}
+    action = await ann.accepted("PATCH", f"/clusters/{cluster['id']}", change)
+    await ann.office.go_on()
+    assert (await cancelled(ann, action)).status_code == 202
+    await ann.office.go_on(130)
+    shown = await ann.again(cluster)
+    assert (shown["profile_name"], shown["status"]) == ("old", "ACTIVE")
+
+
+async def test_a_deletion_is_not_withdrawn(ann: Caller) -> None:
+    cluster, _ = await slow_cluster(ann)
+    action = await ann.accepted("DELETE", f"/clusters/{cluster['id']}?force=true")
+    for query in ("", "?force=true"):
+        status, _, text = await ann.refusal("PATCH", f"/actions/{action['id']}{query}", CANCEL)
+        assert (status, text.startswith("a deletion cannot be withdrawn")) == (409, True)
+
+
+async def test_an_operation_withdrawn_before_it_began_is_not_done(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    action = await ann.accepted("POST", f"/clusters/{cluster['id']}/ops", {"stop": {}})
+    await cancelled(ann, action)
+    await ann.office.go_on(3)
+    [node] = await ann.nodes(cluster)
+    assert node["status"] == "ACTIVE"
+    verbs = {each["action"] for each in (await ann.get("/actions"))["actions"]}
+    assert "NODE_OPERATION" not in verbs
+
+
+async def test_what_is_asked_of_a_node_alone_is_withdrawn_too(ann: Caller) -> None:
+    node = await ann.node(await ann.profile())
+    action = await ann.accepted("POST", f"/nodes/{node['id']}/ops", {"stop": {}})
+    answer = await cancelled(ann, action)
+    assert answer.json()["action"]["status_reason"] == "withdrawn by ann"
+    await ann.office.go_on(3)
+    assert (await ann.node_again(node))["status"] == "ACTIVE"
+
+
+async def test_what_has_ended_stays_ended(ann: Caller) -> None:
+    await ann.cluster(await ann.profile())
+    [action] = (await ann.get("/actions"))["actions"]
+    for query in ("", "?force=true"):
+        status, kind, _ = await ann.refusal("PATCH", f"/actions/{action['id']}{query}", CANCEL)
+        assert (status, kind) == (409, "ActionImmutable")
+    assert await ann.action(action["id"]) == action
 
 
 @pytest.mark.parametrize(
-    "said",
-    [{}, {"operation": "recreate", "check": True}, {"check": True, "check_capacity": True}],
-)
-async def test_a_recovery_leaves_nodes_in_order_alone(ann: Caller, said: Shown) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
-    before = await ann.nodes(cluster)
-    action = await ann.act(cluster, recover=said)
-    assert (action["action"], action["status"]) == ("CLUSTER_RECOVER", "SUCCEEDED")
-    after = await ann.nodes(cluster)
-    assert [each["physical_id"] for each in after] == [each["physical_id"] for each in before]
-    assert (await ann.again(cluster))["status"] == "ACTIVE"
-
-
-@pytest.mark.parametrize(
-    ("said", "text"),
+    ("path", "body", "status", "kind", "words"),
     [
-        (None, "No action specified"),
-        ({}, "No action specified"),
-        ({"check": {}, "recover": {}}, "Multiple actions specified"),
-        ({"bogus": {}}, "Unrecognized action 'bogus' specified"),
-        ({"check": "abc"}, "The data provided is not a map"),
+        ("{id}", {"x": 1}, 400, "HTTPBadRequest", "missing 'action' key in request body."),
+        ("{id}", {"action": {}}, 400, "HTTPBadRequest", "'status' is a required property"),
         (
-            {"recover": {"operation": "bogus"}},
-            "Operation value 'bogus' has to be one of the following: REBOOT, REBUILD, RECREATE.",
+            "{id}",
+            {"action": {"status": "SUCCEEDED"}},
+            400,
+            "BadRequest",
+            "Unknown status SUCCEEDED for action",
         ),
-        ({"recover": {"bogus": 1}}, "Action parameter ['bogus'] is not recognizable."),
-        (
-            {"recover": {"operation": "reboot", "operation_params": {"type": "x"}}},
-            "Type field 'x' in operation_params has to be one of the following: SOFT, HARD.",
-        ),
-        ({"complete_lifecycle": {}}, "Field `lifecycle_action_token' cannot be None"),
+        ("{id}?force=maybe", CANCEL, 400, "HTTPBadRequest", "Invalid value 'maybe' specified"),
+        ("{name}", CANCEL, 404, "ResourceNotFound", "could not be found."),
+        (f"{uuid4()}", CANCEL, 404, "ResourceNotFound", "could not be found."),
     ],
 )
-async def test_what_is_wrong_with_an_action_is_said(
-    ann: Caller, said: Shown | None, text: str
+async def test_a_wrong_cancellation_is_told(
+    ann: Caller, path: str, body: Any, status: int, kind: str, words: str
 ) -> None:
+    _, wish = await slow_cluster(ann)
+    said = await ann.refusal("PATCH", f"/actions/{path.format(**wish)}", body)
+    assert said[:2] == (status, kind)
+    assert words in said[2]
+    assert (await ann.action(wish["id"]))["status"] == "RUNNING"
+
+
+async def test_a_cancellation_can_be_foretold(ann: Caller) -> None:
+    _, wish = await slow_cluster(ann)
+    answer = await cancelled(ann, wish, "?plan=true")
+    assert answer.json()["plan"]["steps"] == [f"withdraw CLUSTER_CREATE of {wish['name']}"]
+    assert (await ann.action(wish["id"]))["status"] == "RUNNING"
+
+
+async def test_another_project_withdraws_nothing(ann: Caller, bob: Caller) -> None:
+    _, wish = await slow_cluster(ann)
+    for query in ("", "?force=true"):
+        assert (await cancelled(bob, wish, query)).status_code == 404
+    assert (await cancelled(Caller(ann.office, who="rita"), wish)).status_code == 403
+    assert (await cancelled(Caller(ann.office, who="root"), wish)).status_code == 202
+
+
+async def test_every_action_is_told_of_as_it_begins_and_ends(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    [node] = cluster["nodes"]
+    await ann.done("POST", f"/nodes/{node}/actions", {"check": {}})
+    told = (await ann.get("/events"))["events"]
+    for verb, otype, oid in (
+        ("CLUSTER_CREATE", "CLUSTER", cluster["id"]),
+        ("NODE_CHECK", "NODE", node),
+    ):
+        mine = [each for each in told if each["action"] == verb]
+        assert {each["status"] for each in mine} == {"start", "end"}
+        assert {(each["otype"], each["oid"]) for each in mine} == {(otype, oid)}
+        assert {each["cluster_id"] for each in mine} == {cluster["id"]}
+    assert {each["status"] for each in told} <= {"start", "end", "error"}
+    event = told[0]
+    assert (
+        event.items()
+        >= {
+            "timestamp": "2030-01-01T00:00:00Z",
+            "level": "INFO",
+            "oname": "c1",
+            "user": "ann",
+            "project": "demo",
+            "action": "CLUSTER_CREATE",
+            "status": "start",
+        }.items()
+    )
+    assert isinstance(event["meta_data"], dict)
+    assert "cluster" not in event
+    for said in (event["id"], event["id"][:8]):
+        assert await ann.get(f"/events/{said}") == {"event": event}
+
+
+async def test_events_have_no_names_to_be_found_by(ann: Caller, bob: Caller) -> None:
     await ann.cluster(await ann.profile())
-    assert (await ann.refusal("POST", "/clusters/c1/actions", said))[::2] == (400, text)
-    assert (await ann.refusal("POST", "/clusters/nosuch/actions", {"check": {}}))[::2] == (
-        404,
-        "The cluster 'nosuch' could not be found.",
-    )
+    event = (await ann.get("/events"))["events"][0]
+    missing = (404, "ResourceNotFound")
+    assert (await ann.refusal("GET", "/events/c1"))[:2] == missing
+    for said in (event["id"], event["id"][:8]):
+        assert (await bob.refusal("GET", f"/events/{said}"))[:2] == missing
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "said", "version"),
-    [
-        ("POST", "/clusters/c1/actions", {"replace_nodes": {"nodes": {"a": "b"}}}, "1.2"),
-        ("POST", "/clusters/c1/actions", {"complete_lifecycle": {}}, "1.8"),
-        ("POST", "/clusters/c1/ops", {"reboot": {}}, "1.3"),
-        ("GET", "/clusters/c1/attrs/name", None, "1.1"),
-    ],
-)
-async def test_a_newer_request_in_an_older_version_is_refused(
-    ann: Caller, method: str, path: str, said: Shown | None, version: str
-) -> None:
+async def test_events_are_filtered(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+
+    async def kinds(query: str) -> list[str]:
+        return [each["kind"] for each in (await ann.get(f"/events?{query}"))["events"]]
+
+    assert await kinds(f"oid={cluster['id']}&action=CLUSTER_CREATE&level=INFO") == [
+        "cluster.created",
+        "cluster.created",
+    ]
+    assert await kinds("cluster_id=c1&otype=CLUSTER&oname=c1&limit=1") == ["cluster.created"]
+    assert await kinds("cluster_id=nosuch") == []
+    assert await kinds("oname=nosuch") == []
+    assert "node.ready" in await kinds("every=true")
+    assert set(await kinds("kind=node.ready")) == {"node.ready"}
+    for query in ("level=BOGUS", "level=20", "otype=BOGUS", "action=BOGUS"):
+        word = query.partition("=")[2]
+        text = f"Field value {word} is invalid"
+        assert await ann.refusal("GET", f"/events?{query}") == (400, "HTTPBadRequest", text)
+    assert (await ann.refusal("GET", "/events?obj_id=x"))[2] == "Invalid parameter obj_id"
+
+
+async def test_a_refused_wish_is_an_action_that_failed(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), max_size=1, desired_capacity=1)
+    action = await ann.act(cluster, scale_out={"count": 5})
+    assert action["status"] == "FAILED"
+    [error] = [each for each in (await ann.get("/events"))["events"] if each["status"] == "error"]
+    assert (error["level"], error["action"]) == ("ERROR", Verb.CLUSTER_SCALE_OUT)
+    assert error["status_reason"] == action["status_reason"]
+
+
+async def test_a_list_of_actions_shows_projects_apart(office: Office) -> None:
+    ann, bob = Caller(office), Caller(office, who="bob")
     await ann.cluster(await ann.profile())
-    text = f"API version '{version}' is not supported on this method."
-    told = await ann.refusal(method, path, said, version=version)
-    assert told == (400, "MethodVersionNotFound", text)
-
-
-async def test_an_operation_is_done_to_the_nodes_that_its_filters_name(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
-    first, _ = await ann.nodes(cluster)
-    path = "/clusters/c1/ops"
-    said = {"reboot": {"filters": {"name": first["name"]}, "params": {"type": "SOFT"}}}
-    action = await ann.done("POST", path, said)
-    assert (action["status"], action["name"]) == (
-        "SUCCEEDED",
-        f"cluster_reboot_{cluster['id'][:8]}",
-    )
-    assert action["inputs"] == {
-        "operation": "reboot",
-        "params": {"type": "SOFT"},
-        "nodes": [first["id"]],
-    }
-    action = await ann.done("POST", path, {"reboot": {}})
-    assert len(action["inputs"]["nodes"]) == 2
-    assert (await ann.again(cluster))["status"] == "ACTIVE"
-    for said, text in (
-        ({}, "No operation specified"),
-        ({"reboot": {}, "stop": {}}, "Multiple operations specified"),
-        (
-            {"bogus": {}},
-            "The requested operation 'bogus' is not supported by the profile type "
-            "'os.nova.server-1.0'.",
-        ),
-        (
-            {"reboot": {"params": {"type": "BOGUS"}}},
-            "'BOGUS' must be one of the allowed values: SOFT, HARD.",
-        ),
-        ({"reboot": {"filters": {"bogus": 1}}}, "Filter key 'bogus' is unsupported."),
-        (
-            {"reboot": {"filters": {"role": "x"}}},
-            "No node (matching the filter) could be found.",
-        ),
-    ):
-        assert (await ann.refusal("POST", path, said))[::2] == (400, text)
-
-
-async def test_an_attribute_is_collected_from_every_node(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
-    nodes = await ann.nodes(cluster)
-
-    async def collected(path: str) -> list[Any]:
-        found = (await ann.get(f"/clusters/c1/attrs/{path}"))["cluster_attributes"]
-        assert [each["id"] for each in found] in ([each["id"] for each in nodes], [])
-        return [each["value"] for each in found]
-
-    assert await collected("name") == [each["name"] for each in nodes]
-    assert await collected("$.status") == ["ACTIVE", "ACTIVE"]
-    assert await collected("details.id") == [each["physical_id"] for each in nodes]
-    assert await collected("$.data.nowhere") == []
-    for path, text in (
-        ("None", "Required path attribute is missing."),
-        ("%24%5B%5B", "Invalid attribute path - Parse error at 1:2 near token [ ([)."),
-    ):
-        assert (await ann.refusal("GET", f"/clusters/c1/attrs/{path}"))[::2] == (400, text)
-
-
-async def test_a_token_that_waits_for_nothing_is_answered_all_the_same(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
-    [creation] = await ann.actions(action="NODE_CREATE")
-    said = {"complete_lifecycle": {"lifecycle_action_token": str(creation.id)}}
-    answer = await ann.ask("POST", f"/clusters/{cluster['id']}/actions", said)
-    assert (answer.status_code, answer.json()) == (202, {"action": str(creation.id)})
-    said = {"complete_lifecycle": {"lifecycle_action_token": "nosuch"}}
-    told = await ann.refusal("POST", "/clusters/c1/actions", said)
-    assert told == (404, "ResourceNotFound", "The action 'nosuch' could not be found.")
-
-
-async def test_a_token_lets_go_on_what_waits_for_it(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
-    before = await ann.office.stored(cluster["id"])
-    [creation] = await ann.actions(action="CLUSTER_CREATE")
-    waiting = altered(
-        creation, id=UUID(int=9), status=ActionStatus.WAITING_LIFECYCLE_COMPLETION, ended_at=None
-    )
-    await ann.office.desk.store.write(lambda tx: tx.actions.put(waiting))
-    said = {"complete_lifecycle": {"lifecycle_action_token": str(waiting.id)}}
-    await ann.ask("POST", "/clusters/c1/actions", said)
-    assert (await ann.action(str(waiting.id)))["status"] == "READY"
-    after = await ann.office.stored(cluster["id"])
-    assert after.generation == before.generation + 1
-
-
-async def conflict(ann: Caller, method: str, path: str, said: Any) -> tuple[str, str]:
-    answer = await ann.ask(method, path, said)
-    assert answer.status_code == 409, answer.text
-    assert answer.headers["retry-after"] == "1"
-    error = answer.json()["error"]
-    return error["type"], error["message"]
-
-
-async def test_a_second_action_waits_for_the_first(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
-    path, id = f"/clusters/{cluster['id']}/actions", cluster["id"]
-    first = await ann.accepted("POST", path, {"scale_out": {}})
-    type, text = await conflict(ann, "POST", path, {"check": {}})
-    assert (type, text) == (
-        "ActionConflict",
-        f"The CLUSTER_CHECK action for target {id} conflicts with the following action(s): "
-        f"{first['id']}",
-    )
-    await ann.office.go_on()
-    assert (await ann.act(cluster, check={}))["status"] == "SUCCEEDED"
-
-
-async def test_what_runs_already_has_the_cluster_locked(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(simulated_wait_time="60"), desired_capacity=1)
-    id, path = cluster["id"], f"/clusters/{cluster['id']}/actions"
-    for said, verb in (
-        ({"check": {}}, "CLUSTER_CHECK"),
-        ({"scale_out": {"count": 1}}, "CLUSTER_SCALE_OUT"),
-        ({"resize": {"min_size": 0}}, "CLUSTER_RESIZE"),
-        ({"recover": {}}, "CLUSTER_RECOVER"),
-    ):
-        text = f"{verb} for cluster '{id}' cannot be completed because it is already locked."
-        assert await conflict(ann, "POST", path, said) == ("ResourceIsLocked", text)
-    type, _ = await conflict(ann, "PATCH", f"/clusters/{id}", {"cluster": {"name": "x"}})
-    assert type == "ResourceIsLocked"
-    assert len(await ann.actions(target=id)) == 1, "what is refused leaves nothing behind"
-
-
-async def test_a_node_is_locked_by_what_runs_on_it_but_not_for_deletion(ann: Caller) -> None:
-    node = await ann.node(await ann.profile(simulated_wait_time="60"))
-    path = f"/nodes/{node['id']}"
-    text = f"NODE_CHECK for node '{node['id']}' cannot be completed because it is already locked."
-    assert await conflict(ann, "POST", f"{path}/actions", {"check": {}}) == (
-        "ResourceIsLocked",
-        text,
-    )
-    assert (await ann.ask("POST", f"{path}/ops", {"reboot": {}})).status_code == 202
-    assert (await ann.ask("DELETE", f"{path}?force=true")).status_code == 202
-
-
-async def test_a_hundred_clusters_at_once_lose_nothing(ann: Caller) -> None:
-    profile = await ann.profile()
-
-    async def each(method: str, path: str, body: Any) -> list[Any]:
-        asked = [ann.ask(method, path.format(n), _filled(body, n)) for n in range(100)]
-        answers = await asyncio.gather(*asked)
-        assert {answer.status_code for answer in answers} == {202}
-        await ann.office.go_on()
-        ids = [answer.headers["location"].rpartition("/")[2] for answer in answers]
-        assert len(set(ids)) == 100
-        statuses = [(await ann.action(id))["status"] for id in ids[::10]]
-        assert set(statuses) == {"SUCCEEDED"}
-        return answers
-
-    said = {"cluster": {"name": "c{}", "profile_id": str(profile.id), "desired_capacity": 1}}
-    await each("POST", "/clusters", said)
-    await each("POST", "/clusters/c{}/actions", {"scale_out": {"count": 1}})
-    await each("POST", "/clusters/c{}/actions", {"check": {}})
-    shown = (await ann.get("/clusters"))["clusters"]
-    assert {(e["status"], e["desired_capacity"], len(e["nodes"])) for e in shown} == {
-        ("ACTIVE", 2, 2)
-    }
-    await each("DELETE", "/clusters/c{}", None)
-    assert (await ann.get("/clusters"))["clusters"] == []
-    assert (await ann.get("/nodes"))["nodes"] == []
-
-
-def _filled(body: Any, number: int) -> Any:
-    """Return the body with every `{}` in its names replaced."""
-    if isinstance(body, dict):
-        return {name: _filled(value, number) for name, value in body.items()}
-    return body.format(number) if isinstance(body, str) and "{}" in body else body
-
-
-async def test_of_many_who_scale_at_once_one_is_heard_and_none_is_lost(ann: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
-    path = f"/clusters/{cluster['id']}/actions"
-    asked = [ann.ask("POST", path, {"scale_out": {"count": 1}}) for _ in range(20)]
-    statuses = [answer.status_code for answer in await asyncio.gather(*asked)]
-    assert sorted(statuses) == [202, *[409] * 19]
-    await ann.office.go_on()
-    again = await ann.again(cluster)
-    assert (again["desired_capacity"], len(again["nodes"])) == (2, 2)
-
-
-async def test_other_projects_know_nothing_of_all_this(ann: Caller, bob: Caller) -> None:
-    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
-    await ann.attach(cluster, await ann.policy("batch-1.0", "batch"))
-    [node], alone = await ann.nodes(cluster), await ann.node(await ann.profile("p2"))
-    theirs = await bob.cluster(await bob.profile("pb"), name="cb", desired_capacity=1)
-    c, n = f"/clusters/{cluster['id']}", f"/nodes/{node['id']}"
-    for method, path, said in (
-        ("GET", c, None),
-        ("PATCH", c, {"cluster": {"name": "x"}}),
-        ("DELETE", c, None),
-        ("POST", f"{c}/actions", {"check": {}}),
-        ("POST", f"{c}/ops", {"reboot": {}}),
-        ("GET", f"{c}/attrs/name", None),
-        ("GET", f"{c}/policies", None),
-        ("GET", f"{c}/policies/batch", None),
-        ("GET", n, None),
-        ("PATCH", n, {"node": {"name": "x"}}),
-        ("DELETE", n, None),
-        ("POST", f"{n}/actions", {"check": {}}),
-        ("POST", f"{n}/ops", {"reboot": {}}),
-    ):
-        assert (await bob.ask(method, path, said)).status_code == 404, (method, path)
-    assert {each["id"] for each in (await bob.get("/nodes"))["nodes"]} == set(theirs["nodes"])
-    path = f"/clusters/{theirs['id']}/actions"
-    for said, text in (
-        ({"add_nodes": {"nodes": [alone["id"]]}}, f"Nodes not found: ['{alone['id']}']."),
-        ({"del_nodes": {"nodes": [node["id"]]}}, f"Nodes not found: ['{node['id']}']."),
-        (
-            {"policy_attach": {"policy_id": "batch"}},
-            "The specified policy 'batch' could not be found.",
-        ),
-    ):
-        assert (await bob.refusal("POST", path, said))[::2] == (400, text)
-    for said, text in (
-        ({"name": "x", "profile_id": "p1"}, "The specified profile 'p1' could not be found."),
-        (
-            {"name": "x", "profile_id": "pb", "cluster_id": cluster["id"]},
-            f"The specified cluster '{cluster['id']}' could not be found.",
-        ),
-    ):
-        assert (await bob.refusal("POST", "/nodes", {"node": said}))[::2] == (400, text)
+    await bob.cluster(await bob.profile())
+    for caller, projects in ((ann, {"demo"}), (Caller(office, who="root"), {"demo", "other"})):
+        for noun in ("actions", "events"):
+            listed = (await caller.get(f"/{noun}"))[noun]
+            assert {each["project"] for each in listed} == projects

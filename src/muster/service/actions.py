@@ -20,6 +20,8 @@ from muster.service.lookup import as_id, sees
 from muster.service.wish import grown
 
 _RESIZES = frozenset({Verb.CLUSTER_RESIZE, Verb.CLUSTER_SCALE_OUT, Verb.CLUSTER_SCALE_IN})
+# What a wish about many nodes asks of each of them; one of these may be withdrawn alone.
+_REQUESTS = frozenset({Verb.NODE_CHECK, Verb.NODE_RECOVER, Verb.NODE_OPERATION})
 OPEN = tuple(
     each.value for each in ActionStatus if each not in ("SUCCEEDED", "FAILED", "CANCELLED")
 )
@@ -128,7 +130,7 @@ async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) 
         _withdraw(tx, action, now, force=force)
         ended = action.turned(ActionStatus.CANCELLED, now, f"withdrawn by {who.user}")
         tx.actions.put(ended, *_ended_with(tx, ended, now, force=force))
-        tx.events.append(_event(who, ended, now))
+        tx.events.append(_event(tx, who, ended))
         return ended
 
     return plain(lambda: desk.store.write(cancel), f"withdraw {seen.verb} of {seen.name}")
@@ -156,7 +158,7 @@ def _withdraw(tx: Transaction, action: Action, now: datetime, *, force: bool) ->
     subject = table.get(subject_id)
     if subject is None:
         return
-    if action.parent is not None and not force:
+    if action.parent is not None and action.verb not in _REQUESTS and not force:
         text = f"{action.verb} ends with its step; withdraw the wish it was done for"
         raise Conflict(text, type="ActionConflict")
     after = _withdrawn(tx, subject, action, now)
@@ -196,15 +198,16 @@ def _content(tx: Transaction, cluster: Cluster) -> Cluster:
     return replace(cluster, desired=made, min_size=min(cluster.min_size, made))
 
 
-def _event(who: Who, action: Action, now: datetime) -> Event:
+def _event(tx: Transaction, who: Who, action: Action) -> Event:
     about_node = action.verb.startswith("NODE_")
+    target = (tx.nodes if about_node else tx.clusters).get(action.target)
     return Event(
         id=new_id(),
-        at=now,
+        at=action.ended_at or action.created_at,
         kind="action.cancelled",
         otype=About.NODE if about_node else About.CLUSTER,
         oid=action.target,
-        oname=action.name,
+        oname=target.name if target else action.name,
         cluster_id=action.cluster_id,
         project=action.project,
         user=who.user,

@@ -9,6 +9,7 @@ from muster.api.call import Asked, Param, Word
 from muster.api.clustering_v1.asking import flag, serves
 from muster.api.events import EventOut, event
 from muster.api.paging import Listing, query
+from muster.model.action import Verb
 from muster.model.event import About, Level
 from muster.service import actions, events
 
@@ -18,7 +19,7 @@ EVENTS = Listing(
         "oname": None,
         "otype": About,
         "cluster_id": None,
-        "action": None,
+        "action": Verb,
         "level": Level,
         "kind": None,
     },
@@ -37,7 +38,7 @@ EVENTS = Listing(
             "kind",
         )
     },
-    default="timestamp",
+    default="timestamp,seq",
 )
 EVERY: Mapping[str, Param] = {
     "every": Param("true: also what happened without being asked for", {"type": "boolean"})
