@@ -265,7 +265,7 @@ async def test_what_has_ended_stays_ended(ann: Caller) -> None:
         ),
         ("{id}?force=maybe", CANCEL, 400, "HTTPBadRequest", "Invalid value 'maybe' specified"),
         ("{name}", CANCEL, 404, "ResourceNotFound", "could not be found."),
-        (f"{uuid4()}", CANCEL, 404, "ResourceNotFound", "could not be found."),
+        (f"{UUID(int=7)}", CANCEL, 404, "ResourceNotFound", "could not be found."),
     ],
 )
 async def test_a_wrong_cancellation_is_told(

@@ -1,7 +1,7 @@
 """Receivers and webhooks over HTTP: what opens, for whom, how often, and what is refused."""
 
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -129,7 +129,7 @@ async def test_the_version_of_the_address_must_be_said(office):
     assert words(answer) == "V query parameter is required in webhook trigger URL"
 
 
-@pytest.mark.parametrize("said", ["nosuch", "door", str(uuid4()), "..", "%00", "a" * 300])
+@pytest.mark.parametrize("said", ["nosuch", "door", str(UUID(int=7)), "..", "%00", "a" * 300])
 async def test_nothing_but_the_whole_id_opens(office, said):
     await a_cluster(office)
     made = await webhook(office)
