@@ -160,7 +160,7 @@ def test_a_cluster_changes_its_size(show: Show, say: Callable[[str], Ran], clust
     say(f"shrink --count 1 {cluster}")
     sized(show, cluster, 3)
     idle(show, cluster)
-    show(f"resize --capacity 1 --max-size 5 {cluster}")
+    say(f"resize --capacity 1 --max-size 5 --wait {cluster}")
     sized(show, cluster, 1)
 
 
@@ -171,7 +171,7 @@ def test_a_cluster_is_checked_recovered_and_operated(
     idle(show, cluster)
     say(f"recover --check true {cluster}")
     idle(show, cluster)
-    show(f"op --operation reboot --params type=SOFT {cluster}")
+    say(f"op --operation reboot {cluster}")
     idle(show, cluster)
     assert len(show(f"collect --path name {cluster}")) == 2
 
@@ -214,7 +214,7 @@ def test_a_node_lives_and_goes(show: Show, say: Callable[[str], Ran], node: str)
     idle(show, node)
     say(f"node recover --check true {node}")
     idle(show, node)
-    show(f"node op --operation reboot --params type=SOFT {node}")
+    say(f"node op --operation reboot --params type=SOFT {node}")
     idle(show, node)
     assert node in {each["id"] for each in show("node list --full-id")}
     say(f"node delete --force {node}")

@@ -244,6 +244,8 @@ def one_of(*words: str) -> Kind:
 
 
 def _identities(name: str, said: Any) -> tuple[str, ...]:
+    if isinstance(said, str):
+        said = list(said)  # as the original read it, whose clients compare what comes of that
     if not isinstance(said, list):
         raise _not_of(said, name, "array")
     if not said:
