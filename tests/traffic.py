@@ -134,23 +134,34 @@ async def app() -> AsyncIterator[App]:
 class Answer:
     status: int
     body: bytes
+    head: bytes = b""
+
+    @property
+    def cookie(self) -> str:
+        """What a client is to send with its next request."""
+        return (_field(self.head + b"\r\n", b"set-cookie") or b"").decode().partition(";")[0]
 
 
 async def ask(
-    address: str, port: int, target: str = "/", tls: ssl.SSLContext | None = None
+    address: str,
+    port: int,
+    target: str = "/",
+    tls: ssl.SSLContext | None = None,
+    cookie: str = "",
 ) -> Answer:
     """Ask once over a connection of its own. Status 0: hung up on without an answer."""
+    kept = f"Cookie: {cookie}\r\n" if cookie else ""
     try:
         reader, writer = await asyncio.open_connection(address, port, ssl=tls)
         writer.write(
-            f"GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode()
+            f"GET {target} HTTP/1.1\r\nHost: {address}\r\n{kept}Connection: close\r\n\r\n".encode()
         )
         said = await reader.read()
         writer.close()
     except OSError:
         return Answer(0, b"")
     head, _, body = said.partition(b"\r\n\r\n")
-    return Answer(int(head.split()[1]) if head else 0, body)
+    return Answer(int(head.split()[1]) if head else 0, body, head)
 
 
 @dataclass(slots=True)

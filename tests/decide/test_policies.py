@@ -335,6 +335,12 @@ def test_a_region_has_room_for_so_many():
             "no limits",
         ),
         (
+            "loadbalance-1.0",
+            {**LB, "pool": {"subnet": "s", "protocol": "HTTPS"}},
+            scene({Ability.MEMBER_TLS: "plain only"}),
+            "cannot speak TLS with members: plain only",
+        ),
+        (
             "health-1.0",
             health(action="REBUILD"),
             scene({Ability.REBUILD: "it is new each time"}),

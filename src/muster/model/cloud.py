@@ -30,6 +30,7 @@ class Ability(StrEnum):
     RESCUE = "rescue"
     CHANGE_PASSWORD = "change_password"
     EVACUATE = "evacuate"
+    MEMBER_TLS = "member_tls"  # balancers that speak TLS with members, too
     PING = "ping"  # balancers that find out by a ping
     APP_COOKIE = "app_cookie"  # balancers that keep to a cookie of the application's
     CONNECTION_LIMIT = "connection_limit"  # balancers that serve so many at once and not more

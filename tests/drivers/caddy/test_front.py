@@ -12,7 +12,15 @@ import traffic
 from drivers.caddy.beds import Bed, member
 from muster.base.errors import Permanent
 from muster.drivers.balancers.caddy.balancer import open_balancer
-from muster.model.pool import Front, PoolWanted, Traffic
+from muster.model.pool import (
+    Condition,
+    Front,
+    Monitor,
+    MonitorKind,
+    Persistence,
+    PoolWanted,
+    Traffic,
+)
 
 PEM = Path(__file__).parents[1] / "pem"
 CERTIFICATE = (PEM / "web.pem").read_text()
@@ -76,6 +84,10 @@ async def test_certificates_change_in_service_and_nobody_notices(bed: Bed) -> No
     ("wrong", "said"),
     [
         ({"traffic": Traffic.TCP}, "plain TCP is not balanced by Caddy"),
+        ({"monitor": Monitor(kind=MonitorKind.PING)}, "does not ping"),
+        ({"monitor": Monitor(codes="200,404")}, "one status code"),
+        ({"persistence": Persistence.APP_COOKIE, "cookie": "c"}, "a cookie of its own only"),
+        ({"connections": 5}, "does not limit"),
         ({"method": "by_mood"}, "method must be one of least_conn, round_robin, source_ip"),
         ({"health_path": "health"}, "must begin with a slash"),
         ({"port": 0}, "a port is a number from 1 to 65535"),
@@ -165,3 +177,42 @@ async def test_one_port_for_all_fronts_if_so_set(bed: Bed) -> None:
             assert pool.port == port
     finally:
         await balancer.stop_caddy()
+
+
+async def test_a_client_is_kept_with_one_member_by_a_cookie_of_the_balancers(bed: Bed) -> None:
+    bed.front = replace(
+        bed.front,
+        method="round_robin",
+        persistence=Persistence.HTTP_COOKIE,
+        cookie="kept",
+        monitor=Monitor(kind=MonitorKind.TCP),
+    )
+    apps = [await bed.app(), await bed.app()]
+    await bed.good(*apps)
+    cookie = (await bed.ask()).cookie
+    assert cookie.startswith("kept=")
+    before = {app.name: app.requests for app in apps}
+    for _ in range(6):
+        assert (await bed.ask(cookie=cookie)).status == 200
+    assert sorted(app.requests - before[app.name] for app in apps) == [0, 6]
+
+
+@pytest.mark.parametrize("kind", [MonitorKind.TCP, MonitorKind.NONE])
+async def test_members_that_are_not_asked_by_http_serve_whatever_they_would_answer(
+    bed: Bed, kind: MonitorKind
+) -> None:
+    bed.front = replace(bed.front, monitor=Monitor(kind=kind))
+    app = await bed.app()
+    app.sick = True
+    await bed.good(app)
+    assert app.seen["/health"] == 0
+    assert (await bed.ask()).status == 200
+
+
+async def test_a_member_is_well_if_it_answers_the_code_that_was_asked_for(bed: Bed) -> None:
+    bed.front = replace(bed.front, monitor=Monitor(codes="299"))
+    app = await bed.app()
+    await bed.put(app)
+    await bed.condition(Condition.BAD, app)
+    bed.front = replace(bed.front, monitor=Monitor(codes="200-299"))
+    await bed.good(app)

@@ -213,9 +213,12 @@ def _front_refusal(properties: Properties, cloud: About) -> str | None:
     """Return the first thing that the front needs and the cloud's balancer cannot do."""
     service = _service(properties)
     protocols = {properties.get(part, {}).get("protocol", "HTTP") for part in ("vip", "pool")}
+    monitor = properties.get("health_monitor", {}).get("type")
+    secure = "HTTPS" in (properties.get("pool", {}).get("protocol"), monitor)
     needed = (
         ("TCP" in protocols, Ability.TCP, "do TCP"),
-        ("HTTPS" in protocols, Ability.HTTPS, "do HTTPS"),
+        (service.traffic is Traffic.HTTPS, Ability.HTTPS, "do HTTPS"),
+        (secure, Ability.MEMBER_TLS, "speak TLS with members"),
         (service.monitor.kind is MonitorKind.PING, Ability.PING, "ping"),
         (service.persistence is Persistence.APP_COOKIE, Ability.APP_COOKIE, "keep APP_COOKIE"),
         (service.connections > 0, Ability.CONNECTION_LIMIT, "limit connections"),

@@ -11,6 +11,7 @@ from muster.model.pool import Front, MonitorKind, Persistence, Traffic
 CANNOT: Mapping[Ability, str] = {
     Ability.TCP: "plain TCP is not balanced by Caddy; choose http or https, "
     "or set balancer to haproxy for this cloud",
+    Ability.MEMBER_TLS: "TLS with clients ends at the balancer; members get plain HTTP",
     Ability.PING: "Caddy does not ping its members; let it ask them by HTTP",
     Ability.APP_COOKIE: "Caddy keeps clients with a member by a cookie of its own only",
     Ability.CONNECTION_LIMIT: "Caddy does not limit how many clients it serves",

@@ -9,6 +9,7 @@ from muster.model.cloud import Ability
 from muster.model.pool import Front, MonitorKind, Persistence, Traffic
 
 CANNOT: Mapping[Ability, str] = {
+    Ability.MEMBER_TLS: "TLS with clients ends at the balancer; members get plain HTTP",
     Ability.PING: "HAProxy does not ping its members; let it ask them by HTTP or connect to them",
 }
 _SIGNS_NONE = (
