@@ -192,10 +192,14 @@ def test_a_node_lives_and_goes(sdk: Clients, node: Thing) -> None:
     gone(sdk.find_node, id)
 
 
-def test_a_server_is_adopted(sdk: Clients, node: Thing) -> None:
-    said = {"identity": node["physical_id"], "type": "os.nova.server-1.0"}
+def test_a_server_that_others_made_is_adopted(sdk: Clients) -> None:
+    said = {"identity": "somebody-elses", "type": "os.nova.server-1.0"}
     preview = sdk.adopt_node(True, **said)
-    assert preview["node_preview"]["properties"]
+    assert preview["node_profile"]["node_preview"]["properties"]
+    made = sdk.adopt_node(name="adopted", **said)
+    assert (made["physical_id"], made["status"]) == ("somebody-elses", "ACTIVE")
+    done(sdk, sdk.check_node(made["id"]))
+    assert sdk.get_node(made["id"])["status"] == "ACTIVE"
 
 
 def test_a_receiver_lives_and_goes(sdk: Clients, cluster: Thing) -> None:
