@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -92,3 +93,15 @@ async def test_an_odd_path_stays_one_line() -> None:
     async with answering(b"HTTP/1.1 200 OK\r\n\r\n") as (port, asked):
         await HttpProber().ask([a_question(port, "/a b\r\nX: y?c=%20")])
     assert asked == [b"GET /a%20b%0D%0AX:%20y?c=%20 HTTP/1.1\r\n"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "well"),
+    [("404", True), ("200,404", True), ("400-499", True), ("200", False), ("200-299,500", False)],
+)
+async def test_what_counts_as_well_is_what_was_asked_for(codes: str, well: bool) -> None:
+    async with answering(b"HTTP/1.1 404 Not Found\r\n\r\n") as (port, asked):
+        question = replace(a_question(port), method="HEAD", codes=codes)
+        answer = (await HttpProber().ask([question]))[question.node_id]
+    assert (answer is None) is well
+    assert asked == [b"HEAD /health HTTP/1.1\r\n"]
