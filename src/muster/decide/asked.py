@@ -1,6 +1,6 @@
 """Wishes that have not ended, and when one has taken too long."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from muster.decide.draft import Draft
 from muster.model.action import Action
@@ -17,7 +17,9 @@ def open_wishes(draft: Draft) -> list[Action]:
 
 
 def late(action: Action, now: datetime) -> bool:
-    return now - (action.started_at or action.created_at) >= timedelta(seconds=action.timeout_s)
+    """Return whether its time is over; one that was given none may take any."""
+    began = action.started_at or action.created_at
+    return 0 < action.timeout_s <= (now - began).total_seconds()
 
 
 def too_late(action: Action) -> str:

@@ -171,6 +171,8 @@ def update(case: NodeCase, ask: Mapping[str, Any]) -> Changed:
     after = altered(node, **inputs, updated_at=case.now)
     if profile is not None:
         inputs["new_profile_id"] = str(profile.id)
+    elif node.status is NodeStatus.ACTIVE:
+        after = altered(after, reason="Update succeeded")
     wish = Wish(
         verb=Verb.NODE_UPDATE,
         reason=f"{case.who.user} asked to change {', '.join(inputs) or 'nothing'}",
