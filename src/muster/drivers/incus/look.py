@@ -10,7 +10,7 @@ from uuid import UUID
 from muster.base.clock import Clock
 from muster.base.errors import DriverError, Transient
 from muster.drivers.incus.members import Members, Roster
-from muster.drivers.incus.rest import Rest, path
+from muster.drivers.incus.rest import READ_S, Call, Rest, path
 from muster.drivers.incus.tags import Tags, read
 from muster.model.observed import Seen, Server
 
@@ -100,7 +100,7 @@ class Lookout:
         loop = asyncio.get_running_loop()
         if loop.time() >= self._full_again:
             try:
-                listed = await self._rest.get("/1.0/instances", recursion="1")
+                listed = await self._rest.answer(listing("1", READ_S))
                 return await self._completed(listed, roster)
             except Transient:
                 self._full_again = loop.time() + FULL_AGAIN_S
@@ -124,6 +124,7 @@ class Lookout:
     async def _completed(self, listed: Sequence[Any], roster: Roster) -> Sequence[Found]:
         """Give back to those that Incus could not ask about what the database knows of them."""
         bare = {each["name"] for each in listed if not each.get("config")}
+        self._members.doubt(*(each["location"] for each in listed if each["name"] in bare))
         known = await self._volumes() if bare else {}
         whole = [
             {**known[each["name"]], "status": each["status"]} if each["name"] in bare else each
@@ -232,6 +233,17 @@ class Lookout:
         except DriverError:
             return {}
         return state if isinstance(state, dict) else {}
+
+
+def listing(depth: str, deadline_s: float) -> Call:
+    """Return the question for all instances. Where one member hangs in it, so would the others."""
+    return Call(
+        method="GET",
+        path="/1.0/instances",
+        params={"recursion": depth},
+        deadline_s=deadline_s,
+        elsewhere=False,
+    )
 
 
 def _started(said: str) -> str:

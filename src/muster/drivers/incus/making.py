@@ -119,6 +119,8 @@ class Maker:
             await self._rest.put_into_effect(call)
         except DriverError as error:
             self._coming.pop(ref, None)
+            if isinstance(error, Transient) and target:
+                self._members.doubt(target)
             if not is_taken(error):
                 await self._clear_up(ref, error)
                 raise
@@ -145,7 +147,8 @@ class Maker:
         found = await self._lookout.recent()
         for each in found:
             self._coming.pop(each.ref, None)
-        target = chosen(order, roster, [*places(found), *self._coming.values()])
+        taken = [*places(found), *self._coming.values()]
+        target = chosen(order, roster, taken, self._members.doubted())
         self._coming[ref] = Taken(host=target, tags=_tags(order, installation))
         return target if roster.clustered else ""
 

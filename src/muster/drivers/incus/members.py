@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muster.base.errors import DriverError
-from muster.drivers.incus.rest import Rest
+from muster.drivers.incus.rest import Call, Rest
 
 ALONE = "none"  # what Incus calls the location of everything on a server without a cluster
 FRESH_S = 1.0
+PING_S = 1.5
+DOUBT_S = 5.0  # renewed by every listing that it does not answer in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,16 @@ class Members:
         self._rest = rest
         self._known: Roster | None = None
         self._until = 0.0
+        self._doubts: dict[str, float] = {}  # member -> until when
+
+    def doubt(self, *names: str) -> None:
+        """Have nothing new go to these for a while: they do not answer, whatever is said."""
+        until = asyncio.get_running_loop().time() + DOUBT_S
+        self._doubts |= dict.fromkeys(names, until)
+
+    def doubted(self) -> frozenset[str]:
+        now = asyncio.get_running_loop().time()
+        return frozenset(name for name, until in self._doubts.items() if until > now)
 
     async def roster(self) -> Roster:
         """Return the members, as they were at most a second ago."""
@@ -59,11 +71,13 @@ class Members:
         """Return the members that do not answer us themselves, if that can be told."""
         names = [name for name in roster.members if self._rest.reaches(name)]
         well = await asyncio.gather(*map(self._answers, names))
-        return frozenset(name for name, answers in zip(names, well, strict=True) if not answers)
+        silent = [name for name, answers in zip(names, well, strict=True) if not answers]
+        self.doubt(*silent)
+        return frozenset(silent)
 
     async def _answers(self, name: str) -> bool:
         try:
-            await self._rest.get("/1.0", name)
+            await self._rest.answer(Call(method="GET", path="/1.0", deadline_s=PING_S), name)
         except DriverError:
             return False
         return True

@@ -1,7 +1,7 @@
 """On which member a new instance goes."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from muster.base.errors import Permanent, Transient
@@ -22,7 +22,12 @@ class Taken:
     tags: Tags
 
 
-def chosen(order: ServerOrder, roster: Roster, taken: Sequence[Taken]) -> str:
+def chosen(
+    order: ServerOrder,
+    roster: Roster,
+    taken: Sequence[Taken],
+    doubted: Collection[str] = (),
+) -> str:
     """Return the member for this order.
 
     Of those that may be: with the fewest of the group where they are to be apart, then of the
@@ -35,11 +40,12 @@ def chosen(order: ServerOrder, roster: Roster, taken: Sequence[Taken]) -> str:
     within = [each for each in roster.members.values() if not zones or each.zones & set(zones)]
     if not within:
         raise Permanent(f"there is no zone {', '.join(zones)} here")
-    well = [each for each in within if each.status == ONLINE and (each.takes or zones)]
-    if not well:
+    online = [each for each in within if each.status == ONLINE and (each.takes or zones)]
+    if not online:
         states = ", ".join(f"{each.name} is {each.status.lower()}" for each in within)
         raise Transient(f"no member can take {order.name}: {states}")
-    allowed = _allowed(order, well, taken)
+    sure = [each for each in online if each.name not in doubted]
+    allowed = _allowed(order, sure or online, taken)
     counts = _Counts(order, taken)
     return min(allowed, key=counts.rank).name
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -18,6 +18,7 @@ WRITE_S = 10.0  # until it is taken on; what comes then is an operation
 WAIT_S = 5  # of one question how an operation goes
 SETTLE_S = 50.0  # less than the engine gives a step
 CONNECT_S = 1.5
+AGAIN_S = 0.3
 CONNECTIONS = httpx2.Limits(max_connections=32, max_keepalive_connections=16)
 RUNNING = 103
 SUCCESS = 200
@@ -34,6 +35,7 @@ class Call:
     content: AsyncIterable[bytes] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     deadline_s: float = READ_S
+    elsewhere: bool = True  # whether another is asked where one takes too long to answer
     on_behalf_of: str = ""  # the call that it is about, where it only asks how that goes
 
     @property
@@ -74,7 +76,7 @@ class Rest:
 
     async def get(self, where: str, at: str = "", **params: str) -> Any:
         """Return what is at `where`; raises `Permanent` with status 404 for nothing."""
-        return await self._metadata(Call(method="GET", path=where, params=params), at)
+        return await self.answer(Call(method="GET", path=where, params=params), at)
 
     async def find(self, where: str, at: str = "", **params: str) -> Any | None:
         try:
@@ -84,10 +86,9 @@ class Rest:
                 return None
             raise
 
-    async def listed(self, call: Call) -> Sequence[Mapping[str, Any]]:
-        """Return a list that takes longer than others to make."""
-        listed: Sequence[Mapping[str, Any]] = await self._metadata(call, "")
-        return listed
+    async def answer(self, call: Call, at: str = "") -> Any:
+        """Return what a question brings that is out of the ordinary in its deadline."""
+        return (await self._said(call, at))["metadata"]
 
     async def text(self, where: str) -> str:
         """Return what is at `where` where that is no JSON."""
@@ -117,39 +118,57 @@ class Rest:
     # answers at once that the operation is running, as if it had been waited for.
     async def _settled(self, url: str, call: Call, at: str) -> Mapping[str, Any]:
         """See Note [Operation URLs]."""
-        where = f"{url.partition('?')[0]}/wait"
         question = Call(
             method="GET",
-            path=where,
+            path=f"{url.partition('?')[0]}/wait",
             params={"timeout": str(WAIT_S)},
             deadline_s=WAIT_S + READ_S,
             on_behalf_of=call.what,
         )
         deadline = asyncio.get_running_loop().time() + max(SETTLE_S, call.deadline_s)
         while asyncio.get_running_loop().time() < deadline:
-            try:
-                said = await self._metadata(question, at)
-            except DriverError as error:
-                if is_missing(error):
-                    return {}
-                raise
-            if said["status_code"] == SUCCESS:
-                return said.get("metadata") or {}
-            if said["status_code"] >= SUCCESS:
-                raise failure(0, str(said.get("err")), call.what)
+            ended = await self._waited(question, at)
+            if ended is not None:
+                return ended
         raise Transient(f"{call.what}: still under way")
 
-    async def _metadata(self, call: Call, at: str) -> Any:
-        return (await self._said(call, at))["metadata"]
+    # Note [Failed, or not heard of]
+    # An operation of another member that has failed is told with status 200 and `type: error`
+    # in the body. The same body with another status says that the question did not get there,
+    # and nothing of the operation, which may well be going on: that is asked again.
+    async def _waited(self, question: Call, at: str) -> Mapping[str, Any] | None:
+        """Return what the operation left, None while it goes on or nothing was heard.
+
+        See Note [Failed, or not heard of].
+        """
+        answer = await self._answer(question, at)
+        said = _json(answer, question.what)
+        if said.get("type") == "error":
+            error = refusal(said, question.what)
+            if is_missing(error):
+                return {}
+            if answer.is_error and isinstance(error, Transient):
+                await asyncio.sleep(AGAIN_S)
+                return None
+            raise error
+        status = said["metadata"]["status_code"]
+        if status < SUCCESS:
+            return None
+        if status > SUCCESS:
+            raise failure(0, str(said["metadata"].get("err")), question.what)
+        return said["metadata"].get("metadata") or {}
 
     async def _said(self, call: Call, at: str) -> Mapping[str, Any]:
-        _check(call)
-        url = self._names.get(at)
-        answer = await (self._ask(url, call) if url else self._any(call))
+        answer = await self._answer(call, at)
         said = _json(answer, call.what)
         if said.get("type") == "error" or answer.is_error:
             raise refusal(said, call.what)
         return said
+
+    async def _answer(self, call: Call, at: str) -> httpx2.Response:
+        _check(call)
+        url = self._names.get(at)
+        return await (self._ask(url, call) if url else self._any(call))
 
     async def _any(self, call: Call) -> httpx2.Response:
         """Ask one after the other until one answers, the last that did first.
@@ -161,7 +180,8 @@ class Rest:
             try:
                 answer = await self._ask(url, call)
             except Transient as error:
-                if call.method != "GET" and error.details.get("sent", True):
+                late = error.details.get("sent", True)
+                if late and (call.method != "GET" or not call.elsewhere):
                     raise
                 errors.append(error.text)
                 continue

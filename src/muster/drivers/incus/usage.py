@@ -8,8 +8,8 @@ from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.base.errors import DriverError, Transient
-from muster.drivers.incus.look import AT_ONCE, FULL_AGAIN_S, Lookout
-from muster.drivers.incus.rest import Call, Rest, path
+from muster.drivers.incus.look import AT_ONCE, FULL_AGAIN_S, Lookout, listing
+from muster.drivers.incus.rest import Rest, path
 from muster.drivers.incus.tags import Tags, read
 from muster.model.observed import Usage
 
@@ -36,11 +36,9 @@ class Meter:
         loop = asyncio.get_running_loop()
         if loop.time() < self._full_again:
             return await self._one_by_one(cluster_id)
-        question = Call(
-            method="GET", path="/1.0/instances", params={"recursion": "2"}, deadline_s=STATES_S
-        )
+        question = listing("2", STATES_S)
         try:
-            listed = await self._rest.listed(question)
+            listed = await self._rest.answer(question)
         except Transient:
             self._full_again = loop.time() + FULL_AGAIN_S
             return await self._one_by_one(cluster_id)

@@ -1,0 +1,133 @@
+"""A cloud over real members, and what can be done to them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import UUID, uuid4
+
+import anyio
+
+import builders
+from muster.base.clock import SystemClock
+from muster.base.errors import Transient
+from muster.drivers.incus.cloud import open_cloud
+from muster.model.observed import Seen, Server
+from muster.model.profile import ServerSpec
+from muster.model.step import ServerOrder
+from muster.ports.cloud import Cloud, CloudConfig
+from testbed.incus import rest
+from testbed.incus.bed import settings
+from testbed.incus.fabric import entered
+from testbed.incus.place import Place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    place: Place
+    cloud: Cloud
+    image: str
+    installation: UUID
+    cluster: UUID = field(default_factory=uuid4)
+
+    def order(self, index: int = 1, **but: Any) -> ServerOrder:
+        spec = {"image": self.image, "image_name": "demo-web", "flavor": builders.TINY}
+        plain: dict[str, Any] = {
+            "server_id": uuid4(),
+            "node_id": uuid4(),
+            "cluster_id": self.cluster,
+            "project": "demo",
+            "name": f"web-{index:03}",
+            "index": index,
+            "spec": ServerSpec(**spec | but.pop("spec", {})),
+        }
+        return ServerOrder(**plain | but)
+
+    async def running(self, *orders: ServerOrder) -> list[Server]:
+        """Create the servers and wait until all of them run."""
+        for order in orders:
+            await self.cloud.compute.create_server(order)
+        ids = {order.server_id for order in orders}
+
+        async def run() -> bool:
+            return ids <= {id for id, seen in (await self.seen()).items() if seen is Seen.RUNNING}
+
+        await until(run)
+        shown = {each.server_id: each for each in await self.cloud.compute.list_servers()}
+        return [shown[order.server_id] for order in orders]
+
+    async def seen(self) -> dict[UUID, Seen]:
+        return {x.server_id: x.seen for x in await self.cloud.compute.list_servers(self.cluster)}
+
+    async def becomes(self, server: Server, wanted: Seen, deadline_s: float = 30) -> None:
+        async def so() -> bool:
+            try:
+                return (await self.seen()).get(server.server_id) is wanted
+            except Transient:  # the members agree on who leads them now
+                return False
+
+        await until(so, deadline_s)
+
+    async def whole(self) -> None:
+        """Wait until every member is back and takes what it is given."""
+
+        async def so() -> bool:
+            try:
+                for member in self.place.members():
+                    listed = self.asked("/1.0/cluster/members?recursion=1", member)
+                    if any(each["status"] != "Online" for each in listed):
+                        return False
+                    self.asked("/1.0/instances?recursion=1", member)
+                instances = self.asked("/1.0/instances?recursion=1")
+                if any(each["status"] == "Error" for each in instances):
+                    return False
+            except (OSError, RuntimeError, HTTPException):
+                return False
+            return True
+
+        await until(so, 60)
+
+    def asked(self, where: str, member: str = "m1") -> Any:
+        return rest.call(self.place.socket(member), "GET", where)
+
+
+async def until(claim: Any, deadline_s: float = 30) -> None:
+    end = monotonic() + deadline_s
+    while not await claim():
+        assert monotonic() < end, f"not within {deadline_s} s: {claim.__qualname__}"
+        await anyio.sleep(0.1)
+
+
+@asynccontextmanager
+async def opened(
+    place: Place, home: Path, installation: UUID | None = None, **options: Any
+) -> AsyncIterator[Site]:
+    """Yield a cloud whose servers do not outlive it, unless another has the same installation."""
+    ours = installation or uuid4()
+    said = CloudConfig(
+        name="site",
+        home=home,
+        installation=ours,
+        clock=SystemClock(),
+        options=settings(place) | options,
+    )
+    with entered(place):
+        cloud = await open_cloud(said)
+        images = {each.name: each.id for each in await cloud.images.list_images()}
+        yield Site(place=place, cloud=cloud, image=images["demo-web"], installation=ours)
+        if installation is None:
+            await until(lambda: _cleared(cloud), 60)
+        await cloud.close()
+
+
+async def _cleared(cloud: Cloud) -> bool:
+    """Delete what is left, and return whether nothing is."""
+    try:
+        for server in await cloud.compute.list_servers():
+            await cloud.compute.delete_server(server.ref)
+        return not await cloud.compute.list_servers()
+    except Transient:
+        return False
