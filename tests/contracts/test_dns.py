@@ -1,10 +1,12 @@
-"""What every cloud that publishes names promises about them."""
+"""What everything that publishes names promises about them."""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from contracts.clouds import Bed
+from contracts.names import NAMES, NamesBed
 from muster.base.errors import Permanent
 from muster.model.observed import Record
 from muster.ports.dns import Dns
@@ -12,11 +14,15 @@ from muster.ports.dns import Dns
 NAME = "web.example.test"
 
 
+@pytest.fixture(params=NAMES)
+async def names(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NamesBed]:
+    async with NAMES[request.param](tmp_path) as made:
+        yield made
+
+
 @pytest.fixture
-def dns(bed: Bed) -> Dns:
-    if not bed.cloud.dns:
-        pytest.skip("this cloud publishes no names")
-    return bed.cloud.dns
+def dns(names: NamesBed) -> Dns:
+    return names.dns
 
 
 async def test_a_name_that_was_put_is_there(dns: Dns) -> None:
@@ -48,11 +54,9 @@ async def test_a_name_that_another_cluster_holds_is_not_taken(dns: Dns) -> None:
 
 
 async def test_a_name_of_another_installation_is_seen_but_neither_listed_nor_taken(
-    bed: Bed, dns: Dns
+    names: NamesBed, dns: Dns
 ) -> None:
-    if not bed.stranger.dns:
-        pytest.skip("this cloud publishes no names")
-    await bed.stranger.dns.put_record(NAME, "10.0.0.7", uuid4())
+    await names.stranger.put_record(NAME, "10.0.0.7", uuid4())
     found = await dns.record(NAME)
     assert found
     assert found.owner == UUID(int=0)
@@ -68,3 +72,9 @@ async def test_a_dropped_name_is_gone_and_dropping_it_again_is_no_error(dns: Dns
         await dns.drop_record(NAME, owner)
     assert await dns.record(NAME) is None
     await dns.put_record(NAME, "10.0.0.9", uuid4())
+
+
+async def test_names_are_the_same_however_they_are_spelled(dns: Dns) -> None:
+    owner = uuid4()
+    await dns.put_record("Web.Example.Test.", "10.0.0.7", owner)
+    assert await dns.record(NAME) == Record(name=NAME, address="10.0.0.7", owner=owner)

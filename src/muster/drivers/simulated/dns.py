@@ -23,12 +23,14 @@ class SimulatedDns:
             return [self._shown(r) for r in records if r.installation == self._installation]
 
     async def record(self, name: str) -> Record | None:
+        name = plain(name)
         with self._world.call("record", name):
             self._world.look()
             found = self._world.state.records.get(name)
             return self._shown(found) if found else None
 
     async def put_record(self, name: str, address: str, owner: UUID) -> None:
+        name = plain(name)
         with self._world.call("put_record", name), self._world.still() as now:
             held = self._world.state.records.get(name)
             if held and self._shown(held).owner != owner:
@@ -37,6 +39,7 @@ class SimulatedDns:
                 self._world.write(RecordPut(now, self._installation, name, address, owner))
 
     async def drop_record(self, name: str, owner: UUID) -> None:
+        name = plain(name)
         with self._world.call("drop_record", name), self._world.still() as now:
             held = self._world.state.records.get(name)
             if held and self._shown(held).owner == owner:
@@ -47,3 +50,7 @@ class SimulatedDns:
         return Record(
             name=entry.name, address=entry.address, owner=entry.owner if ours else STRANGER
         )
+
+
+def plain(name: str) -> str:
+    return name.rstrip(".").lower()
