@@ -4,15 +4,13 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from muster.base.clock import Clock, SystemClock
 from muster.base.errors import Invalid
 from muster.base.ids import new_id
-from muster.drivers.balancers.caddy.balancer import open_balancer
-from muster.drivers.balancers.caddy.refusal import CANNOT
 from muster.drivers.hooks import Post
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.drivers.visitor import HttpVisitor
@@ -26,6 +24,7 @@ from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
+from muster.wiring.fittings import fitted, parted
 from muster.wiring.types import policy_types, profile_types
 
 
@@ -118,27 +117,15 @@ async def _open_cloud(
     installation: UUID,
     clock: Clock,
 ) -> Cloud:
+    kind, (own, fittings) = str(options["kind"]), parted(options)
     config = CloudConfig(
         name=name,
         home=settings.home / "clouds" / name,
         installation=installation,
         clock=clock,
-        options={k: v for k, v in options.items() if k != "kind"},
+        options=own,
     )
-    cloud = await DRIVERS[str(options["kind"])](config)
-    return await _with_caddy(cloud, config) if cloud.balancer is None else cloud
-
-
-async def _with_caddy(cloud: Cloud, config: CloudConfig) -> Cloud:
-    """Return the cloud with the embedded balancer, which ends together with it."""
-    balancer = await open_balancer(config)
-
-    async def close() -> None:
-        await balancer.close()
-        await cloud.close()
-
-    about = replace(cloud.about, cannot={**CANNOT, **cloud.about.cannot})
-    return replace(cloud, about=about, balancer=balancer, close=close)
+    return await fitted(await DRIVERS[kind](config), kind, fittings, config)
 
 
 def _pace(settings: Settings) -> EnginePace:

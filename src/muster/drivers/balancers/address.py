@@ -14,7 +14,13 @@ _TRIES = 8
 
 
 def candidates(cluster_id: UUID, network: IPv4Network, taken: Iterable[str]) -> Iterator[str]:
-    """Yield addresses for this cluster, the same ones every time, without those taken."""
+    """Yield addresses for this cluster, the same ones every time, without those taken.
+
+    Of a network of one address all fronts share that one; their ports tell them apart.
+    """
+    if network.num_addresses < 3:
+        yield str(network[0])
+        return
     used = set(taken)
     for number in range(_TRIES):
         digest = blake2b(f"{cluster_id}/{number}".encode(), digest_size=8).digest()

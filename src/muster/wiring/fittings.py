@@ -1,0 +1,112 @@
+"""What a cloud is fitted with by its settings, whatever its kind: balancer and names."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Network
+from typing import Any, Protocol
+from uuid import UUID
+
+from muster.base.errors import Invalid
+from muster.drivers.balancers.caddy import refusal as caddy
+from muster.drivers.balancers.caddy.balancer import open_balancer as open_caddy
+from muster.drivers.balancers.haproxy import refusal as haproxy
+from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
+from muster.drivers.dns.rfc2136 import open_dns
+from muster.drivers.options import options
+from muster.model.cloud import Ability
+from muster.ports.balancer import Balancer
+from muster.ports.cloud import Cloud, CloudConfig
+
+
+class Closed(Balancer, Protocol):
+    """A balancer that lets go of what it holds, and goes on balancing."""
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One kind of balancer: how it is opened, and what it cannot do."""
+
+    open: Callable[[CloudConfig], Awaitable[Closed]]
+    cannot: Mapping[Ability, str]
+
+
+BALANCERS: Mapping[str, Choice] = {
+    "caddy": Choice(open_caddy, caddy.CANNOT),
+    "haproxy": Choice(open_haproxy, haproxy.CANNOT),
+}
+BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
+OTHERWISE = "caddy"
+NO_NAMES = "no name server is set for this cloud: set its option dns"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fittings:
+    """The options that every cloud has beside its driver's own."""
+
+    balancer: str = ""  # empty: caddy; haproxy for Incus
+    balancer_range: str = "127.128.0.0/10"  # addresses of this machine that fronts may have
+    balancer_port: int = 0  # of every front; 0: the cluster's own
+    dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
+
+
+def parted(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of a cloud that are its driver's, and those it is fitted by."""
+    ours = {name: said[name] for name in Fittings.__dataclass_fields__ if name in said}
+    return {name: said[name] for name in said if name not in (*ours, "kind")}, ours
+
+
+def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
+    """Return what the settings say; raises `Invalid` naming what is at fault."""
+    read = options(Fittings, said, kind, nothing=True)
+    chosen = read.balancer or BY_KIND.get(kind, OTHERWISE)
+    if chosen not in BALANCERS:
+        raise _wrong(cloud, "balancer", f"must be one of {', '.join(BALANCERS)}, not {chosen!r}")
+    try:
+        IPv4Network(read.balancer_range)
+    except ValueError as error:
+        raise _wrong(cloud, "balancer_range", str(error)) from None
+    if read.balancer_port > 65535:
+        raise _wrong(cloud, "balancer_port", f"is at most 65535, not {read.balancer_port}")
+    return replace(read, balancer=chosen)
+
+
+def _wrong(cloud: str, name: str, why: str) -> Invalid:
+    return Invalid(f"clouds.{cloud}.{name}: {why}", field=f"clouds.{cloud}.{name}")
+
+
+async def fitted(cloud: Cloud, kind: str, said: Mapping[str, Any], config: CloudConfig) -> Cloud:
+    """Return the cloud with balancer and names as the settings say; they end together with it."""
+    read = fittings(kind, said, config.name)
+    if cloud.balancer is None:
+        cloud = await _balanced(cloud, read, config)
+    elif said.keys() & {"balancer", "balancer_range", "balancer_port"}:
+        raise _wrong(config.name, "balancer", f"a {kind} cloud has a balancer of its own")
+    return _named(cloud, read.dns, config.installation)
+
+
+async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
+    choice = BALANCERS[read.balancer]
+    said = {"balancer_range": read.balancer_range, "balancer_port": read.balancer_port}
+    balancer = await choice.open(replace(config, options=said))
+
+    async def close() -> None:
+        await balancer.close()
+        await cloud.close()
+
+    about = replace(cloud.about, cannot={**choice.cannot, **cloud.about.cannot})
+    return replace(cloud, about=about, balancer=balancer, close=close)
+
+
+def _named(cloud: Cloud, said: Mapping[str, Any], installation: UUID) -> Cloud:
+    if said:
+        can: dict[Ability, str] = {
+            k: v for k, v in cloud.about.cannot.items() if k is not Ability.DNS
+        }
+        names = open_dns(said, installation)
+        return replace(cloud, about=replace(cloud.about, cannot=can), dns=names)
+    if cloud.dns is None:
+        cannot = {Ability.DNS: NO_NAMES, **cloud.about.cannot}
+        return replace(cloud, about=replace(cloud.about, cannot=cannot))
+    return cloud
