@@ -173,3 +173,25 @@ async def test_a_policy_that_is_not_attached_is_not_found_there(ann: Caller) -> 
     assert told == (404, "PolicyBindingNotFound", text)
     told = await ann.refusal("GET", "/clusters/c1/policies/nosuch")
     assert told == (404, "ResourceNotFound", "The policy 'nosuch' could not be found.")
+
+
+async def test_nodes_in_a_pool_say_so_and_no_longer_when_it_is_gone(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
+    quiet = {"type": "TCP"}
+    balanced = await ann.policy(
+        "loadbalance-1.1", pool={"subnet": "s"}, vip={"subnet": "s"}, health_monitor=quiet
+    )
+
+    async def members() -> list[bool]:
+        return ["lb_member" in each["data"] for each in await ann.nodes(cluster)]
+
+    assert await members() == [False, False]
+    await ann.attach(cluster, balanced)
+    await ann.office.go_on(3)
+    assert await members() == [True, True]
+    await ann.act(cluster, scale_out={})
+    await ann.office.go_on(5)
+    assert await members() == [True, True, True]
+    await ann.act(cluster, policy_detach={"policy_id": str(balanced.id)})
+    await ann.office.go_on(3)
+    assert await members() == [False, False, False]

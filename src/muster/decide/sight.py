@@ -192,7 +192,9 @@ def _note_server(each: Place, node: Node, server: Server, now: datetime) -> None
 def _note_health(
     each: Place, server: Server | None, member: MemberSeen | None, application: Condition
 ) -> None:
-    """Note the three kinds of health where one has turned."""
+    """Note the three kinds of health where one has turned, and whether it is in the pool."""
+    if each.node.pooled is not (member is not None):
+        each.edit(pooled=member is not None)
     health = each.node.health
     infrastructure = _INFRASTRUCTURE[server.seen] if server else _missing(each)
     balancer = member.condition if member else Condition.UNKNOWN

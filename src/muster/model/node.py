@@ -112,6 +112,7 @@ class Node:
     ready_at: datetime | None = None  # when it was first in order on every count
     cured_at: datetime | None = None  # last time its cluster's watches had something done to it
     sick_since: datetime | None = None  # None: nothing wrong, or not yet in service
+    pooled: bool = False  # the load balancer has it, whatever it thinks of it
     open_requests: int = 0  # while draining
     standby: bool = False  # warm, outside the pool
     protected: bool = False  # scaling and updates leave it alone

@@ -67,7 +67,7 @@ def node(
         status=one.status,
         status_reason=one.reason,
         metadata=one.metadata,
-        data=one.data,
+        data={**one.data, "lb_member": str(one.id)} if one.pooled else one.data,
         dependents=one.dependents,
         tainted=one.tainted if minor >= TAINTED else UNSET,
         details=details,
