@@ -312,3 +312,18 @@ async def test_other_projects_know_nothing_of_all_this(ann: Caller, bob: Caller)
         ),
     ):
         assert (await bob.refusal("POST", "/nodes", {"node": said}))[::2] == (400, text)
+
+
+async def test_a_timeout_of_nothing_is_no_timeout(ann: Caller) -> None:
+    profile = await ann.profile(simulated_wait_time="8000")
+    body = {"name": "c1", "profile_id": "p1", "desired_capacity": 1}
+    for timeout, status in ((0, "RUNNING"), (10, "FAILED")):
+        answer = await ann.ask("POST", "/clusters", {"cluster": {**body, "timeout": timeout}})
+        await ann.office.go_on()
+        ann.office.clock.advance(60)
+        id = UUID(answer.json()["cluster"]["id"])
+        await ann.office.desk.store.write(lambda tx, id=id: tx.marks.mark(id))
+        await ann.office.go_on()
+        action = await ann.action(answer.headers["location"].rpartition("/")[2])
+        assert action["status"] == status, profile
+    assert action["status_reason"] == f"CLUSTER_CREATE [{action['id'][:8]}] timeout"
