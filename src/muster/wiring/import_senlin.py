@@ -11,7 +11,7 @@ import click
 from muster.model.retired import Retired
 from muster.model.takeover import Choice, Entry, Fate
 from muster.settings import Settings, load
-from muster.wiring.serve import alone, told
+from muster.wiring.serve import alone, prepare, told
 
 
 @click.command("import-senlin")
@@ -35,6 +35,7 @@ def import_senlin(source: str, dry_run: bool, cloud: str | None, **chosen: str |
         settings = load()
         if cloud:
             settings = replace(settings, default_cloud=cloud)
+        prepare(settings)
         shared = settings.database.startswith("postgresql")
         with nullcontext() if shared else alone(settings.home):
             entries = asyncio.run(_import(settings, read(source), choice, dry_run))
