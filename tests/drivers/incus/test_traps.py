@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-import builders
+from drivers.incus.orders import an_order
 from drivers.incus.scripted import (
     CREATED,
     HANG,
@@ -28,8 +28,7 @@ from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Call, Rest
 from muster.drivers.incus.tags import instance_name, written
 from muster.model.observed import Seen
-from muster.model.profile import ServerSpec
-from muster.model.step import Operation, ServerOrder
+from muster.model.step import Operation
 
 CREATE = "POST /1.0/instances"
 WAIT = "GET /1.0/operations/7/wait"
@@ -46,20 +45,6 @@ async def two(tmp_path) -> AsyncIterator[Bed]:
     """A cluster of two."""
     async with scripted(tmp_path, member("m1"), member("m2")) as made:
         yield made
-
-
-def an_order(**but):
-    image = "a" * 64
-    plain = {
-        "server_id": uuid4(),
-        "node_id": uuid4(),
-        "cluster_id": uuid4(),
-        "project": "demo",
-        "name": "web-001",
-        "index": 1,
-        "spec": ServerSpec(image=image, image_name="demo", flavor=builders.TINY),
-    }
-    return ServerOrder(**plain | but)
 
 
 def made(bed, order, **but):

@@ -1,0 +1,43 @@
+"""A container image, built of what Debian has."""
+
+import shutil
+import tarfile
+import tomllib
+
+import pytest
+
+from muster.cli.container_image import Lacking, Recipe, build
+
+
+@pytest.fixture
+def built(tmp_path):
+    target = tmp_path / "image.tar.gz"
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("no Debian packages on this machine: an image is made of them")
+    try:
+        size = build(Recipe(name="web", version="7", port=8081), target)
+    except Lacking as error:
+        pytest.skip(f"{error}: install busybox-static and dropbear-bin")
+    return target, size
+
+
+def test_it_is_small_and_has_what_an_instance_needs(built):
+    target, size = built
+    assert size < 8 << 20
+    with tarfile.open(target) as archive:
+        members = {each.name: each for each in archive}
+        manifest = tomllib.loads(archive.extractfile("muster-image.toml").read().decode())
+        inittab = archive.extractfile("rootfs/etc/inittab").read().decode()
+    assert manifest == {"name": "web", "version": "7", "port": 8081, "health_path": "/health"}
+    assert {"metadata.yaml", "rootfs/sbin/init", "rootfs/usr/sbin/dropbear"} <= members.keys()
+    assert members["rootfs/root/.ssh"].mode == 0o700
+    assert {each.uid for each in members.values()} == {0}
+    assert "httpd -f -p 8081" in inittab
+    assert "\n::respawn:/usr/sbin/dropbear" in inittab
+
+
+def test_the_same_recipe_gives_the_same_bytes(built, tmp_path):
+    target, _ = built
+    again = tmp_path / "again.tar.gz"
+    build(Recipe(name="web", version="7", port=8081), again)
+    assert again.read_bytes() == target.read_bytes()
