@@ -14,6 +14,7 @@ from uuid import UUID
 import anyio
 import pytest
 
+from chaos.keeper import Keeper, settled
 from chaos.player import Player
 from chaos.reckoning import reckon
 from house import House, house, later
@@ -83,6 +84,25 @@ def test_a_killed_server_leaks_nothing_and_loses_nothing(tmp_path):
                 cut.join()
             it.start()
         reckon(it, player, lambda: shown_by(there))
+
+
+def test_plain_clusters_and_single_nodes_survive_a_killed_server(tmp_path):
+    """Checks, repairs, operations, updates in place, joins and leaves, cut off anywhere."""
+    dice = random.Random(SEED + 3)
+    with house(tmp_path / "home", MUSTER_DEFAULT_CLOUD="simulated", MUSTER_CLOUDS=SIMULATED) as it:
+        keeper = Keeper(SEED + 3)
+        it.start()
+        there = world(it.home)
+        for _ in range(share(0.3)):
+            with it.session() as session:
+                cut = later(dice.uniform(0.1, 0.8), it.kill)
+                fate(there, dice)
+                keeper.play(session, 3)
+                cut.join()
+            it.start()
+        print(f"accepted: {dict(keeper.played)}")
+        with it.session() as session:
+            settled(session, lambda: shown_by(there), 90)
 
 
 def local_instances(it: House) -> Mapping[str, str]:

@@ -12,17 +12,24 @@ from uuid import UUID
 from builders import LONG_AGO, NOW, a_front, a_snapshot
 from muster.base.backoff import delay
 from muster.decide.converge import plan
-from muster.model.action import Action
+from muster.decide.trees import OF_NODES
+from muster.engine.journal import ended
+from muster.engine.outcomes import asked, operated
+from muster.model.action import Action, ActionStatus
 from muster.model.event import Event
 from muster.model.node import Node
 from muster.model.observed import Probe, Record, Seen, Server
 from muster.model.plan import Plan, Snapshot
 from muster.model.pool import Condition, MemberSeen, MemberState, PoolSeen, PoolWanted, digest
 from muster.model.step import (
+    RESTING,
+    WAKING,
     CreateServer,
     DeleteServer,
+    Done,
     DropRecord,
     OperateServer,
+    PostHook,
     PutPool,
     PutRecord,
     RemovePool,
@@ -60,6 +67,8 @@ class World:
     told: list[Event] = field(default_factory=list)
     ended: list[Action] = field(default_factory=list)
     gone: bool = False
+    left: set[UUID] = field(default_factory=set)  # nodes that live on by themselves
+    asked: list[UUID] = field(default_factory=list)  # tokens of questions to lifecycle hooks
     checks: list[Callable[[Snapshot, Plan, Snapshot], None]] = field(default_factory=list)
 
     @property
@@ -128,16 +137,32 @@ class World:
         nodes.update((n.id, n) for n in decided.put)
         for id in decided.drop:
             nodes.pop(id, None)
-        ended = {each.id for each in decided.actions if each.ended}
         self.ended += [each for each in decided.actions if each.ended]
+        for id in (each.id for each in decided.solos):
+            self._leaves(nodes.pop(id))
         self.told += decided.events
         self.gone = decided.gone
         self.snapshot = replace(
             self.snapshot,
             cluster=decided.cluster,
             nodes=tuple(sorted(nodes.values(), key=lambda n: n.index)),
-            actions=tuple(each for each in self.snapshot.actions if each.id not in ended),
         )
+        begun = {each.id: each for each in self.snapshot.actions if each.verb in WISHES}
+        running = [_running(each, self.snapshot.now) for each in begun.values()]
+        self._acted(*running, *decided.actions)
+
+    def _acted(self, *changed: Action) -> None:
+        """Keep what is open, and the children of what is, as `gather` reads them."""
+        known = {each.id: each for each in (*self.snapshot.actions, *changed)}
+        kept = {each.id for each in known.values() if not each.ended}
+        actions = tuple(e for e in known.values() if e.id in kept or e.parent in kept)
+        self.snapshot = replace(self.snapshot, actions=actions)
+
+    def _leaves(self, node: Node) -> None:
+        assert node.cluster_id is None
+        self.left.add(node.id)
+        servers = {id: s for id, s in self.snapshot.servers.items() if id != node.server_id}
+        self.snapshot = replace(self.snapshot, servers=servers)
 
     # -- what cloud, balancer and DNS do
 
@@ -162,7 +187,10 @@ class World:
             case DropRecord():
                 self.snapshot = replace(self.snapshot, record=None)
             case OperateServer():
-                pass
+                self._operate(step)
+            case PostHook():
+                self.asked.append(step.token)
+                self._put_node(asked(self._node(step.node_id), Done(), self.snapshot.now))
 
     def _failed(self, step: Step) -> None:
         id = getattr(step, "node_id", None)
@@ -172,6 +200,25 @@ class World:
         tries = node.tries + 1
         wait = delay(str(node.id), tries)
         self._put_node(replace(node, tries=tries, retry_at=self.snapshot.now + wait))
+
+    def _node(self, id: UUID) -> Node:
+        return next(each for each in self.snapshot.nodes if each.id == id)
+
+    def _operate(self, step: OperateServer) -> None:
+        """Do it, at once, and write the outcome down as the engine does."""
+        now, servers = self.snapshot.now, dict(self.snapshot.servers)
+        server = next(each for each in servers.values() if each.ref == step.ref)
+        rests = step.operation in RESTING
+        if step.operation in RESTING | WAKING:
+            seen = Seen.STOPPED if rests else Seen.RUNNING
+            servers[server.server_id] = replace(server, seen=seen)
+            self.sick.discard(server.server_id)
+        self.snapshot = replace(self.snapshot, servers=servers)
+        self._put_node(operated(self._node(step.node_id), step.operation, Done(), now))
+        action = next(each for each in self.snapshot.actions if each.id == step.action_id)
+        after = ended(action, Done(), now)
+        self.ended += [after] if after.ended else []
+        self._acted(after)
 
     def _create(self, step: CreateServer) -> None:
         order = step.order
@@ -292,6 +339,14 @@ class World:
             for id, each in pool.members.items()
         }
         return replace(pool, members=members)
+
+
+WISHES = frozenset(OF_NODES)  # those about many nodes, which are taken up just once
+
+
+def _running(action: Action, now: datetime) -> Action:
+    ready = action.status is ActionStatus.READY
+    return action.turned(ActionStatus.RUNNING, now) if ready else action
 
 
 def _share(seed: int, key: str) -> float:

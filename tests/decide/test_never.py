@@ -23,7 +23,7 @@ TOUCHES = (CreateServer, DeleteServer, OperateServer)
 
 def after(snapshot: Snapshot, decided: Plan) -> dict[UUID, Node]:
     nodes = {n.id: n for n in snapshot.nodes} | {n.id: n for n in decided.put}
-    return {id: n for id, n in nodes.items() if id not in decided.drop}
+    return {id: n for id, n in nodes.items() if id not in decided.drop and n.cluster_id}
 
 
 def serves(snapshot: Snapshot, node: Node) -> bool:
@@ -31,6 +31,8 @@ def serves(snapshot: Snapshot, node: Node) -> bool:
     server = snapshot.servers.get(node.server_id)
     if server is None or server.seen is not Seen.RUNNING or node.standby or node.leaving:
         return False
+    if node.parked or node.renew_by or any(node.id == e.target for e in snapshot.actions):
+        return False  # somebody has asked for something else
     if snapshot.cluster.service is None:
         return True  # it runs, and nobody asks for more
     probe = snapshot.probes.get(node.id)
