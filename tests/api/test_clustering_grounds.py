@@ -183,6 +183,19 @@ async def test_a_body_that_says_nothing_useful_is_refused(
     assert words in error["message"]
 
 
+@pytest.mark.parametrize(("depth", "status"), [(98, 201), (99, 400), (500, 400)])
+async def test_a_body_nested_too_deep_is_refused(
+    office: Office, ann: Caller, depth: int, status: int
+) -> None:
+    nested = b'{"a":' * depth + b"1" + b"}" * depth
+    spec = b'{"type": "os.nova.server", "version": "1.0", "properties": {"flavor": "tiny"}}'
+    content = b'{"profile": {"name": "p", "spec": %s, "metadata": %s}}' % (spec, nested)
+    headers = {"x-name": "ann", **JSON}
+    answer = await office.clients["all"].post("/v1/profiles", content=content, headers=headers)
+    assert answer.status_code == status
+    assert len((await ann.get("/profiles"))["profiles"]) == (status == 201)
+
+
 async def test_a_body_without_a_type_and_as_plain_text_is_read(office: Office) -> None:
     content = b'{"profile": {"spec": {"type": "x", "version": 1}}}'
     client = office.clients["all"]

@@ -12,6 +12,9 @@ from litestar import Request
 from muster.api.clustering_v1.faults import MALFORMED
 from muster.base.errors import Invalid
 
+# What is taken in is kept, and read again by whoever lists it or works for it: with less room
+# for nesting than the request had, in the depth of other calls.
+DEEPEST = 100
 _KINDS = frozenset({"", "text/plain", "application/json"})
 _NAME = re.compile(r"[A-Za-z0-9\u4e00-\u9fa5._~-]*")
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
@@ -82,7 +85,22 @@ async def raw(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
         said: dict[str, Any] = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise refusal(_why(content, str(error))) from None
+    if _depth(said) > DEEPEST:
+        raise refusal(f"The body is nested more than {DEEPEST} deep.")
     return said
+
+
+def _depth(said: Any) -> int:
+    """Return how many maps and lists are inside of each other, up to one more than is taken."""
+    level: list[Any] = [said]
+    for depth in range(DEEPEST + 2):
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level:
+            return depth
+        level = [
+            inner for each in level for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+    return DEEPEST + 1
 
 
 def _why(content: bytes, otherwise: str) -> str:
