@@ -8,6 +8,7 @@ import pytest
 
 from api.test_receivers import a_cluster, actions, receiver, words
 from muster.base.errors import QuotaExceeded
+from muster.drivers.hooks import Post
 from muster.model.receiver import Message
 from muster.service import queues
 from muster.service.queues import Look
@@ -219,3 +220,79 @@ async def test_a_deleted_receivers_messages_are_gone(office):
     await office.call("DELETE", "/v1/receivers/door")
     left = await office.call("GET", f"/v1/queues/{queue}/messages")
     assert left.json()["messages"] == []
+
+
+SMALL = {
+    "type": "os.nova.server",
+    "version": "1.0",
+    "properties": {"flavor": "tiny", "image": "demo-web", "networks": [{"network": "private"}]},
+}
+ASKING = {
+    "type": "senlin.policy.deletion",
+    "version": "1.1",
+    "properties": {"hooks": {"type": "zaqar", "timeout": 300, "params": {"queue": "hooks"}}},
+}
+
+
+async def a_cluster_that_asks(office: Office) -> str:
+    """Make a cluster of two whose nodes go only when somebody agrees; return its id."""
+
+    async def made(noun: str, plural: str, **said: Any) -> dict[str, Any]:
+        answer = await office.call("POST", f"/v1/{plural}", {noun: said})
+        assert answer.status_code in (201, 202), answer.text
+        found: dict[str, Any] = answer.json()[noun]
+        return found
+
+    hooks = Post(office.desk.store, office.clock)
+    office.engine.ask_by(hooks)
+    profile = await made("profile", "profiles", name="small", spec=SMALL)
+    policy = await made("policy", "policies", name="asks", spec=ASKING)
+    sizes = {"desired_capacity": 2, "min_size": 0}
+    cluster = await made("cluster", "clusters", name="herd", profile_id=profile["id"], **sizes)
+    await office.go_on(3)
+    await act(office, {"policy_attach": {"policy_id": policy["id"]}})
+    await office.go_on(2)
+    return str(cluster["id"])
+
+
+async def act(office: Office, said: dict[str, Any]) -> str:
+    answer = await office.call("POST", "/v1/clusters/herd/actions", said)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["action"])
+
+
+async def members(office: Office) -> int:
+    shown = await office.call("GET", "/v1/clusters/herd")
+    return len(shown.json()["cluster"]["nodes"])
+
+
+async def test_a_node_goes_when_whoever_was_asked_has_agreed(office):
+    await a_cluster_that_asks(office)
+    shrinking = await act(office, {"scale_in": {"count": 1}})
+    await office.go_on(3)
+    (question,) = await claimed(office)
+    assert question["body"]["lifecycle_transition_type"] == "termination"
+    assert await members(office) == 2
+    await act(
+        office,
+        {
+            "complete_lifecycle": {
+                "lifecycle_action_token": question["body"]["lifecycle_action_token"]
+            }
+        },
+    )
+    await office.call("DELETE", question["href"])
+    await office.go_on(5)
+    assert await members(office) == 1
+    seen = await office.call("GET", f"/v1/actions/{shrinking}")
+    assert seen.json()["action"]["status"] == "SUCCEEDED"
+
+
+async def test_a_node_goes_at_last_when_nobody_answers(office):
+    await a_cluster_that_asks(office)
+    await act(office, {"scale_in": {"count": 1}})
+    await office.go_on(3)
+    assert await members(office) == 2
+    office.clock.advance(300)
+    await office.go_on(5)
+    assert await members(office) == 1
