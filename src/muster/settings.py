@@ -58,6 +58,9 @@ class Settings:
     health_check_interval_min: int = _setting(
         60, "health policies may not ask for checks more often than this many seconds"
     )
+    delete_with_dependency: bool = _setting(
+        False, "a cluster of the clustering API goes with its policies and receivers, unasked"
+    )
     clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
 
     @property
@@ -117,11 +120,21 @@ def _parsed(name: str, default: Any, said: Any, where: str) -> Any:
             return Path(said).expanduser().absolute()
         if kind in (int, float):
             return _number(kind, said)
+        if kind is bool:
+            return _truth(said)
         if not isinstance(said, kind):
             raise ValueError(f"must be {kind.__name__}")
         return said
     except (TypeError, ValueError) as error:
         raise Invalid(f"{where}: {name}: {error}", field=name) from None
+
+
+def _truth(said: Any) -> bool:
+    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+    word = str(said).strip().lower()
+    if word not in words:
+        raise ValueError(f"must be true or false, not {said!r}")
+    return words[word]
 
 
 def _number(kind: type, said: Any) -> Any:

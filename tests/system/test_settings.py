@@ -25,6 +25,21 @@ OTHER = {
     "stray_grace_s": 2.5,
     "sweep_every_s": 3.5,
     "keep_events_days": 4,
+    "keystone_url": "other-keystone_url",
+    "keystone_username": "other-keystone_username",
+    "keystone_password": "other-keystone_password",
+    "keystone_project": "other-keystone_project",
+    "keystone_user_domain": "other-keystone_user_domain",
+    "keystone_project_domain": "other-keystone_project_domain",
+    "keystone_ca": "other-keystone_ca",
+    "keystone_remember_s": 301.5,
+    "os_cloud": "other-os_cloud",
+    "os_clouds_file": "other-os_clouds_file",
+    "rules_file": "other-rules_file",
+    "public_url": "other-public_url",
+    "webhooks_per_minute": 61.5,
+    "health_check_interval_min": 65,
+    "delete_with_dependency": True,
     "clouds": {"lab": {"kind": "simulated", "create_s": 1.5}},
 }
 
@@ -32,6 +47,8 @@ OTHER = {
 def toml(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 

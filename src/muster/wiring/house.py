@@ -68,6 +68,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             public_url=settings.public_url,
             turnstile=Turnstile(settings.webhooks_per_minute),
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
+            delete_with_dependency=settings.delete_with_dependency,
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
         hooks = Post(store, clock)
