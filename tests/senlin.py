@@ -92,9 +92,8 @@ class Caller:
         return found
 
     async def nodes(self, cluster: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = (await self.get(f"/nodes?cluster_id={cluster['id']}"))[
-            "nodes"
-        ]
+        path = f"/nodes?cluster_id={cluster['id']}&sort=index"
+        found: list[dict[str, Any]] = (await self.get(path))["nodes"]
         return found
 
     async def profile(self, name: str = "p1", type: str = SERVER, **metadata: str) -> Profile:

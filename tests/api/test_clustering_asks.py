@@ -144,6 +144,7 @@ async def test_an_attribute_is_collected_from_every_node(ann: Caller) -> None:
     assert await collected("$.data.nowhere") == []
     for path, text in (
         ("None", "Required path attribute is missing."),
+        ("", "Required path attribute is missing."),
         ("%24%5B%5B", "Invalid attribute path - Parse error at 1:2 near token [ ([)."),
     ):
         assert (await ann.refusal("GET", f"/clusters/c1/attrs/{path}"))[::2] == (400, text)
@@ -327,3 +328,23 @@ async def test_a_timeout_of_nothing_is_no_timeout(ann: Caller) -> None:
         action = await ann.action(answer.headers["location"].rpartition("/")[2])
         assert action["status"] == status, profile
     assert action["status_reason"] == f"CLUSTER_CREATE [{action['id'][:8]}] timeout"
+
+
+async def test_a_password_is_set_and_seen_by_nobody(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    [node] = await ann.nodes(cluster)
+    for path, said in (
+        (f"/nodes/{node['id']}/ops", {"change_password": {"admin_pass": "s3cret"}}),
+        ("/clusters/c1/ops", {"change_password": {"params": {"admin_pass": "s3cret"}}}),
+    ):
+        action = await ann.done("POST", path, said)
+        assert (action["status"], action["inputs"]["params"]) == (
+            "SUCCEEDED",
+            {"admin_pass": "***"},
+        )
+    for path in ("/actions", "/events"):
+        assert "s3cret" not in str(await ann.get(path))
+    for path in (f"/nodes/{node['id']}/ops", "/clusters/c1/ops"):
+        action = await ann.done("POST", path, {"change_password": {}})
+        text = "The operation 'change_password' needs the parameter 'admin_pass'."
+        assert (action["status"], action["status_reason"]) == ("FAILED", text)

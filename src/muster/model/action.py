@@ -77,6 +77,18 @@ def action_name(verb: Verb, target: UUID, operation: str = "") -> str:
     return f"{done}_{str(target)[:8]}"[:_LONGEST_NAME]
 
 
+_SECRET = "admin_pass"
+_HIDDEN = "***"
+
+
+def told(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return inputs as anybody may see them: a password that is to be set is not among them."""
+    params = inputs.get("params")
+    if not isinstance(params, Mapping) or _SECRET not in params:
+        return inputs
+    return {**inputs, "params": {**params, _SECRET: _HIDDEN}}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     id: UUID

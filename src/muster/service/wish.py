@@ -7,7 +7,7 @@ from typing import Any
 
 from muster.base.errors import NotFound, Stale
 from muster.base.ids import new_id
-from muster.model.action import Action, ActionStatus, Verb, action_name
+from muster.model.action import Action, ActionStatus, Verb, action_name, told
 from muster.model.cluster import Cluster
 from muster.model.event import OF_VERB, About, Event, Level
 from muster.model.node import Node
@@ -131,7 +131,7 @@ def _told(
         action_id=action.id,
         status="start",
         reason=wish.reason,
-        data=wish.inputs,
+        data=told(wish.inputs),
     )
     if not action.ended:
         return (asked,)

@@ -18,6 +18,7 @@ from muster.service.clustering import views
 from muster.service.clustering.details import details_of
 
 _LONGEST = 255
+MISSING = "Required path attribute is missing."
 
 
 @get("/v1/clusters/{identity:str}/attrs/{path:path}", opt=serves(since=2))
@@ -27,7 +28,7 @@ async def collect(
     """Collect one attribute of every node; a node that has none is left out."""
     wanted = path.removeprefix("/")
     if not wanted or wanted == "None":
-        raise refusal("Required path attribute is missing.")
+        raise refusal(MISSING)
     way = _parsed(wanted)
     seen = await views.of_cluster(call.desk, call.who, identity)
     asked = "details" in wanted
@@ -42,6 +43,12 @@ async def collect(
     return {"cluster_attributes": found}
 
 
+@get("/v1/clusters/{identity:str}/attrs", opt=serves(since=2))
+async def collect_nothing(call: Asked, identity: Word) -> None:
+    """Refuse: nobody said which attribute."""
+    raise refusal(MISSING)
+
+
 def _parsed(said: str) -> JSONPath:
     if len(said) > _LONGEST:
         raise Invalid(f"Invalid attribute path - more than {_LONGEST} characters.")
@@ -51,4 +58,4 @@ def _parsed(said: str) -> JSONPath:
         raise Invalid(f"Invalid attribute path - {error}.") from None
 
 
-ROUTES = (collect,)
+ROUTES = (collect, collect_nothing)

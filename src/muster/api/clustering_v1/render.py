@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from muster.api.words import epoch, moment
+from muster.model.action import told
 from muster.model.node import Node
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
@@ -266,7 +267,7 @@ def action(shown: Shown, minor: int) -> ActionOut:
         timeout=one.timeout_s,
         status=one.status,
         status_reason=one.reason,
-        inputs=one.inputs,
+        inputs=told(one.inputs),
         outputs=one.outputs,
         data=one.data,
         depends_on=[str(each) for each in shown.waits_for],

@@ -22,7 +22,7 @@ from muster.service.clustering.case import NodeCase
 from muster.service.clustering.clusters import INITIALIZING
 from muster.service.clustering.conflicts import locked, refuse_busy, under_way, withdraw
 from muster.service.clustering.membership import going
-from muster.service.clustering.operations import NODE_RECOVER, parameters, recovery
+from muster.service.clustering.operations import NODE_RECOVER, lacking, parameters, recovery
 from muster.service.desk import Desk
 from muster.service.identity import CLUSTER, PROFILE, referenced
 from muster.service.wish import Tended, Wish, grown, record_node
@@ -261,17 +261,19 @@ def operate(case: NodeCase, operation: str, said: Any) -> Action:
     kind = case.desk.profile_types.get(case.profile_type)
     params = parameters(kind, case.profile_type, operation, said)
     inputs = {"operation": operation, "params": params}
-    return _asked(case, Verb.NODE_OPERATION, inputs, operation)
+    return _asked(case, Verb.NODE_OPERATION, inputs, operation, lacking(operation, params))
 
 
-def _asked(case: NodeCase, verb: Verb, inputs: Mapping[str, Any], word: str) -> Action:
+def _asked(
+    case: NodeCase, verb: Verb, inputs: Mapping[str, Any], word: str, failed: str = ""
+) -> Action:
     """Return the action for something that takes a server, failed where there is none."""
     node = case.node
-    lacks = not node.ref and node.status is NodeStatus.ERROR
+    bare = not node.ref and node.status is NodeStatus.ERROR
     wish = Wish(
         verb=verb,
         reason=f"{case.who.user} asked to {word} {node.name}",
         inputs=inputs,
-        failed=_NO_SERVER if lacks else "",
+        failed=failed or (_NO_SERVER if bare else ""),
     )
     return case.record(wish)

@@ -105,6 +105,7 @@ def operate(case: Case, operation: str, said: Mapping[str, Any]) -> Action:
             "params": params,
             "nodes": [str(each.id) for each in nodes],
         },
+        failed=lacking(operation, params),
     )
     return case.record(wish)
 
@@ -126,6 +127,18 @@ def parameters(
     if said and not known.parameters:
         raise Invalid(MALFORMED, type="HTTPBadRequest")
     return checked_parameters(known.parameters, said)
+
+
+# What an operation cannot do without, although its schema has it that it could.
+_NEEDED: Mapping[str, str] = {"change_password": "admin_pass"}
+
+
+def lacking(operation: str, params: Mapping[str, Any]) -> str:
+    """Return what an operation lacks to have any effect, "" if nothing."""
+    needed = _NEEDED.get(operation)
+    if needed is None or params.get(needed):
+        return ""
+    return f"The operation '{operation}' needs the parameter '{needed}'."
 
 
 def complete_lifecycle(case: Case, token: str) -> Action:
