@@ -1,12 +1,12 @@
 """What is done about each place in this pass, once it is known which of them stay."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import datetime
 
 from muster.decide.departures import is_held, part
 from muster.decide.destiny import Destiny, Fitness, Want, destiny
 from muster.decide.draft import Draft, Place
+from muster.decide.filling import create, hold, reborn
 from muster.decide.health import Ward, repairs_allowed
 from muster.decide.limits import (
     AGAIN,
@@ -22,10 +22,9 @@ from muster.decide.limits import (
 )
 from muster.decide.rolling import budget
 from muster.model.event import Level
-from muster.model.node import Health, Why, server_id
+from muster.model.node import Why
 from muster.model.pool import MemberState
-from muster.model.rollout import UpdateKind
-from muster.model.step import CreateServer, DeleteServer, ServerOrder
+from muster.model.step import DeleteServer
 
 GIVEN_UP = "given up after"
 _SERVING = (Fitness.READY, Fitness.UNREADY, Fitness.SICK)
@@ -88,17 +87,26 @@ def _front_stands(draft: Draft) -> bool:
 def _stay(draft: Draft, each: Place, left: Mends) -> None:
     each.fate = fate = destiny(Want.STAY, each.fitness)
     if fate is Destiny.KEEP:
+        if joining(draft, each):
+            said = f"{each.node.name} is on its way into the load balancer"
+            draft.wait(said, draft.now + DRAIN_LOOK)
         return
     if fate is Destiny.AWAIT:
         _await(draft, each)
     elif spent(draft, each):
         _give_up(draft, each)
     elif fate is Destiny.CREATE:
-        _create(draft, each, "the place is empty")
+        create(draft, each, "the place is empty")
     elif each.ready_at is None:
         _start_over(draft, each)
     else:
         _repair(draft, each, left)
+
+
+def joining(draft: Draft, each: Place) -> bool:
+    """Return whether a place that was in order only has to be in the pool, too."""
+    unpooled = draft.balanced and each.member is None and each.ready_at is not None
+    return unpooled and each.fitness is Fitness.UNREADY and not each.why
 
 
 def _await(draft: Draft, each: Place) -> None:
@@ -120,72 +128,6 @@ def _give_up(draft: Draft, each: Place) -> None:
     draft.tell("node.failed", each.why, each, level=Level.ERROR)
 
 
-def _create(draft: Draft, each: Place, why: str) -> None:
-    """Ask for a server, unless this place has to wait for its turn."""
-    until = resting(draft, each) or _edited_retry(draft, each)
-    if until is not None:
-        _hold(draft, each, f"{each.node.name} is tried again at {until:%H:%M:%S}", until)
-        return
-    if draft.creates <= 0:
-        _hold(draft, each, f"{each.node.name} waits for its turn", draft.now)
-        return
-    if _awaits_former(draft, each):
-        _hold(draft, each, f"{each.node.name}: its former server is not gone", draft.now + AGAIN)
-        return
-    profile = draft.snapshot.profiles.get(each.profile_id)
-    if profile is None:
-        _hold(draft, each, f"{each.node.name}: its profile is not known", draft.now + LOST_LOOK)
-        return
-    draft.creates -= 1
-    each.fate = Destiny.CREATE
-    node, cluster = each.node, draft.cluster
-    if node.began_at is None or not (each.opened or node.ref) or "ref" in each.edits:
-        each.edit(began_at=draft.now)
-    draft.steps.append(
-        CreateServer(
-            node_id=node.id,
-            order=ServerOrder(
-                server_id=server_id(node.id, each.edits.get("incarnation", node.incarnation)),
-                node_id=node.id,
-                cluster_id=each.edits.get("home", node.home) or cluster.id,
-                project=cluster.project,
-                name=node.name,
-                index=node.index,
-                spec=profile.server,
-                zone=node.wanted_zone,
-                group=cluster.placement.group,
-            ),
-            why=why,
-        )
-    )
-
-
-# Note [One after another]
-# As a rule the next server of a place is made while the one before goes: that is quickest. A
-# health policy may want it otherwise, for two of a kind may disturb each other: then the
-# former one has to be gone, or has had its time where it may be ignored after that.
-def _awaits_former(draft: Draft, each: Place) -> bool:
-    """Return whether a former server has to go first. See Note [One after another]."""
-    healing, node = draft.cluster.healing, each.node
-    if not healing.delete_timeout_s or not any(s.node_id == node.id for s in draft.strays):
-        return False
-    since = node.cured_at or node.sick_since or draft.now
-    patience = timedelta(seconds=healing.delete_timeout_s)
-    return not healing.force_recreate or draft.now < since + patience
-
-
-def _edited_retry(draft: Draft, each: Place) -> datetime | None:
-    until: datetime | None = each.edits.get("retry_at")
-    return until if until is not None and until > draft.now else None
-
-
-def _hold(draft: Draft, each: Place, why: str, until: datetime | None) -> None:
-    each.fate = Destiny.HOLD
-    if each.opened and each.node.began_at is not None:
-        each.edit(began_at=None)
-    draft.wait(why, until)
-
-
 def _start_over(draft: Draft, each: Place) -> None:
     """The server was never ready and will not be: the place is tried anew, a little later."""
     tries = each.node.tries + 1
@@ -197,9 +139,9 @@ def _start_over(draft: Draft, each: Place) -> None:
         draft.tell("node.failed", each.why, each, level=Level.ERROR)
         return
     draft.tell("node.failed", f"{each.why}; try {tries + 1} of {most}", each, level=Level.WARN)
-    _reborn(draft, each)
+    reborn(draft, each)
     each.edit(retry_at=backed_off(each, tries, draft.now))
-    _create(draft, each, each.why)
+    create(draft, each, each.why)
 
 
 # Note [Broken again]
@@ -216,55 +158,13 @@ def _repair(draft: Draft, each: Place, left: Mends) -> None:
     if why:
         storm = draft.cluster.storm
         until = storm.retry_at if storm else None
-        _hold(draft, each, f"{each.node.name} is not replaced now: {why}", until)
+        hold(draft, each, f"{each.node.name} is not replaced now: {why}", until)
         return
     tries = failures(draft, each) + 1 if broke_soon(draft, each) else 0
     reason = each.why
-    _reborn(draft, each)
+    reborn(draft, each)
     each.edit(tries=tries, retry_at=backed_off(each, tries, draft.now) if tries > 1 else None)
-    _create(draft, each, f"repair: {reason}")
-
-
-def _reborn(draft: Draft, each: Place) -> None:
-    """Turn the place to its next server; the one before is an earlier incarnation then."""
-    each.edit(
-        incarnation=each.node.incarnation + 1,
-        ref="",
-        home=None,
-        left_behind=each.node.home or each.node.left_behind,
-        address="",
-        host="",
-        zone="",
-        health=Health(),
-        began_at=None,
-        ready_at=None,
-        open_requests=0,
-        parked="",
-    )
-    each.profile_id = _profile_anew(draft, each)
-    if each.profile_id != each.node.profile_id:
-        each.edit(profile_id=each.profile_id, port=draft.port_of(each.profile_id))
-    if each.server:
-        draft.strays.append(each.server)
-    each.ready_at = None
-    each.available = False
-    each.server = each.member = None
-    each.fitness = Fitness.EMPTY
-
-
-# Note [Which revision]
-# A server that is made anew gets the revision that its cluster opens places with: then an
-# update gets on with every repair. Not so where nodes may differ because somebody wanted
-# it: while an update is held, for a canary, and wherever updates are made in place, where
-# a node is of the revision that it was brought to by name.
-def _profile_anew(draft: Draft, each: Place) -> UUID:
-    """Return the profile of the next server of a place. See Note [Which revision]."""
-    if each.anew is not None:
-        return each.anew
-    by_name = draft.cluster.strategy.kind is UpdateKind.IN_PLACE
-    if by_name or draft.mixed_by_intent or _is_canary(draft, each):
-        return each.profile_id
-    return draft.opening
+    create(draft, each, f"repair: {reason}")
 
 
 def _renew(draft: Draft, each: Place) -> None:
@@ -278,14 +178,8 @@ def _renew(draft: Draft, each: Place) -> None:
         return
     each.renew_by = None
     each.edit(renew_by=None, tries=0, retry_at=None)
-    _reborn(draft, each)
-    _create(draft, each, "its next server was asked for")
-
-
-def _is_canary(draft: Draft, each: Place) -> bool:
-    rollout = draft.cluster.rollout
-    unproven = rollout is not None and rollout.under_way and rollout.unproven
-    return unproven and rollout is not None and each.profile_id == rollout.target
+    reborn(draft, each)
+    create(draft, each, "its next server was asked for")
 
 
 def _leave(draft: Draft, each: Place) -> None:
@@ -318,7 +212,7 @@ def _in_grace(draft: Draft, each: Place) -> bool:
     until = each.leaving.not_before if each.leaving else None
     if until is None or draft.now >= until:
         return False
-    _hold(draft, each, f"{each.node.name} stays until {until:%H:%M:%S}", until)
+    hold(draft, each, f"{each.node.name} stays until {until:%H:%M:%S}", until)
     return True
 
 
@@ -328,10 +222,10 @@ def _remove(draft: Draft, each: Place) -> None:
         return
     if resting(draft, each) or refused_lately(draft, each):
         look = next_look(each.leaving.since if each.leaving else draft.now, draft.now)
-        _hold(draft, each, f"{node.name} is going away", look)
+        hold(draft, each, f"{node.name} is going away", look)
         return
     if draft.deletes <= 0:
-        _hold(draft, each, f"{node.name} waits for its turn", draft.now)
+        hold(draft, each, f"{node.name} waits for its turn", draft.now)
         return
     draft.deletes -= 1
     each.edit(retry_at=draft.now + AGAIN)
