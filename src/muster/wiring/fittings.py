@@ -11,7 +11,7 @@ from muster.drivers.balancers.caddy import refusal as caddy
 from muster.drivers.balancers.caddy.balancer import open_balancer as open_caddy
 from muster.drivers.balancers.haproxy import refusal as haproxy
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
-from muster.drivers.dns.rfc2136 import open_dns
+from muster.drivers.dns.rfc2136 import Reach, Updates, parsed
 from muster.drivers.options import options
 from muster.model.cloud import Ability
 from muster.ports.balancer import Balancer
@@ -42,7 +42,7 @@ NO_NAMES = "no name server is set for this cloud: set its option dns"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fittings:
+class Options:
     """The options that every cloud has beside its driver's own."""
 
     balancer: str = ""  # empty: caddy; haproxy for Incus
@@ -51,15 +51,25 @@ class Fittings:
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
 
 
+@dataclass(frozen=True, slots=True)
+class Fittings:
+    """What a cloud is fitted with."""
+
+    options: Options
+    balancer: str
+    dns: Reach | None
+    said: tuple[str, ...]  # options about a balancer that somebody has set
+
+
 def parted(said: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the options of a cloud that are its driver's, and those it is fitted by."""
-    ours = {name: said[name] for name in Fittings.__dataclass_fields__ if name in said}
+    ours = {name: said[name] for name in Options.__dataclass_fields__ if name in said}
     return {name: said[name] for name in said if name not in (*ours, "kind")}, ours
 
 
 def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     """Return what the settings say; raises `Invalid` naming what is at fault."""
-    read = options(Fittings, said, kind, nothing=True)
+    read = options(Options, said, kind, nothing=True)
     chosen = read.balancer or BY_KIND.get(kind, OTHERWISE)
     if chosen not in BALANCERS:
         raise _wrong(cloud, "balancer", f"must be one of {', '.join(BALANCERS)}, not {chosen!r}")
@@ -69,26 +79,29 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
         raise _wrong(cloud, "balancer_range", str(error)) from None
     if read.balancer_port > 65535:
         raise _wrong(cloud, "balancer_port", f"is at most 65535, not {read.balancer_port}")
-    return replace(read, balancer=chosen)
+    names = parsed(read.dns) if read.dns else None
+    return Fittings(read, chosen, names, tuple(name for name in said if "balancer" in name))
 
 
 def _wrong(cloud: str, name: str, why: str) -> Invalid:
     return Invalid(f"clouds.{cloud}.{name}: {why}", field=f"clouds.{cloud}.{name}")
 
 
-async def fitted(cloud: Cloud, kind: str, said: Mapping[str, Any], config: CloudConfig) -> Cloud:
+async def fitted(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
     """Return the cloud with balancer and names as the settings say; they end together with it."""
-    read = fittings(kind, said, config.name)
     if cloud.balancer is None:
         cloud = await _balanced(cloud, read, config)
-    elif said.keys() & {"balancer", "balancer_range", "balancer_port"}:
-        raise _wrong(config.name, "balancer", f"a {kind} cloud has a balancer of its own")
+    elif read.said:
+        await cloud.close()
+        kind = cloud.about.kind
+        raise _wrong(config.name, read.said[0], f"a {kind} cloud has a balancer of its own")
     return _named(cloud, read.dns, config.installation)
 
 
 async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
     choice = BALANCERS[read.balancer]
-    said = {"balancer_range": read.balancer_range, "balancer_port": read.balancer_port}
+    range_, port = read.options.balancer_range, read.options.balancer_port
+    said = {"balancer_range": range_, "balancer_port": port}
     balancer = await choice.open(replace(config, options=said))
 
     async def close() -> None:
@@ -99,12 +112,12 @@ async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
     return replace(cloud, about=about, balancer=balancer, close=close)
 
 
-def _named(cloud: Cloud, said: Mapping[str, Any], installation: UUID) -> Cloud:
-    if said:
+def _named(cloud: Cloud, reach: Reach | None, installation: UUID) -> Cloud:
+    if reach:
         can: dict[Ability, str] = {
             k: v for k, v in cloud.about.cannot.items() if k is not Ability.DNS
         }
-        names = open_dns(said, installation)
+        names = Updates(reach, installation)
         return replace(cloud, about=replace(cloud.about, cannot=can), dns=names)
     if cloud.dns is None:
         cannot = {Ability.DNS: NO_NAMES, **cloud.about.cannot}

@@ -24,7 +24,7 @@ from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
-from muster.wiring.fittings import fitted, parted
+from muster.wiring.fittings import fitted, fittings, parted
 from muster.wiring.types import policy_types, profile_types
 
 
@@ -118,7 +118,8 @@ async def _open_cloud(
     installation: UUID,
     clock: Clock,
 ) -> Cloud:
-    kind, (own, fittings) = str(options["kind"]), parted(options)
+    kind, (own, others) = str(options["kind"]), parted(options)
+    fit = fittings(kind, others, name)
     config = CloudConfig(
         name=name,
         home=settings.home / "clouds" / name,
@@ -126,7 +127,7 @@ async def _open_cloud(
         clock=clock,
         options=own,
     )
-    return await fitted(await DRIVERS[kind](config), kind, fittings, config)
+    return await fitted(await DRIVERS[kind](config), fit, config)
 
 
 def _pace(settings: Settings) -> EnginePace:
