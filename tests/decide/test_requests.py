@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders import (
+    LONG_AGO,
     NEW,
     NOW,
     OLD,
@@ -319,7 +320,7 @@ def test_a_wish_about_nobody_is_fulfilled_at_once():
 
 
 def test_a_wish_about_many_that_takes_too_long_ends_with_all_that_was_asked_for_it():
-    wish = a_wish(Verb.CLUSTER_RECOVER, status=S.RUNNING, timeout_s=0)
+    wish = a_wish(Verb.CLUSTER_RECOVER, status=S.RUNNING, timeout_s=1, created_at=LONG_AGO)
     child = asked(Verb.NODE_RECOVER, status=S.RUNNING, parent=wish.id, inputs={})
     starting = a_node(1, ready_at=None, ref="", began_at=NOW)
     decided = plan(a_snapshot(calm(generation=2), starting, actions=(wish, child)))
