@@ -1,6 +1,7 @@
 """`a_cluster()`, `a_node()`, `a_server()` ...: valid values, with only what matters spelled out."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -240,6 +241,8 @@ def a_snapshot(
 ) -> Snapshot:
     """Return what a pass over `cluster` sees: every node's server runs unless said otherwise."""
     seen = [a_server_of(n) for n in nodes if n.ref] if servers is None else servers
+    members = but["pool"].members if but.get("pool") else {}
+    nodes = tuple(replace(n, pooled=True) if n.id in members else n for n in nodes)
     plain = {
         "now": NOW,
         "cluster": cluster,

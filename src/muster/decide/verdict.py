@@ -6,7 +6,7 @@ from statistics import median
 from muster.decide.asked import open_wishes
 from muster.decide.destiny import FINE, Destiny, Fitness
 from muster.decide.draft import Draft, Place, names
-from muster.decide.fates import GIVEN_UP
+from muster.decide.fates import GIVEN_UP, joining
 from muster.decide.health import Ward
 from muster.decide.places import IN_CREATION
 from muster.decide.requests import called
@@ -20,6 +20,9 @@ from muster.model.rollout import RolloutState, UpdateKind
 _N, _C = NodeStatus, ClusterStatus
 _SMOOTHING = 0.3
 EVALUATED = ": number of active nodes is"
+OF_POLICIES = frozenset(  # they change how a cluster is cared for, not what it is
+    {Verb.CLUSTER_ATTACH_POLICY, Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY}
+)
 
 # How a place is called that has been in service and stays.
 SERVED: Mapping[Fitness, NodeStatus] = {
@@ -119,14 +122,21 @@ def _cluster_status(
         return _C.WARNING, cluster.storm.reason
     if cluster.trouble:  # it is tried again, but nobody can reach the service meanwhile
         return _unreachable(cluster, active), cluster.trouble
-    if not settled:
-        if cluster.created_at is None:
-            return _C.CREATING, f"{IN_CREATION}: {share}"
-        if ill.mending:
-            return _C.RECOVERING, f"Recovery in progress: {share}"
-        if _resizing(draft):
-            return _C.RESIZING, f"Cluster resize in progress: {share}"
-    return evaluated(draft, active, obstacle)
+    under_work = None if settled else _at_work(draft, ill, share)
+    return under_work or evaluated(draft, active, obstacle)
+
+
+def _at_work(draft: Draft, ill: Ward, share: str) -> tuple[ClusterStatus, str] | None:
+    cluster = draft.cluster
+    if cluster.created_at is None:
+        return _C.CREATING, f"{IN_CREATION}: {share}"
+    if ill.mending:
+        return _C.RECOVERING, f"Recovery in progress: {share}"
+    if _resizing(draft):
+        return _C.RESIZING, f"Cluster resize in progress: {share}"
+    if any(joining(draft, each) for each in draft.serving):
+        return cluster.status, cluster.reason  # it serves as before, and soon through its pool
+    return None
 
 
 def _unreachable(cluster: Cluster, active: int) -> ClusterStatus:
@@ -178,7 +188,7 @@ def evaluated(draft: Draft, active: int, obstacle: str) -> tuple[ClusterStatus, 
 
 def _operation(draft: Draft) -> str:
     """Return the newest wish's name, or the one that the present reason was given for."""
-    wishes = open_wishes(draft)
+    wishes = [each for each in open_wishes(draft) if each.verb not in OF_POLICIES]
     if wishes:
         newest = wishes[-1]
         tree = newest.verb is Verb.CLUSTER_OPERATION

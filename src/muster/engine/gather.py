@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -191,9 +191,10 @@ async def _record(cloud: Cloud, cluster: Cluster) -> Record | None:
 
 # Note [Starting]
 # The regular probes come every few seconds, and a node that has just started should
-# not wait for them. So a pass asks those that run and have not answered well yet, at
-# most every 0.15 s per cluster. A bad answer is not held against them: how long a
-# start may take is decided by the cluster's start timeout, not by counting answers.
+# not wait for them, nor one whose cluster has begun to serve. So a pass asks those that
+# run and of whom nothing is known yet, at most every 0.15 s per cluster. A bad answer is
+# not held against them: how long a start may take is decided by the cluster's start
+# timeout, not by counting answers.
 async def _ask_starting(
     reach: Reach, facts: Facts, servers: Mapping[UUID, Server], now: datetime
 ) -> tuple[Probe, ...]:
@@ -210,15 +211,20 @@ async def _ask_starting(
     reach.asked[cluster.id] = now
     answers = await reach.cloud.prober.ask(questions)
     well = (each for each in questions if answers.get(each.node_id, "no answer") is None)
-    return tuple(
-        Probe(
-            node_id=each.node_id,
-            server_id=each.server_id,
-            cluster_id=cluster.id,
-            condition=Condition.GOOD,
-            at=now,
-        )
-        for each in well
+    return tuple(_well(facts, each, now) for each in well)
+
+
+def _well(facts: Facts, question: Question, now: datetime) -> Probe:
+    """Return that an application is well, beside what polled addresses have said of it."""
+    before = facts.probes.get(question.node_id)
+    if before and before.server_id == question.server_id:
+        return replace(before, condition=Condition.GOOD, at=now, failures=0, reason="")
+    return Probe(
+        node_id=question.node_id,
+        server_id=question.server_id,
+        cluster_id=facts.cluster.id,
+        condition=Condition.GOOD,
+        at=now,
     )
 
 
@@ -226,7 +232,8 @@ def _questions(
     cluster_id: UUID, service: Service, facts: Facts, servers: Mapping[UUID, Server]
 ) -> Iterable[Question]:
     for node in facts.nodes.values():
-        if node.ready_at is not None or node.leaving:
+        told = node.ready_at is not None and node.health.application is not Condition.UNKNOWN
+        if told or node.leaving:
             continue
         server, probe = servers.get(node.server_id), facts.probes.get(node.id)
         if server is None or server.seen is not Seen.RUNNING:
