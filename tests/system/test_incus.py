@@ -4,6 +4,8 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from random import Random
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from urllib.request import urlopen
@@ -11,6 +13,7 @@ from urllib.request import urlopen
 import pytest
 
 from house import House, house, until
+from muster.client.http import Session
 from testbed.incus import machine, rest
 from testbed.incus.bed import settings
 from testbed.incus.fabric import entered
@@ -18,6 +21,8 @@ from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
+SHARE = 300  # requests before and after something happens, at least
+KILLS = 8
 WEB = {
     "name": "web",
     "cloud": "site",
@@ -97,6 +102,104 @@ def test_a_killed_container_is_replaced_and_serves(it, place):
         served = instances(place)[new]["config"]["user.muster.server"]
         until(lambda: ask(url)["instance"] == served, 30, "the new one serves")
         print(f"replaced and serving after {monotonic() - killed:.1f} s")
+
+
+def test_a_new_version_comes_in_without_a_failed_request(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        seen = it.settled("web")
+        url = seen["load_balancer_url"]
+        with Load(f"{url}/health") as load:
+            until(lambda: load.answered > SHARE, 60, "clients are served")
+            change(session, seen, image="demo-web-v2")
+            until(lambda: versions(place) == {"2"}, 120, "all are of the new version")
+            it.settled("web", 120)
+            least = load.answered + SHARE
+            until(lambda: load.answered > least, 60, "clients are served after it")
+        assert load.failed == []
+        assert ask(url)["version"] == "2"
+        print(f"updated under {load.answered} requests")
+
+
+def test_a_member_without_power_takes_its_instances_along_and_brings_them_back(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        url = it.settled("web")["load_balancer_url"]
+        before = {name: each["location"] for name, each in instances(place).items()}
+        machine.crash(place, "m2")
+        try:
+            until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
+            with Load(f"{url}/health") as load:
+                until(lambda: load.answered > SHARE, 60, "clients are served meanwhile")
+            assert load.failed == []
+        finally:
+            machine.boot(place, "m2")
+        until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
+        after = {name: each["location"] for name, each in instances(place).items()}
+        assert after == before
+
+
+def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(it, place):
+    seed = int(os.environ.get("CHAOS_SEED", "0")) or Random().randrange(1 << 30)
+    print(f"CHAOS_SEED={seed}")
+    dice = Random(seed)
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", {**WEB, "min_size": 1})
+        seen = it.settled("web")
+        wanted = 1
+        for _ in range(KILLS):
+            wanted = dice.choice([each for each in range(1, 7) if each != wanted])
+            change(session, seen, desired_size=wanted)
+            moment = monotonic() + dice.uniform(0, 3)
+            until(lambda moment=moment: monotonic() > moment, 5, "the moment has come")
+            it.kill()
+            it.start()
+        it.settled("web", 90)
+        until(lambda: len(instances(place)) == wanted, 60, "there are as many as wanted")
+        assert {each["status"] for each in instances(place).values()} == {"Running"}
+
+
+def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
+    session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
+
+
+def versions(place: Place) -> set[str]:
+    return {each["config"]["image.release"] for each in instances(place).values()}
+
+
+def statuses(session: Session) -> set[str]:
+    listed = session.call("GET", "/v1/instances")["instances"]
+    return {each["status"] for each in listed}
+
+
+class Load:
+    """Clients in threads of their own, which are in the network that they were started in."""
+
+    def __init__(self, url: str, clients: int = 4) -> None:
+        self._url = url
+        self._over = Event()
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self.answered = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> "Load":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join(10)
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                with urlopen(self._url, timeout=10) as answer:
+                    answer.read()
+                self.answered += 1
+            except OSError as error:
+                self.failed.append(str(error))
 
 
 def kill(place: Place, member: str, pid: int) -> None:

@@ -256,6 +256,17 @@ async def test_the_state_of_a_container_just_killed_is_no_reason_to_call_it_gone
     assert server.seen is Seen.BUILDING
 
 
+async def test_what_a_power_cut_stopped_is_given_the_time_to_start_again(bed):
+    order = an_order()
+    cut = made(bed, order, status="Stopped")
+    cut["config"]["volatile.last_state.power"] = "RUNNING"
+    bed.has(cut)
+    for after_s, seen in ((0, Seen.BUILDING), (10, Seen.BUILDING), (10, Seen.STOPPED)):
+        bed.clock.advance(after_s)
+        [server] = await bed.cloud.compute.list_servers()
+        assert server.seen is seen
+
+
 async def test_what_never_started_is_about_to_for_a_minute_and_then_stopped(bed):
     order = an_order()
     never = "1970-01-01T00:00:00Z"

@@ -18,6 +18,7 @@ FULL_AGAIN_S = 10.0  # until a listing through one member is tried again after i
 RECENT_S = 3.0
 AT_ONCE = 8
 MAKING = timedelta(seconds=60)  # the longest that a creation of ours takes
+RISING = timedelta(seconds=15)  # the longest that a member takes to start what ran on it
 
 # What Incus calls a state, in our words. `Error` is what a member's instances are in where it
 # does not answer the others, and what one is in for a moment when its first process was killed:
@@ -41,6 +42,7 @@ class Found:
     status: str
     created: datetime
     started: str  # changes with every start; "" if it never did
+    felled: bool = False  # it stands still, and nobody stopped it. See Note [Felled]
 
 
 # Note [Who can be asked]
@@ -57,6 +59,7 @@ class Lookout:
         self._clock = clock
         self._installation = installation
         self._addresses: dict[str, tuple[str, str]] = {}  # ref -> (start, address)
+        self._felled: dict[str, datetime] = {}  # ref -> since when it is seen so
         self._full_again = 0.0
         self._recent: Sequence[Found] = ()
         self._recent_until = 0.0
@@ -172,6 +175,7 @@ class Lookout:
                 status=each["status"],
                 created=datetime.fromisoformat(each["created_at"]),
                 started=_started(each.get("last_used_at") or ""),
+                felled=each["config"].get("volatile.last_state.power") == "RUNNING",
             )
             for each in listed
             if (tags := read(each["config"])) and tags.installation == self._installation
@@ -187,7 +191,9 @@ class Lookout:
         address = self._address(found)
         if seen is Seen.RUNNING and not address:
             seen, reason = Seen.BUILDING, "it has no address yet"
-        if found.status == "Stopped" and self._begins(found, now):
+        if found.status != "Stopped":
+            self._felled.pop(found.ref, None)
+        elif self._begins(found, now):
             seen, reason = Seen.BUILDING, "it is about to start"
         return Server(
             ref=found.ref,
@@ -210,9 +216,17 @@ class Lookout:
         started, address = self._addresses.get(found.ref, ("", ""))
         return address if found.started in (started, "") else ""
 
+    # Note [Felled]
+    # A member that gets its power back first shows its instances as stopped, then starts those
+    # that ran. They are told from others by what Incus last knew of them: that they ran. One
+    # whose end Incus has not noticed looks the same, so this is believed for a while only.
     def _begins(self, found: Found, now: datetime) -> bool:
-        """Whether it stands still only because somebody is at it, us or another engine."""
-        return found.ref in self.busy or (not found.started and now - found.created < MAKING)
+        """Whether it stands still only until somebody starts it. See Note [Felled]."""
+        if found.ref in self.busy or not found.started:
+            return found.ref in self.busy or now - found.created < MAKING
+        if not found.felled:
+            return False
+        return now - self._felled.setdefault(found.ref, now) < RISING
 
     async def _learn_addresses(self, found: Sequence[Found]) -> None:
         """Ask those that have started since we last did: an address holds for a start."""
