@@ -61,6 +61,9 @@ class Settings:
     delete_with_dependency: bool = _setting(
         False, "a cluster of the clustering API goes with its policies and receivers, unasked"
     )
+    name_unique: bool = _setting(
+        False, "two things of one kind made by the clustering API may not share a name"
+    )
     clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
 
     @property

@@ -305,3 +305,29 @@ async def a_receiver(ann: Caller, office: Office, cluster: dict[str, Any], name:
         created_at=office.clock.now(),
     )
     await office.desk.store.write(lambda tx: tx.receivers.put(receiver))
+
+
+async def test_names_are_unique_where_the_installation_says_so(tmp_path: Path) -> None:
+    async with opened(tmp_path, name_unique=True) as office:
+        ann, bob = Caller(office), Caller(office, who="bob")
+        spec = {"type": "os.nova.server", "version": "1.0", "properties": {"flavor": "tiny"}}
+        rule = {
+            "type": "senlin.policy.scaling",
+            "version": "1.0",
+            "properties": {"event": "CLUSTER_SCALE_OUT"},
+        }
+        for noun, said in (
+            ("profile", {"spec": spec}),
+            ("policy", {"spec": rule}),
+            ("cluster", {"profile_id": "x"}),
+            ("node", {"profile_id": "x"}),
+            ("receiver", {"type": "message"}),
+        ):
+            path = "/policies" if noun == "policy" else f"/{noun}s"
+            body = {noun: {"name": "x", **said}}
+            assert (await ann.ask("POST", path, body)).status_code in (201, 202), noun
+            told = await ann.refusal("POST", path, body)
+            assert told == (400, "BadRequest", f"A {noun} named 'x' already exists.")
+        assert (
+            await bob.ask("POST", "/profiles", {"profile": {"name": "x", "spec": spec}})
+        ).is_success

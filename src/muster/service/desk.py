@@ -28,6 +28,7 @@ class Desk:
     policy_types: Mapping[str, PolicyType] = field(default_factory=dict)
     policy_floor: Floor = Floor()
     delete_with_dependency: bool = False  # policies and receivers go with their cluster
+    name_unique: bool = False  # two things of one kind and project may not share a name
     public_url: str = ""  # where callers from outside reach this; "": where this caller did
     turnstile: Turnstile = field(default_factory=Turnstile)
 

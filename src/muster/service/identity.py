@@ -13,6 +13,7 @@ from muster.model.profile import Profile
 from muster.model.receiver import Receiver
 from muster.model.who import Who
 from muster.ports.store import Query, Table, Transaction
+from muster.service.desk import Desk
 from muster.service.lookup import as_id, sees
 
 
@@ -79,6 +80,17 @@ def find(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T:
     if row is None:
         raise NotFound(f"The {noun.word} '{said}' could not be found.")
     return row
+
+
+def refuse_taken(tx: Transaction, desk: Desk, project: str, named: tuple[Noun[T], str]) -> None:
+    """Raise `Invalid` where names are to be unique and something of that kind has this one."""
+    noun, name = named
+    if not desk.name_unique:
+        return
+    now = desk.clock.now()
+    tx.leases.take("names", name, now, now)  # See Note [Names one at a time].
+    if noun.table(tx).count(Query(project=project, where={"name": (name,)})):
+        raise Invalid(f"A {noun.word} named '{name}' already exists.", field="name")
 
 
 def referenced(

@@ -12,7 +12,7 @@ from muster.model.policy_type import PolicyType
 from muster.model.who import Who
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
-from muster.service.identity import POLICY, find
+from muster.service.identity import POLICY, find, refuse_taken
 from muster.service.profiles import NOTHING
 from muster.service.types import opened
 
@@ -47,8 +47,13 @@ async def creation(desk: Desk, who: Who, name: str, spec: Mapping[str, Any]) -> 
         spec=dict(spec),
         created_at=desk.clock.now(),
     )
-    await desk.store.write(lambda tx: tx.policies.put(policy))
-    return policy
+
+    def create(tx: Transaction) -> Policy:
+        refuse_taken(tx, desk, who.project, (POLICY, name))
+        tx.policies.put(policy)
+        return policy
+
+    return await desk.store.write(create)
 
 
 async def renaming(desk: Desk, who: Who, said: str, name: str) -> Policy:

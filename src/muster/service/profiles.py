@@ -16,7 +16,7 @@ from muster.model.who import Who
 from muster.ports.store import Query, Transaction
 from muster.service import hosting
 from muster.service.desk import Desk
-from muster.service.identity import PROFILE, find
+from muster.service.identity import PROFILE, find, refuse_taken
 from muster.service.made_of import Made, made_of
 from muster.service.types import opened
 
@@ -78,6 +78,7 @@ async def creation(desk: Desk, who: Who, ask: ProfileAsk) -> Profile:
     )
 
     def create(tx: Transaction) -> Profile:
+        refuse_taken(tx, desk, who.project, (PROFILE, ask.name))
         tx.profiles.put(profile)
         hosting.take(tx, profile)
         return profile

@@ -15,7 +15,7 @@ from muster.model.who import Right, Who
 from muster.ports.store import Query, Transaction
 from muster.service.clustering.triggered import Trigger, triggered
 from muster.service.desk import Desk
-from muster.service.identity import CLUSTER, RECEIVER, find, referenced
+from muster.service.identity import CLUSTER, RECEIVER, find, referenced, refuse_taken
 from muster.service.lookup import as_id
 
 ACTIONS = tuple(
@@ -44,6 +44,7 @@ async def create(desk: Desk, who: Who, ask: ReceiverAsk) -> Receiver:
     now = desk.clock.now()
 
     def work(tx: Transaction) -> Receiver:
+        refuse_taken(tx, desk, who.project, (RECEIVER, ask.name))
         made = _made(tx, who, ask, now)
         tx.receivers.put(made)
         return made

@@ -69,6 +69,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             turnstile=Turnstile(settings.webhooks_per_minute),
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
             delete_with_dependency=settings.delete_with_dependency,
+            name_unique=settings.name_unique,
         )
         engine = Engine(store, clouds, clock, store.signal, _pace(settings))
         hooks = Post(store, clock)

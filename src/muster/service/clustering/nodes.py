@@ -24,7 +24,7 @@ from muster.service.clustering.conflicts import locked, refuse_busy, under_way, 
 from muster.service.clustering.membership import going
 from muster.service.clustering.operations import NODE_RECOVER, lacking, parameters, recovery
 from muster.service.desk import Desk
-from muster.service.identity import CLUSTER, PROFILE, referenced
+from muster.service.identity import CLUSTER, NODE, PROFILE, referenced, refuse_taken
 from muster.service.wish import Tended, Wish, grown, record_node
 
 _S = NodeStatus
@@ -58,6 +58,7 @@ async def create(desk: Desk, who: Who, ask: NodeAsk) -> Made:
 
 
 def _created(tx: Transaction, desk: Desk, who: Who, ask: NodeAsk) -> Made:
+    refuse_taken(tx, desk, who.project, (NODE, ask.name))
     profile = referenced(tx, who, PROFILE, ask.profile_id)
     cluster = referenced(tx, who, CLUSTER, ask.cluster_id) if ask.cluster_id else None
     now = desk.clock.now()
