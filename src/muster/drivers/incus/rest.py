@@ -216,7 +216,7 @@ class Rest:
     def _open(self, url: str) -> None:
         scheme, where = urlsplit(url).scheme, urlsplit(url).path
         if scheme == "unix":
-            transport = httpx2.AsyncHTTPTransport(uds=where, limits=CONNECTIONS)
+            transport = httpx2.AsyncHTTPTransport(uds=where, verify=False, limits=CONNECTIONS)
         else:
             transport = httpx2.AsyncHTTPTransport(
                 verify=self._tls or True, limits=CONNECTIONS, trust_env=False
