@@ -10,8 +10,10 @@ from api.test_receivers import a_cluster, actions, receiver, words
 from muster.base.errors import QuotaExceeded
 from muster.drivers.hooks import Post
 from muster.model.receiver import Message
-from muster.service import queues
+from muster.model.who import Who
+from muster.service import queues, receivers
 from muster.service.queues import Look
+from muster.service.receivers import ReceiverAsk
 from office import PEOPLE, Office
 
 URL = "/v1/queues/hooks"
@@ -184,6 +186,20 @@ async def test_a_message_that_cannot_be_meant_is_dropped_and_the_rest_go_on(offi
     assert bad["refused"]
     assert "action" not in bad
     assert well["action"]
+
+
+async def test_a_message_acts_upon_clusters_of_the_receivers_owner_only(office):
+    id = await a_cluster(office)
+    colleague = Who(user="cid", project="demo")
+    ask = ReceiverAsk(name="his", type="message")
+    made = await receivers.create(office.desk, colleague, ask)
+    said = {"cluster": "web", "action": "CLUSTER_SCALE_OUT"}
+    queue = str(made.channel["queue_name"])
+    for who in (colleague, PEOPLE["ann"]):
+        (became,) = await queues.put(office.desk, who, queue, [said])
+        assert became.action is None
+        assert "owner" in became.refused
+    assert (await office.stored(id)).desired == 2
 
 
 async def test_notify_carries_out_what_waits_and_is_the_owners(office):
