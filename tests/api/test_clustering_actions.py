@@ -100,7 +100,8 @@ async def test_a_wish_waits_for_what_is_done_for_it_until_that_has_ended(ann: Ca
     check = Verb.NODE_CHECK
     open_ones = await with_children(ann, wish, (check, "READY"), (check, "RUNNING"))
     [ended] = await with_children(ann, wish, (check, "SUCCEEDED"))
-    for shown in (await ann.action(wish["id"]), (await ann.get("/actions"))["actions"][0]):
+    [listed] = (await ann.get(f"/actions?name={wish['name']}"))["actions"]
+    for shown in (await ann.action(wish["id"]), listed):
         assert sorted(shown["depends_on"]) == open_ones
         assert shown["depended_by"] == []
     for id in open_ones:

@@ -66,6 +66,7 @@ BODIES: tuple[tuple[str, Any], ...] = (
 # The same for everybody, or tried where queues are tested: a queue is as its project sees it.
 OTHERS = frozenset(
     {
+        "/clusters/{}/attrs",
         "/build-info",
         "/services",
         "/profile-types",
