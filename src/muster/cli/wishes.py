@@ -9,6 +9,8 @@ import click
 
 from muster.cli.asking import NUMBER, text_of
 
+METRICS = ("cpu", "requests", "custom", "prometheus")
+
 # Option, name in the body, type, help. One row per field of the contract.
 SHAPE: tuple[tuple[str, str, Any, str], ...] = (
     ("--image", "image", str, "Image or snapshot, name or id."),
@@ -24,7 +26,8 @@ SHAPE: tuple[tuple[str, str, Any, str], ...] = (
     ("--dns-name", "dns_name", str, "The balancer's address is published under it."),
     ("--scale-out-threshold", "scale_out_threshold", NUMBER, "CPU share that adds, 0.7 = 70 %."),
     ("--scale-in-threshold", "scale_in_threshold", NUMBER, "CPU share that removes."),
-    ("--metric", "metric", click.Choice(["cpu", "requests"]), "What --target is about."),
+    ("--metric", "metric", click.Choice(METRICS), "What --target is about."),
+    ("--query", "query", str, "For metric prometheus: PromQL that gives one number per member."),
     ("--target", "target", NUMBER, "Keep each member at this."),
     ("--mode", "scaling_mode", click.Choice(["on", "out-only", "shadow"]), "Of the autoscaler."),
     ("--cooldown", "cooldown", NUMBER, "Seconds between changes."),

@@ -8,7 +8,8 @@ from uuid import UUID, uuid5
 from muster.decide.scaling import react, remembered, repeats
 from muster.engine.census import Known
 from muster.engine.gauges import DECISIONS
-from muster.engine.samples import Meter, cpu, crew, heard, requests, warm
+from muster.engine.queries import queried
+from muster.engine.samples import Meter, answered, cpu, crew, heard, requests, warm
 from muster.engine.site import Reach, Site
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
@@ -69,12 +70,16 @@ async def autoscale(
     await _recall(site, watches, known)
     usages = await _usages(reach, known)
     readings = await _pushed(site, known)
+    answers = await queried(reach, known)
     decided = []
     for each in known:
         watch = watches[each.cluster.id]
         await _sample(reach, watch.meter, each, usages, site.clock.now())
         if each.cluster.id in readings:
             heard(watch.meter, readings[each.cluster.id], len(warm(each, site.clock.now())))
+        if each.cluster.id in answers:
+            now = site.clock.now()
+            answered(watch.meter, answers[each.cluster.id], len(warm(each, now)), now)
         decided.append(_evaluate(site, watch, each))
     await _keep(site, watches, decided)
     return [each.record.decision for each in decided]
@@ -110,18 +115,11 @@ def recalled(records: Sequence[DecisionRecord]) -> Past:
     return Past(changes=tuple(changes), recommended=tuple(recommended))
 
 
-def _metrics(scaling: Scaling) -> frozenset[Metric]:
-    named = {rule.metric for rule in scaling.thresholds}
-    named.update(rule.metric for rule in scaling.targets)
-    named.update(rule.metric for rule in scaling.steps)
-    return frozenset(named)
-
-
 async def _usages(reach: Reach, crowd: Sequence[Known]) -> Mapping[UUID, Usage]:
     asking = [
         tag
         for each in crowd
-        if each.cluster.scaling and Metric.CPU in _metrics(each.cluster.scaling)
+        if each.cluster.scaling and Metric.CPU in each.cluster.scaling.metrics
         for tag in (each.cluster.id, *{node.home for node in each.nodes if node.home})
     ]
     if not asking:
@@ -138,7 +136,7 @@ async def _pushed(site: Site, crowd: Sequence[Known]) -> Mapping[UUID, Pushed]:
     named = tuple(
         each.cluster.id
         for each in crowd
-        if each.cluster.scaling and Metric.CUSTOM in _metrics(each.cluster.scaling)
+        if each.cluster.scaling and Metric.CUSTOM in each.cluster.scaling.metrics
     )
     if not named:
         return {}
@@ -151,7 +149,7 @@ async def _sample(
 ) -> None:
     """Add a sample of every metric that the rules name and that can be measured here."""
     cluster = known.cluster
-    named = _metrics(cluster.scaling) if cluster.scaling else frozenset()
+    named = cluster.scaling.metrics if cluster.scaling else frozenset()
     members = warm(known, now)
     if Metric.CPU in named:
         meter.note(cpu(meter, members, usages, now))

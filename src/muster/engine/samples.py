@@ -36,6 +36,11 @@ def heard(meter: Meter, reading: Pushed, members: int) -> None:
         meter.note(sample)
 
 
+def answered(meter: Meter, mean: float | None, members: int, now: datetime) -> None:
+    """Keep what a query has given, also that it gave nothing."""
+    meter.note(Sample(metric=Metric.PROMETHEUS, at=now, mean=mean, members=members))
+
+
 def warm(known: Known, now: datetime) -> list[Node]:
     """Return the members that count in a mean: ready, staying, and no longer warming up."""
     scaling = known.cluster.scaling

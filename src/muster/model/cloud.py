@@ -21,6 +21,7 @@ class Ability(StrEnum):
     KEYPAIR = "keypair"
     CPU_USAGE = "cpu_usage"
     BALANCER = "balancer"
+    QUERIES = "queries"  # readings by a query to a Prometheus server
     CONSOLE_LOG = "console_log"
     PAUSE = "pause"
     SUSPEND = "suspend"

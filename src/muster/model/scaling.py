@@ -1,6 +1,6 @@
 """When a cluster grows and shrinks by itself: rules, samples, and the record of each decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,8 @@ class Mode(StrEnum):
 class Metric(StrEnum):
     CPU = "cpu"  # share of what the member may use, 0 to 1, mean of ready members
     REQUESTS = "requests"  # requests per second per ready member, from the balancer
-    CUSTOM = "custom"  # pushed samples, or a Prometheus query
+    CUSTOM = "custom"  # pushed samples
+    PROMETHEUS = "prometheus"  # what the rules' own query gives, per member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,14 @@ class Scaling:
     out_window_s: float | None = None  # a high must last this long; None: not at all
     in_window_s: float | None = None  # a low must; None: max(300, 3 x learned boot time)
     stale_after_s: float | None = None  # a sample older than this is missing; None: a minute
+    query: str = ""  # of metric prometheus, in PromQL; gives one number
+
+    @property
+    def metrics(self) -> frozenset[Metric]:
+        """Which metrics the rules are about."""
+        kinds: tuple[Sequence[Thresholds | Target | Steps], ...]
+        kinds = (self.thresholds, self.targets, self.steps)
+        return frozenset(rule.metric for rules in kinds for rule in rules)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from muster.ports.balancer import Balancer
 from muster.ports.catalog import Images, Networks
 from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
+from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
 
 
@@ -28,6 +29,7 @@ class Cloud:
     prober: Prober
     balancer: Balancer | None = None
     dns: Dns | None = None
+    metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""

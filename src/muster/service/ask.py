@@ -45,6 +45,7 @@ class Ask:
     scale_out_threshold: float | None = None
     scale_in_threshold: float | None = None
     metric: Metric | None = None
+    query: str | None = None
     target: float | None = None
     steps: tuple[StepBand, ...] | None = None
     schedules: tuple[Schedule, ...] | None = None

@@ -32,6 +32,7 @@ RULES = frozenset(
         "scale_out_threshold",
         "scale_in_threshold",
         "metric",
+        "query",
         "target",
         "steps",
         "schedules",
@@ -103,7 +104,8 @@ def scaling(ask: Ask, old: Scaling | None) -> tuple[Scaling | None, tuple[Fault,
     target = ask.target if ask.says("target") else had.target
     bands = ask.steps if ask.says("steps") else (had.steps.bands if had.steps else None)
     faults = tuple(_pair_faults(ask, high, low)) + tuple(_metric_faults(ask, metric, target, bands))
-    faults += tuple(_schedule_faults(ask))
+    query = (ask.query or "") if ask.says("query") else (old.query if old else "")
+    faults += tuple(_schedule_faults(ask)) + tuple(_query_faults(ask, metric, query))
     if faults:
         return old, faults
     made = replace(
@@ -113,6 +115,7 @@ def scaling(ask: Ask, old: Scaling | None) -> tuple[Scaling | None, tuple[Fault,
         else (),
         targets=(Target(metric=metric, value=target),) if target is not None else (),
         steps=(Steps(metric=metric, bands=bands),) if bands else (),
+        query=query,
         **_plain_rules(ask),
     )
     ruled = made.thresholds or made.targets or made.steps or made.schedules or made.floor
@@ -150,6 +153,13 @@ def _metric_faults(
         yield Fault("target", f"is needed with metric {metric.value}: how much of it per instance")
 
 
+def _query_faults(ask: Ask, metric: Metric, query: str) -> Iterator[Fault]:
+    if metric is Metric.PROMETHEUS and not query and not ask.faulty("query"):
+        yield Fault("query", "is needed with metric prometheus: what to ask the server")
+    if ask.says("query") and query and metric is not Metric.PROMETHEUS:
+        yield Fault("query", f"is only for metric prometheus, and the metric is {metric.value}")
+
+
 def _schedule_faults(ask: Ask) -> Iterator[Fault]:
     for place, each in enumerate(ask.schedules or ()):
         why = schedule_fault(each.cron, each.zone)
@@ -178,6 +188,7 @@ _NEEDS: Mapping[str, Ability] = {
     "dns_name": Ability.DNS,
     "scale_out_threshold": Ability.CPU_USAGE,
     "port": Ability.BALANCER,
+    "query": Ability.QUERIES,
 }
 _PROTOCOLS: Mapping[str, Ability] = {"tcp": Ability.TCP, "https": Ability.HTTPS}
 

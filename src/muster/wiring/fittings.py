@@ -1,4 +1,4 @@
-"""What a cloud is fitted with by its settings, whatever its kind: balancer and names."""
+"""What a cloud is fitted with by its settings, whatever its kind: balancer, names, queries."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from muster.base.errors import Invalid
+from muster.drivers import prometheus
 from muster.drivers.balancers.caddy import refusal as caddy
 from muster.drivers.balancers.caddy.balancer import open_balancer as open_caddy
 from muster.drivers.balancers.haproxy import refusal as haproxy
@@ -38,6 +39,7 @@ BALANCERS: Mapping[str, Choice] = {
 }
 BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
 OTHERWISE = "caddy"
+NO_QUERIES = "no Prometheus server is set for this cloud: set its option prometheus"
 NO_NAMES = "no name server is set for this cloud: set its option dns"
 
 
@@ -49,6 +51,7 @@ class Options:
     balancer_range: str = "127.128.0.0/10"  # addresses of this machine that fronts may have
     balancer_port: int = 0  # of every front; 0: the cluster's own
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
+    prometheus: Mapping[str, Any] = field(default_factory=dict)  # readings by queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Fittings:
     options: Options
     balancer: str
     dns: Reach | None
+    prometheus: prometheus.Options | None
     said: tuple[str, ...]  # options about a balancer that somebody has set
 
 
@@ -80,7 +84,9 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     if read.balancer_port > 65535:
         raise _wrong(cloud, "balancer_port", f"is at most 65535, not {read.balancer_port}")
     names = parsed(read.dns) if read.dns else None
-    return Fittings(read, chosen, names, tuple(name for name in said if "balancer" in name))
+    queries = prometheus.parsed(read.prometheus) if read.prometheus else None
+    told = tuple(name for name in said if "balancer" in name)
+    return Fittings(read, chosen, names, queries, told)
 
 
 def _wrong(cloud: str, name: str, why: str) -> Invalid:
@@ -95,7 +101,7 @@ async def fitted(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
         await cloud.close()
         kind = cloud.about.kind
         raise _wrong(config.name, read.said[0], f"a {kind} cloud has a balancer of its own")
-    return _named(cloud, read.dns, config.installation)
+    return _measured(_named(cloud, read.dns, config.installation), read.prometheus)
 
 
 async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
@@ -123,3 +129,16 @@ def _named(cloud: Cloud, reach: Reach | None, installation: UUID) -> Cloud:
         cannot = {Ability.DNS: NO_NAMES, **cloud.about.cannot}
         return replace(cloud, about=replace(cloud.about, cannot=cannot))
     return cloud
+
+
+def _measured(cloud: Cloud, said: prometheus.Options | None) -> Cloud:
+    if said is None:
+        cannot = {Ability.QUERIES: NO_QUERIES, **cloud.about.cannot}
+        return replace(cloud, about=replace(cloud.about, cannot=cannot))
+    server = prometheus.Prometheus(said)
+
+    async def close() -> None:
+        await server.close()
+        await cloud.close()
+
+    return replace(cloud, metrics=server, close=close)

@@ -80,13 +80,15 @@ def read_policy(path: Path) -> Policy:
     _refuse(path, notes.faults)
     plant = _plant(path, values)
     given = {name: value for name, value in values.items() if name in _ASKED and value is not None}
+    metric = values.get("metric") or Metric.CPU
+    if metric not in (Metric.CPU, Metric.REQUESTS):
+        why = f"must be cpu or requests to be simulated, not {metric.value}"
+        _refuse(path, [Fault("metric", why)])
     rules, faults = parts.scaling(Ask(given=frozenset(given), **given), None)
     _refuse(path, faults)
     if rules is None or not (rules.thresholds or rules.targets or rules.steps or rules.schedules):
         what = "scale_out_threshold with scale_in_threshold, target, steps or schedules"
         raise Invalid(f"{path}: has no rule; give {what}", field="policy")
-    if values.get("metric") is Metric.CUSTOM:
-        _refuse(path, [Fault("metric", "must be cpu or requests to be simulated, not custom")])
     return Policy(rules=rules, plant=plant)
 
 

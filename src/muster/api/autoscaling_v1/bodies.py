@@ -176,6 +176,11 @@ CLUSTER: Fields = {
     ),
     "tls": Field(object_of(TLS, _tls), "for https; without: the balancer's own authority", True),
     "metric": Field(one_of(_words(Metric)), "what target and steps are about; default cpu", True),
+    "query": Field(
+        text(high=4096, lines=True),
+        "for metric prometheus, in PromQL: gives one number, per instance",
+        null=True,
+    ),
     "target": Field(
         number(0, 1e9, above=True),
         "keep the mean per instance here: CPU share, or requests per second",

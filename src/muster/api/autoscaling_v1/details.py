@@ -39,6 +39,7 @@ class Details(ClusterLine, kw_only=True):
     scale_out_threshold: float | None
     scale_in_threshold: float | None
     metric: str | None
+    query: str | None
     target: float | None
     cooldown: float | None
     scale_in_window: float | None
@@ -114,6 +115,7 @@ def _rules(scaling: Scaling | None) -> dict[str, Any]:
         "scale_out_threshold": said.high,
         "scale_in_threshold": said.low,
         "metric": said.metric if scaling else None,
+        "query": (scaling.query or None) if scaling else None,
         "target": said.target,
         "cooldown": scaling.cooldown_s if scaling else None,
         "scale_in_window": scaling.in_window_s if scaling else None,

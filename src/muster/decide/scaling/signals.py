@@ -12,6 +12,7 @@ LABEL: Mapping[Metric, str] = {
     Metric.CPU: "CPU",
     Metric.REQUESTS: "requests",
     Metric.CUSTOM: "metric",
+    Metric.PROMETHEUS: "query",
 }
 
 
