@@ -27,7 +27,8 @@ def farewell(draft: Draft, each: Place, why: Why, reason: str) -> Leaving:
     """
     now, removal = draft.now, draft.cluster.removal
     leaving = Leaving(why=why, since=now, deadline=now + draft.drain, reason=reason)
-    if why is not Why.SCALE_IN:
+    plain = removal.destroy and not removal.grace_s and removal.hook is None
+    if plain or why is not Why.SCALE_IN:
         return leaving
     hook = removal.hook if each.fitness is Fitness.READY and each.node.ref else None
     grace = timedelta(seconds=removal.grace_s)
