@@ -166,6 +166,7 @@ async def test_an_instance_in_error_is_unreachable_and_known_by_its_disk(two):
     )
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_asked_keeps_the_address_that_it_had(bed):
     order = an_order()
     bed.has(made(bed, order))
@@ -186,6 +187,7 @@ async def test_what_cannot_be_asked_keeps_the_address_that_it_had(bed):
     assert monotonic() - began < 8
 
 
+@pytest.mark.slow
 async def test_a_listing_that_hangs_is_given_up_and_those_who_answer_are_asked(bed):
     well, order = an_order(), an_order(name="web-002")
     bed.has(made(bed, well))

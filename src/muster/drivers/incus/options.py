@@ -27,7 +27,7 @@ class Options:
     probe_every_s: float = 1.0
     sample_every_s: float = 5.0
     stray_grace_s: float = 600.0
-    calls_at_once: int = 8  # more do not make incusd faster
+    calls_at_once: int = 4  # more do not make incusd faster, and a busy one then gives up on some
 
     @property
     def pace(self) -> Pace:
