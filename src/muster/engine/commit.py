@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from muster.base.errors import Stale
+from muster.engine.chronicle import chapters, tells
 from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
 from muster.engine.subjects import Subject, members, table
@@ -45,7 +46,8 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     if rows.get(before.id) != before:
         raise Stale("the cluster changed while we were thinking", cluster=before.id)
     tx.actions.put(*decided.begun.actions)
-    tx.events.append(*plan.events)
+    told = decided.begun.told if tells(snapshot) else ()
+    tx.events.append(*plan.events, *chapters(snapshot, plan, told, snapshot.now))
     if plan.gone:
         _strike_out(tx, Subject(plan.cluster, snapshot.solo))
         return plan.cluster

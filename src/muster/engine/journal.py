@@ -45,7 +45,8 @@ class Begun:
     """The actions to be written with a plan; `of_steps` are in the order of its steps."""
 
     actions: Sequence[Action]
-    of_steps: Sequence[Action | None]  # None: the step touches no node
+    of_steps: Sequence[Action | None]  # None: no action tells of the step
+    told: Sequence[Action] = ()  # of `actions`, those that tell of steps and have turned
 
 
 def begun(snapshot: Snapshot, plan: Plan, owner: str) -> Begun:
@@ -74,9 +75,10 @@ def begun(snapshot: Snapshot, plan: Plan, owner: str) -> Begun:
         if action:
             written[action.id] = action
         of_steps.append(action)
-    for end in _ends(snapshot, plan, [e for e in known.values() if e.id not in written]):
-        written[end.id] = end
-    return Begun(list(written.values()), of_steps)
+    ends = list(_ends(snapshot, plan, [e for e in known.values() if e.id not in written]))
+    written |= {end.id: end for end in ends}
+    told = [each for each in of_steps if each and not is_request(each)]
+    return Begun(list(written.values()), of_steps, [*told, *ends])
 
 
 def _ends(snapshot: Snapshot, plan: Plan, carried_on_by_nothing: list[Action]) -> Iterator[Action]:

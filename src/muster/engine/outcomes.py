@@ -8,6 +8,8 @@ from uuid import UUID, uuid5
 
 from muster.base.backoff import delay
 from muster.base.errors import Stale
+from muster.decide.requests import is_request
+from muster.engine.chronicle import chapters, tells
 from muster.engine.commit import Decided
 from muster.engine.journal import NodeStep, ended
 from muster.engine.subjects import table
@@ -48,23 +50,38 @@ async def record(
 ) -> Aftermath | None:
     """Write down how the steps ended; `cluster` is the row as committed.
 
-    If the claim is lost by now, only the actions are ended: the nodes are another's.
+    If the claim is lost by now, only the actions are ended: the nodes are another's, and so are
+    requests, which he carries out again.
     """
+    snapshot = decided.gathered.snapshot
     actions = [*_actions(decided, outcomes, now), *_refused(decided, outcomes, now)]
+    asked_for = [each for each in actions if is_request(each)]
+    others = [each for each in actions if not is_request(each)]
     events = _events(cluster, outcomes, now)
-    if decided.gathered.snapshot.solo:
+    if snapshot.solo:
         events = [replace(each, otype=About.NODE, cluster_id=None) for each in events]
+    steps = [each for each in others if each.target != cluster.id]
+    events += chapters(snapshot, decided.plan, steps, now) if tells(snapshot) else []
 
     def work(tx: Transaction) -> Aftermath | None:
-        tx.actions.put(*actions)
+        tx.actions.put(*others)
         tx.events.append(*events)
         try:
             tx.marks.check(decided.claim)
         except Stale:
             return None
+        ended = [each for each in asked_for if _is_open(tx, each)]
+        tx.actions.put(*ended)
+        tx.events.append(*chapters(snapshot, decided.plan, ended, now))
         return _written(tx, decided, cluster, outcomes, now)
 
     return await store.write(work)
+
+
+def _is_open(tx: Transaction, action: Action) -> bool:
+    """Return whether nobody has withdrawn a request while it was being carried out."""
+    stored = tx.actions.get(action.id)
+    return stored is not None and not stored.ended
 
 
 def _written(
