@@ -105,6 +105,8 @@ def test_orders_carry_the_group_of_their_cluster():
     group = Group(id=OLD, name="apart")
     snapshot = a_snapshot(a_new_cluster(desired=1, placement=Placement(group=group)))
     assert [each.order.group for each in creations(snapshot)] == [group]
+    [node] = plan(snapshot).put
+    assert node.data == {"placement": {"servergroup": str(group.id)}}
 
 
 def creations(snapshot):

@@ -1,5 +1,6 @@
 """How many places there are: opened, taken back, promoted, or let go until the count is right."""
 
+from typing import Any
 from uuid import UUID
 
 from muster.decide.departures import farewell
@@ -11,6 +12,7 @@ from muster.decide.rolling import budget, openings, retirements, rolling, wait_f
 from muster.decide.victims import choose_victims
 from muster.decide.zones import zones_for
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
+from muster.model.placement import Group
 
 IN_CREATION = "Creation in progress"
 _TAKEN_BACK = frozenset({Why.SCALE_IN, Why.UPDATE})
@@ -96,11 +98,20 @@ def _open(draft: Draft, count: int, profile_id: UUID, *, standby: bool) -> None:
             began_at=now if asked else None,
             standby=standby,
             wanted_zone=zone,
+            data=_told(cluster.placement.group, zone),
         )
         each = placed(node)
         each.opened = True
         draft.places.append(each)
     draft.change(next_index=first + count)
+
+
+def _told(group: Group | None, zone: str) -> dict[str, Any]:
+    """Return what a new node's data tells of where it was placed, and with whom."""
+    said = {"zone": zone} if zone else {}
+    if group:
+        said["servergroup"] = str(group.id)
+    return {"placement": said} if said else {}
 
 
 def _shrink(draft: Draft, excess: int) -> None:

@@ -51,9 +51,12 @@ class Rounds:
         for known in watched:
             cluster = known.cluster
             last = self._under_way.get(cluster.id)
-            if now < self._due.get(cluster.id, now) or (last and not last.done()):
+            due = self._due.get(cluster.id, now)
+            if now < due or (last and not last.done()):
                 continue
-            self._due[cluster.id] = now + timedelta(seconds=cluster.healing.interval_s)
+            every = timedelta(seconds=cluster.healing.interval_s)
+            # In step with when it was due, not with when somebody came to look.
+            self._due[cluster.id] = due + every if due + every > now else now + every
             going = attempt("watch", partial(self._round, reach, known))
             self._under_way[cluster.id] = asyncio.create_task(going)
         there = {known.cluster.id for known in watched}
