@@ -115,6 +115,13 @@ async def test_an_operation_forgotten_meanwhile_is_judged_by_what_it_left(bed):
     assert (await bed.cloud.compute.create_server(order)).seen is Seen.RUNNING
 
 
+async def test_an_operation_that_did_not_find_something_has_failed_and_is_not_forgotten(bed):
+    bed.incus.says(CREATE, begun())
+    bed.incus.says(WAIT, (200, refused("Image alias not found", 404)))
+    with pytest.raises(Permanent, match="alias not found"):
+        await bed.cloud.compute.create_server(an_order())
+
+
 @pytest.mark.parametrize("words", ["UNIQUE constraint failed: instances", "already exists"])
 async def test_a_creation_cut_short_earlier_is_taken_up_and_not_an_error(bed, words):
     order = an_order()

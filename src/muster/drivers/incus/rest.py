@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from muster.base.errors import Bug, DriverError, Permanent, Transient
-from muster.drivers.incus.answers import failure, is_missing, refusal
+from muster.drivers.incus.answers import MISSING, failure, is_missing, refusal
 from muster.drivers.incus.options import Options
 
 READ_S = 2.5  # a member whose link is cut would have us wait for 20
@@ -145,7 +145,7 @@ class Rest:
         said = _json(answer, question.what)
         if said.get("type") == "error":
             error = refusal(said, question.what)
-            if is_missing(error):
+            if answer.status_code == MISSING:  # the operation is; what it did is not known
                 return {}
             if answer.is_error and isinstance(error, Transient):
                 await asyncio.sleep(AGAIN_S)
