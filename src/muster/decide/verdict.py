@@ -62,7 +62,8 @@ def _node_status(draft: Draft, each: Place) -> tuple[NodeStatus, str]:
         return _N.DELETING, leaving.reason or "Deletion in progress"
     if each.fate is Destiny.REST and each.fitness is not Fitness.SICK:
         said = each.node.status is _N.ERROR and each.node.reason.startswith(KEPT)
-        return _N.ERROR, each.node.reason if said else each.why
+        kept = said and not each.why.startswith(GIVEN_UP)  # that is told but once: by its reason
+        return _N.ERROR, each.node.reason if kept else each.why
     if each.ready_at is not None:
         if each.fitness is Fitness.UNREADY and not each.why:
             return each.node.status, each.node.reason  # on its way into the pool
