@@ -395,3 +395,10 @@ def test_a_deleted_cluster_leaves_nobody_behind():
     decided = plan(a_snapshot(web, a_node(1)))
     assert [type(each) for each in decided.steps] == [DeleteServer]
     assert not decided.solos
+
+
+def test_a_wish_about_many_is_withdrawn_with_the_cluster():
+    wish = a_wish(Verb.CLUSTER_RECOVER, status=S.RUNNING)
+    child = asked(Verb.NODE_RECOVER, status=S.RUNNING, parent=wish.id, inputs={})
+    decided = plan(a_snapshot(calm(leaving=True), a_node(1), actions=(wish, child)))
+    assert {of(decided, each).status for each in (wish, child)} == {S.CANCELLED}

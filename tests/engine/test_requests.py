@@ -639,3 +639,20 @@ async def test_what_was_withdrawn_while_it_was_done_stays_withdrawn():
 
         assert await scene.ended(compute.wish) is S.CANCELLED
         assert (await scene.node(node.id)).parked == "stop"
+
+
+async def test_a_wish_about_a_size_says_which_nodes_came_and_went():
+    async with a_scene() as scene:
+        web = await a_calm_cluster(scene, 2)
+        before = {str(each.id) for each in await scene.nodes(web)}
+        grown = await scene.wish(web, Verb.CLUSTER_SCALE_OUT, desired=3)
+        await scene.with_ticks(4)
+        shrunk = await scene.wish(web, Verb.CLUSTER_SCALE_IN, desired=1)
+        await scene.with_ticks(4)
+
+        (created,) = await scene.actions(Verb.CLUSTER_CREATE)
+        assert set(created.outputs["nodes_added"]) == before
+        added = (await shown(scene, grown)).outputs["nodes_added"]
+        removed = (await shown(scene, shrunk)).outputs["nodes_removed"]
+        left = {str(each.id) for each in await scene.nodes(web)}
+        assert {*before, *added} - {*removed} == left

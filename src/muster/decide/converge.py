@@ -83,6 +83,7 @@ def _look_at(draft: Draft) -> datetime | None:
 def _finished(draft: Draft, obstacle: str) -> Plan:
     """Name everything, end what has come true, and put the plan together."""
     harvest(draft)
+    wishes.note_outputs(draft)
     settled = not (draft.drop or draft.steps or draft.waits or draft.parted)
     gone = _is_gone(draft)
     verdict.name_nodes(draft)

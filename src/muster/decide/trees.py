@@ -117,7 +117,7 @@ def under_way(draft: Draft) -> Action | None:
 
 def harvest(draft: Draft) -> None:
     """End the wishes about many nodes of which every request has ended."""
-    for wish in open_wishes(draft):
+    for wish in () if draft.cluster.leaving else open_wishes(draft):
         if is_tree(wish) and (ended := _ripe(draft, wish)):
             draft.actions[wish.id] = ended
 

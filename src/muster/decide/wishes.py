@@ -2,20 +2,53 @@
 
 from collections.abc import Sequence
 
+from muster.base.copies import altered
 from muster.decide.asked import DONE, late, open_wishes, too_late
 from muster.decide.draft import Draft, Place, names
 from muster.decide.trees import is_tree
 from muster.model.action import Action, ActionStatus, Verb
-from muster.model.rollout import Rollout, RolloutState
+from muster.model.node import Why
+from muster.model.rollout import Rollout, RolloutState, UpdateKind
 
 _S = ActionStatus
 
+_SIZING = frozenset(
+    {
+        Verb.CLUSTER_CREATE,
+        Verb.CLUSTER_RESIZE,
+        Verb.CLUSTER_SCALE_OUT,
+        Verb.CLUSTER_SCALE_IN,
+    }
+)
 AT_ONCE = frozenset({"pause", "resume"})  # they are done by being wished
+
+
+def note_outputs(draft: Draft) -> None:
+    """Note on the newest wish about a size which nodes came and went for it.
+
+    Only where nodes may be listed one by one: in clusters that are updated in place.
+    """
+    sizing = [each for each in open_wishes(draft) if each.verb in _SIZING]
+    if not sizing or draft.cluster.strategy.kind is not UpdateKind.IN_PLACE:
+        return
+    came = [str(each.node.id) for each in draft.places if each.opened]
+    went = [str(each.node.id) for each in draft.places if _was_chosen(each)]
+    new = {name: ids for name, ids in (("nodes_added", came), ("nodes_removed", went)) if ids}
+    if new:
+        wish = draft.actions.get(sizing[-1].id, sizing[-1])
+        known = {name: [*wish.outputs.get(name, ()), *ids] for name, ids in new.items()}
+        draft.actions[wish.id] = altered(wish, outputs={**wish.outputs, **known})
+
+
+def _was_chosen(each: Place) -> bool:
+    chosen = each.leaving is not None and each.node.leaving is None
+    return chosen and each.leaving is not None and each.leaving.why is Why.SCALE_IN
 
 
 def ended(draft: Draft, given_up: Sequence[Place], *, settled: bool, gone: bool) -> list[Action]:
     """Return the wishes that end with this pass, each in its end."""
-    ends = (_ended(draft, each, given_up, settled, gone) for each in open_wishes(draft))
+    latest = [draft.actions.get(each.id, each) for each in open_wishes(draft)]
+    ends = (_ended(draft, each, given_up, settled, gone) for each in latest)
     return [each for each in ends if each is not None]
 
 
@@ -24,8 +57,8 @@ def _ended(
 ) -> Action | None:
     if draft.cluster.leaving:
         return _when_leaving(draft, wish, gone)
-    if is_tree(wish):
-        return draft.actions.get(wish.id, wish) if _has_ended(draft, wish) else None
+    if wish.ended or is_tree(wish):
+        return wish if wish.ended else None
     if wish.inputs.get("operation") in AT_ONCE:
         return wish.turned(_S.SUCCEEDED, draft.now, DONE)
     rollout = _rollout_of(draft, wish)
@@ -35,11 +68,6 @@ def _ended(
         return _if_too_late(draft, wish)
     why = _failure(wish, rollout, given_up)
     return wish.turned(_S.FAILED if why else _S.SUCCEEDED, draft.now, why or DONE)
-
-
-def _has_ended(draft: Draft, wish: Action) -> bool:
-    latest = draft.actions.get(wish.id)
-    return latest is not None and latest.ended
 
 
 def _when_leaving(draft: Draft, wish: Action, gone: bool) -> Action | None:
