@@ -72,6 +72,8 @@ WRONG: tuple[tuple[str, Any, str], ...] = (
     ("tls", {"key": "x"}, "is not known here"),
     ("metric", "memory", "must be one of cpu, requests, custom"),
     ("metric", "requests", "is needed with metric requests"),
+    ("query", 7, "must be a string"),
+    ("query", "avg(depth)", "is only for metric prometheus"),
     ("target", "x", "must be a number"),
     ("target", 0, "must be more than 0"),
     ("target", 2, "must be at most 1 for metric cpu"),

@@ -12,6 +12,7 @@ from muster.base.errors import Invalid
 from muster.drivers.balancers.caddy.balancer import CaddyBalancer
 from muster.drivers.balancers.haproxy.balancer import HaproxyBalancer
 from muster.drivers.dns.rfc2136 import Updates
+from muster.drivers.prometheus import Prometheus
 from muster.drivers.simulated.cloud import open_cloud
 from muster.model.cloud import Ability
 from muster.ports.cloud import Cloud
@@ -28,6 +29,7 @@ from muster.wiring.fittings import fitted, fittings, parted
         ({"balancer_port": -1}, "balancer_port"),
         ({"dns": "ns1"}, "dns"),
         ({"dns": {"server": "ns1"}}, "dns.zone"),
+        ({"prometheus": {"url": "localhost:9090"}}, "prometheus.url"),
     ],
 )
 def test_a_wrong_option_is_named(said: dict[str, Any], field: str) -> None:
@@ -74,7 +76,16 @@ async def test_a_cloud_with_a_balancer_of_its_own_takes_no_other(tmp_path: Path)
     with pytest.raises(Invalid, match="a simulated cloud has a balancer of its own"):
         await fitted(cloud, said, config(tmp_path, ManualClock()))
     plain = await fitted(cloud, fittings("simulated", {}, "lab"), config(tmp_path, ManualClock()))
-    assert plain is cloud
+    assert (plain.balancer, plain.dns) == (cloud.balancer, cloud.dns)
+    assert plain.about.refusal(Ability.QUERIES)
+
+
+async def test_queries_are_asked_where_the_settings_say(tmp_path: Path) -> None:
+    said = fittings("local", {"prometheus": {"url": "http://127.0.0.1:9090"}}, "lab")
+    cloud = await fitted(await bare(tmp_path), said, config(tmp_path, ManualClock()))
+    assert isinstance(cloud.metrics, Prometheus)
+    assert cloud.about.refusal(Ability.QUERIES) is None
+    await cloud.close()
 
 
 async def test_names_are_published_where_the_settings_say(tmp_path: Path) -> None:
