@@ -159,6 +159,19 @@ def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(it, place):
         assert {each["status"] for each in instances(place).values()} == {"Running"}
 
 
+def test_real_load_brings_more_instances_and_its_end_takes_them_away(it, place):
+    scaled = {"min_size": 1, "max_size": 3, "target": 0.5, "cooldown": 1, "scale_in_window": 5}
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", {**WEB, **scaled})
+        url = it.settled("web")["load_balancer_url"]
+        with Load(f"{url}/", clients=2) as load:
+            until(lambda: len(instances(place)) >= 2, 90, "more instances carry the load")
+            it.settled("web", 90)
+        assert load.failed == []
+        until(lambda: len(instances(place)) == 1, 120, "nobody is left for nothing")
+        assert ask(url)["version"] == "1"
+
+
 def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
     session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
 
