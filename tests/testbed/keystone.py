@@ -110,6 +110,28 @@ class Keystone:
         assert answer.status_code == 201, answer.text
         return str(answer.headers["x-subject-token"])
 
+    def credential(self, user: str, project: str = "service") -> dict[str, str]:
+        """Return an application credential of a user, as clouds.yaml names it."""
+        mine = {"X-Auth-Token": self.token(user, project)}
+        who = httpx2.get(
+            f"{self.url}/v3/auth/tokens",
+            headers={**mine, "X-Subject-Token": mine["X-Auth-Token"]},
+            timeout=30,
+        ).json()["token"]["user"]["id"]
+        answer = httpx2.post(
+            f"{self.url}/v3/users/{who}/application_credentials",
+            json={"application_credential": {"name": f"of-{user}"}},
+            headers=mine,
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        made = answer.json()["application_credential"]
+        return {
+            "auth_url": self.url,
+            "application_credential_id": made["id"],
+            "application_credential_secret": made["secret"],
+        }
+
     def revoke(self, token: str) -> None:
         headers = {"X-Auth-Token": token, "X-Subject-Token": token}
         answer = httpx2.delete(f"{self.url}/v3/auth/tokens", headers=headers, timeout=30)

@@ -5,10 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
 from muster.base.clock import SystemClock
 from muster.base.errors import Transient, Unknown
-from muster.drivers.identity.access import Account, by_password
+from muster.drivers.identity.access import Account, by_cloud, by_password
 from muster.drivers.identity.bearer import Bearer
 from muster.drivers.identity.keystone import Keystone
 from office import WEB, Office, opened
@@ -88,6 +89,26 @@ async def test_our_own_token_is_renewed_when_it_was_revoked(server, identity):
         "member",
         "reader",
     )
+
+
+async def test_an_entry_of_clouds_yaml_lets_muster_sign_in(server, tmp_path):
+    auth = {"auth_url": server.url, "username": "muster", "password": real.PASSWORD}
+    auth |= {
+        "project_name": "service",
+        "user_domain_name": "Default",
+        "project_domain_id": "default",
+    }
+    entries = {
+        "password": {"auth": auth},
+        "credential": {"auth_type": "v3applicationcredential", "auth": server.credential("muster")},
+    }
+    path = tmp_path / "clouds.yaml"
+    path.write_text(yaml.safe_dump({"clouds": entries}))
+    for name in entries:
+        identity = Keystone(by_cloud(name, str(path)), SystemClock())
+        who = await identity.who({"x-auth-token": server.token("ann", "red")})
+        assert "member" in who.roles
+        await identity.close()
 
 
 async def test_a_wrong_password_of_ours_is_said(server):
