@@ -101,3 +101,17 @@ def referenced(
     if row is None:
         raise Invalid(f"The {called} {noun.word} '{said}' could not be found.")
     return row
+
+
+# Note [Held]
+# On PostgreSQL a thing could be deleted in the very moment in which another comes to name
+# it: neither sees the other, and both would commit. Writing the row as it is makes the later
+# of the two lose and run again, on what is there then. SQLite has one writer and needs none.
+def held(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T:
+    """Return what a body names, which nobody can delete before this is committed.
+
+    See Note [Held].
+    """
+    row = referenced(tx, who, noun, said)
+    noun.table(tx).put(row)
+    return row

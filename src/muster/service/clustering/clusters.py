@@ -18,7 +18,7 @@ from muster.service.changes import REVISIONS
 from muster.service.clustering.case import Case
 from muster.service.clustering.conflicts import refuse_busy, under_way, withdraw
 from muster.service.desk import Desk
-from muster.service.identity import CLUSTER, PROFILE, referenced, refuse_taken
+from muster.service.identity import CLUSTER, PROFILE, held, refuse_taken
 from muster.service.wish import Wish, Wished, record
 
 INITIALIZING = "Initializing"
@@ -55,7 +55,7 @@ def _created(tx: Transaction, desk: Desk, who: Who, ask: ClusterAsk) -> Wished:
     if tx.clusters.count(Query(project=who.project)) >= desk.max_clusters:
         raise QuotaExceeded(f"a project may have {desk.max_clusters} clusters; delete one first")
     refuse_taken(tx, desk, who.project, (CLUSTER, ask.name))
-    profile = referenced(tx, who, PROFILE, ask.profile_id)
+    profile = held(tx, who, PROFILE, ask.profile_id)
     low = ask.min_size or 0
     high = NO_LIMIT if ask.max_size is None else ask.max_size
     desired = low if ask.desired_capacity is None else ask.desired_capacity
@@ -158,7 +158,7 @@ def _new_profile(case: Case, said: str | None) -> Profile | None:
     """Return the profile that is asked for, None for none and for the present one."""
     if said is None:
         return None
-    profile = referenced(case.tx, case.who, PROFILE, said)
+    profile = held(case.tx, case.who, PROFILE, said)
     if profile.id == case.cluster.target:
         return None
     if profile.type != case.profile_type:

@@ -24,7 +24,7 @@ from muster.service.clustering.conflicts import locked, refuse_busy, under_way, 
 from muster.service.clustering.membership import going
 from muster.service.clustering.operations import NODE_RECOVER, lacking, parameters, recovery
 from muster.service.desk import Desk
-from muster.service.identity import CLUSTER, NODE, PROFILE, referenced, refuse_taken
+from muster.service.identity import CLUSTER, NODE, PROFILE, held, referenced, refuse_taken
 from muster.service.wish import Tended, Wish, grown, record_node
 
 _S = NodeStatus
@@ -59,7 +59,7 @@ async def create(desk: Desk, who: Who, ask: NodeAsk) -> Made:
 
 def _created(tx: Transaction, desk: Desk, who: Who, ask: NodeAsk) -> Made:
     refuse_taken(tx, desk, who.project, (NODE, ask.name))
-    profile = referenced(tx, who, PROFILE, ask.profile_id)
+    profile = held(tx, who, PROFILE, ask.profile_id)
     cluster = referenced(tx, who, CLUSTER, ask.cluster_id) if ask.cluster_id else None
     now = desk.clock.now()
     node = Node(
@@ -192,7 +192,7 @@ _NO_SERVER = "The node has no server."
 def _new_profile(case: NodeCase, said: str | None) -> Profile | None:
     if said is None:
         return None
-    profile = referenced(case.tx, case.who, PROFILE, said)
+    profile = held(case.tx, case.who, PROFILE, said)
     if profile.id == case.node.profile_id:
         return None
     if profile.type != case.profile_type:

@@ -17,13 +17,13 @@ from muster.ports.store import Query, Transaction
 from muster.service.clustering.case import Case
 from muster.service.clustering.conflicts import refuse_busy
 from muster.service.desk import Desk
-from muster.service.identity import CLUSTER, POLICY, find, referenced
+from muster.service.identity import CLUSTER, POLICY, find, held, referenced
 from muster.service.wish import Wish
 
 
 def attach(case: Case, said: str, *, enabled: bool) -> Action:
     """Return the action that attaches a policy: done, failed, or for the engine to bring about."""
-    policy = referenced(case.tx, case.who, POLICY, said)
+    policy = held(case.tx, case.who, POLICY, said)
     refuse_busy(case.tx, Verb.CLUSTER_ATTACH_POLICY, case.cluster.id)
     inputs = {"policy_id": str(policy.id), "enabled": enabled}
     wish = _wish(case, Verb.CLUSTER_ATTACH_POLICY, policy, inputs)
