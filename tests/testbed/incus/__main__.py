@@ -41,6 +41,10 @@ def main(words: list[str]) -> int:
     if command == "fabric" and rest_of:
         say = [str(each) for each in inside(HERE.fabric, *rest_of)]
         os.execvp(say[0], say)
+    if command == "guard" and len(rest_of) == 2:
+        sys.stdin.read()  # ends when whoever started us does
+        bed.down(Place(base=Path(rest_of[0]), name=rest_of[1]))
+        return 0
     began = time.monotonic()
     if command in ON_MEMBER and len(rest_of) == 1:
         ON_MEMBER[command](HERE, rest_of[0])

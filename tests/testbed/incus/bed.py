@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -146,11 +147,11 @@ def down(place: Place) -> None:
 
 @contextmanager
 def lent(count: int) -> Iterator[Place]:
-    """Lend a cluster of `count` members, which does not outlive us by long."""
+    """Lend a cluster of `count` members, which does not outlive us, however we end."""
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}")
-    try:
+    with _guarded(place):
         up(place, count)
         join(place)
         with tempfile.TemporaryDirectory() as aside:
@@ -159,8 +160,24 @@ def lent(count: int) -> Iterator[Place]:
                 build(recipe, image)
                 give_image(place, image)
         yield place
+
+
+@contextmanager
+def _guarded(place: Place) -> Iterator[None]:
+    """Have somebody beside us take the testbed down when our end of the line is cut."""
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "testbed.incus", "guard", str(place.base), place.name],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    try:
+        yield
     finally:
         down(place)
+        assert guard.stdin is not None
+        guard.stdin.close()
+        guard.wait(60)
 
 
 def give_image(place: Place, image: Path) -> None:
