@@ -402,3 +402,10 @@ def test_a_wish_about_many_is_withdrawn_with_the_cluster():
     child = asked(Verb.NODE_RECOVER, status=S.RUNNING, parent=wish.id, inputs={})
     decided = plan(a_snapshot(calm(leaving=True), a_node(1), actions=(wish, child)))
     assert {of(decided, each).status for each in (wish, child)} == {S.CANCELLED}
+
+
+def test_who_is_operated_goes_no_sooner_than_in_the_next_pass():
+    stop = asked(Verb.NODE_OPERATION, inputs={"operation": "stop"})
+    decided = plan(a_snapshot(calm(desired=0), a_node(1), actions=(stop,)))
+    assert [type(each) for each in decided.steps] == [OperateServer]
+    assert node_of(decided).leaving is not None

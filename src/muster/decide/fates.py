@@ -73,6 +73,8 @@ def decide_fates(draft: Draft, ill: Ward) -> None:
         elif going:
             each.fate = Destiny.HOLD
             draft.wait(f"{each.node.name} waits for the load balancer", draft.now + DRAIN_LOOK)
+        elif each.fate is Destiny.OPERATE:  # chosen to go in this very pass
+            hold(draft, each, f"{each.node.name} is operated first", draft.now)
         else:
             _leave(draft, each)
 
