@@ -89,8 +89,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _let_in(home: Path, file: File) -> None:
     """Make the users, and let scenarios say `$ENVIRON['ANN']` for ann's credentials."""
     for name, said in file.people.items():
-        add_user(home / "users.toml", name, name, {said["project"]: tuple(said["roles"])})
-        secret = base64.b64encode(f"{name}:{name}".encode()).decode()
+        password = f"{name}-secret"
+        add_user(home / "users.toml", name, password, {said["project"]: tuple(said["roles"])})
+        secret = base64.b64encode(f"{name}:{password}".encode()).decode()
         os.environ[name.upper()] = f"Basic {secret}"
 
 
