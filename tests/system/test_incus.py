@@ -14,9 +14,8 @@ import pytest
 
 from house import House, house, until
 from muster.client.http import Session
-from testbed.incus import machine, rest
+from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import settings
-from testbed.incus.fabric import entered
 from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
@@ -45,7 +44,7 @@ def it(place, tmp_path) -> Iterator[House]:
     """A house beside the members, whose cloud `site` they are."""
     said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
     clouds = f'{{site = {{kind = "incus", look_every_s = 1.0, {said}}}}}'
-    with entered(place), house(tmp_path / "home", MUSTER_CLOUDS=clouds) as made:
+    with fabric.entered(place), house(tmp_path / "home", MUSTER_CLOUDS=clouds) as made:
         made.start()
         yield made
         with made.session() as session:
@@ -53,6 +52,10 @@ def it(place, tmp_path) -> Iterator[House]:
             for name in names:
                 session.call("DELETE", f"/v1/clusters/{name}")
         until(lambda: not instances(place), 60, "nothing is left on any member")
+
+
+def stopped(place: Place, member: str) -> None:
+    machine.end_daemon(place, member, signal.SIGTERM)
 
 
 def instances(place: Place) -> dict[str, Any]:
@@ -121,19 +124,29 @@ def test_a_new_version_comes_in_without_a_failed_request(it, place):
         print(f"updated under {load.answered} requests")
 
 
-def test_a_member_without_power_takes_its_instances_along_and_brings_them_back(it, place):
+@pytest.mark.parametrize(
+    ("lost", "found"),
+    [
+        pytest.param(machine.crash, machine.boot, id="no power"),
+        pytest.param(fabric.cut, fabric.mend, id="link cut"),
+        pytest.param(stopped, machine.start, id="daemon stopped"),
+    ],
+)
+def test_a_member_that_comes_back_has_its_instances_still_and_nobody_has_two(
+    it, place, lost, found
+):
     with it.session() as session:
         session.call("POST", "/v1/clusters", WEB)
         url = it.settled("web")["load_balancer_url"]
         before = {name: each["location"] for name, each in instances(place).items()}
-        machine.crash(place, "m2")
+        lost(place, "m2")
         try:
             until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
             with Load(f"{url}/health") as load:
                 until(lambda: load.answered > SHARE, 60, "clients are served meanwhile")
             assert load.failed == []
         finally:
-            machine.boot(place, "m2")
+            found(place, "m2")
         until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
         after = {name: each["location"] for name, each in instances(place).items()}
         assert after == before

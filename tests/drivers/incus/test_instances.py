@@ -93,7 +93,9 @@ async def test_user_data_is_run_once_and_a_copy_runs_its_own(site):
 
 
 async def test_rebuilding_brings_back_what_the_image_had(site):
-    order = site.order(spec={"user_data": "#!/bin/sh\ncat /proc/sys/kernel/random/uuid >> /www/times\n"})
+    order = site.order(
+        spec={"user_data": "#!/bin/sh\ncat /proc/sys/kernel/random/uuid >> /www/times\n"}
+    )
     [server] = await site.running(order)
     await serving(server)
     first = page(server.address, "/times")

@@ -214,8 +214,8 @@ async def test_an_evacuated_instance_runs_elsewhere_as_the_same(site):
 
 async def test_what_others_made_can_be_adopted_once(site, tmp_path):
     body = {"name": "theirs", "source": {"type": "image", "fingerprint": site.image}}
-    call = {**body, "type": "container", "start": True}
-    rest.call(site.place.socket("m1"), "POST", "/1.0/instances?target=m2", call)
+    wish = {**body, "type": "container", "start": True}
+    call(site, "POST", "/1.0/instances?target=m2", wish)
     order = site.order(5)
     adopted = await site.cloud.compute.adopt_server("theirs", order)
     assert (adopted.server_id, adopted.host) == (order.server_id, "m2")
@@ -239,3 +239,22 @@ async def test_many_questions_at_once_share_listings(site):
         for _ in range(50):
             tasks.start_soon(site.cloud.compute.list_servers, site.cluster)
     assert monotonic() - began < max(20 * one, 2.0)
+
+
+async def test_a_project_that_is_full_says_wait_and_one_that_wants_more_says_never(site, tmp_path):
+    shared = {"features.images": "false", "features.profiles": "false"}
+    full = {**shared, "limits.memory": "200MiB", "limits.containers": "5"}
+    call(site, "POST", "/1.0/projects", {"name": "small", "config": full})
+    try:
+        async with opened(site.place, tmp_path / "small", project="small") as small:
+            [server] = await small.running(small.order())
+            with pytest.raises(Transient, match="Reached maximum"):
+                await small.cloud.compute.create_server(small.order(2))
+            await small.cloud.compute.delete_server(server.ref)
+            assert not await site.cloud.compute.list_servers()
+    finally:
+        call(site, "DELETE", "/1.0/projects/small")
+
+
+def call(site, method, where, body=None):
+    return rest.call(site.place.socket("m1"), method, where, body)
