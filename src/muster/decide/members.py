@@ -1,5 +1,6 @@
 """The load balancer's pool: the members it should have against those it shows."""
 
+from datetime import datetime
 from uuid import UUID
 
 from muster.decide.destiny import Destiny, Fitness
@@ -82,11 +83,20 @@ def _same(draft: Draft, each: Place, state: MemberState) -> bool:
 def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWanted, ...]:
     return tuple(
         MemberWanted(
-            node_id=each.node.id, address=_address(each), port=_port(draft, each), state=state
+            node_id=each.node.id,
+            address=_address(each),
+            port=_port(draft, each),
+            state=state,
+            ends=_end(each) if state is MemberState.DRAIN else None,
         )
         for each in draft.places
         if (state := wanted.get(each.node.id))
     )
+
+
+def _end(each: Place) -> datetime | None:
+    """Return until when what is still open on this member may go on."""
+    return each.leaving.deadline if each.leaving else each.renew_by
 
 
 # Note [Two ports at once]

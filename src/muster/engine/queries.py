@@ -44,5 +44,5 @@ async def _value(
         try:
             return await metrics.value(query)
         except DriverError as error:
-            log().warning("scaling.no_reading", cluster=str(cluster_id), reason=error.text)
+            log().warning("query.failed", cluster=str(cluster_id), reason=error.text)
             return None

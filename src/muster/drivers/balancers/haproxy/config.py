@@ -68,7 +68,7 @@ def _global(run: Run, digest: str) -> Iterator[str]:
 # after a reload take connections from one queue. Connections that clients keep are closed
 # with the answer to their next request, not before: a request that is on its way is served.
 def _defaults(front: Front) -> Iterator[str]:
-    """See Note [Reloads lose nothing] and Note [Tried again]."""
+    """See Note [Reloads lose nothing]."""
     monitor = front.monitor
     yield "defaults"
     yield f"    mode {'tcp' if front.traffic is Traffic.TCP else 'http'}"
@@ -126,6 +126,7 @@ def _front(front: Front) -> Iterator[str]:
 # and requests that only read. Connections to members rest one second at most, because a
 # member closes idle ones after its own time, and what is sent at that moment is lost.
 def _members(front: Front) -> Iterator[str]:
+    """See Note [Tried again]."""
     yield f"backend {MEMBERS}"
     yield f"    balance {METHODS[front.method]}"
     yield "    hash-type consistent"
