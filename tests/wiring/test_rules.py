@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from muster.api.guard import call_of
 from muster.base.errors import Invalid
@@ -11,6 +12,7 @@ from muster.model.rules import Rules
 from muster.model.who import RIGHTS, Right, Who
 from muster.settings import Settings
 from muster.wiring.rules import calls_of, rules_of, written
+from muster.wiring.rules import rules as rules_command
 from office import WEB, Office, opened
 
 KNOWN = {"clusters:create": Right.WRITE, "clusters:delete": Right.WRITE}
@@ -138,3 +140,26 @@ async def test_a_right_given_to_a_role_reaches_what_the_service_shows(tmp_path):
         assert [each["project"] for each in seen.json()["clusters"]] == ["other"]
         hidden = await office.call("GET", "/v1/clusters", who="root")
         assert hidden.json()["clusters"] == []
+
+
+def test_the_command_prints_a_file_that_says_the_same(tmp_path):
+    first = CliRunner().invoke(rules_command, env={"MUSTER_HOME": str(tmp_path)})
+    assert first.exit_code == 0, first.output
+    assert '# "clusters:create" = ["admin", "member"]  # write' in first.output
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        first.output.replace('# "nodes:adopt" = ["admin", "member"]', '"nodes:adopt" = []')
+    )
+    env = {"MUSTER_HOME": str(tmp_path), "MUSTER_RULES_FILE": str(path)}
+    again = CliRunner().invoke(rules_command, ["--changed"], env=env)
+    assert '"nodes:adopt" = []' in again.output
+    assert "clusters:create" not in again.output
+
+
+def test_the_command_names_what_is_wrong_with_the_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[calls]\n"clusters:fly" = []')
+    env = {"MUSTER_HOME": str(tmp_path), "MUSTER_RULES_FILE": str(path)}
+    said = CliRunner().invoke(rules_command, env=env)
+    assert said.exit_code == 1
+    assert "clusters:fly" in said.output

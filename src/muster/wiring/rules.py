@@ -48,10 +48,13 @@ def rules(changed: bool) -> None:
 
 
 def _application() -> Litestar:
+    from prometheus_client import CollectorRegistry
+
     from muster.api.app import build
     from muster.drivers.identity.none import NoIdentity
 
-    return build(None, NoIdentity())  # type: ignore[arg-type]  # no call is made
+    own = CollectorRegistry()
+    return build(None, NoIdentity(), registry=own)  # type: ignore[arg-type]  # no call is made
 
 
 def calls_of(app: Litestar) -> Mapping[str, Right]:
