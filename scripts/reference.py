@@ -19,6 +19,7 @@ from muster.model.event import KINDS
 from muster.model.node import NODE_TRANSITIONS
 from muster.model.rollout import ROLLOUT_TRANSITIONS
 from muster.settings import Settings
+from scripts import scenarios
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made from the code by `make docs`; do not edit. -->\n"
@@ -195,11 +196,16 @@ def _type(schema: Mapping[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def clustering_page() -> str:
+    return scenarios.page(MADE)
+
+
 PAGES = {
     "settings.md": settings_page,
     "cli.md": cli_page,
     "states.md": states_page,
     "api.md": api_page,
+    "clustering-api.md": clustering_page,
 }
 
 

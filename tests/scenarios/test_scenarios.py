@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from gabbi import case as gabbi
 from gabbi import handlers, suitemaker
+from scripts.scenarios import unplayed
 
 from house import house
 from muster.drivers.identity.users import add_user
@@ -110,3 +111,7 @@ def test_every_scenario_has_a_name_of_its_own() -> None:
     for file in FILES.values():
         names = [test["name"] for test in file.gabbi["tests"]]
         assert len(names) == len(set(names)), file.name
+
+
+def test_every_route_has_a_scenario() -> None:
+    assert unplayed() == []
