@@ -30,7 +30,14 @@ STORES = [
 # What starts a Caddy, a HAProxy or instances of this machine takes seconds however little it
 # asks of them, and the inner loop has less than a minute for everything. So tests of these
 # folders, and the contracts' runs over these parts, are slow by definition.
-_REAL_FOLDERS = ("drivers/caddy", "drivers/dns", "drivers/haproxy", "drivers/local", "drivers/incus", "clients")
+_REAL_FOLDERS = (
+    "drivers/caddy",
+    "drivers/dns",
+    "drivers/haproxy",
+    "drivers/local",
+    "drivers/incus",
+    "clients",
+)
 _REAL_PARTS = frozenset({"caddy", "haproxy", "local", "incus", "knot"})
 
 _databases = count(1)
