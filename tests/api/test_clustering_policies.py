@@ -1,9 +1,12 @@
 """Policies at work in clusters: attached, switched, detached, listed."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from muster.base.clock import ManualClock
+from office import a_cloud, opened
 from senlin import Caller
 
 Shown = dict[str, Any]
@@ -195,3 +198,27 @@ async def test_nodes_in_a_pool_say_so_and_no_longer_when_it_is_gone(ann: Caller)
     await ann.act(cluster, policy_detach={"policy_id": str(balanced.id)})
     await ann.office.go_on(3)
     assert await members() == [False, False, False]
+
+
+TAKEN = 8099
+
+
+async def test_a_balancer_that_cannot_be_had_fails_the_attaching_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    cloud = await a_cloud(tmp_path, ManualClock(), taken_ports=[TAKEN])
+    async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+        ann = Caller(office)
+        cluster = await ann.cluster(await ann.profile())
+        vip = {"subnet": "s", "protocol_port": TAKEN}
+        policy = await ann.policy("loadbalance-1.1", pool={"subnet": "s"}, vip=vip)
+        action = await ann.attach(cluster, policy)
+        said = (action["status"], action["status_reason"])
+        assert said == ("FAILED", f"port {TAKEN} is taken")
+        assert await bindings(ann, cluster) == []
+        assert (await ann.again(cluster))["data"] == {}
+        asleep = await ann.attach(cluster, policy, enabled=False)
+        assert asleep["status"] == "SUCCEEDED"
+        woken = await ann.act(cluster, policy_update={"policy_id": str(policy.id), "enabled": True})
+        assert (woken["status"], woken["status_reason"]) == said
+        assert [each["enabled"] for each in await bindings(ann, cluster)] == [False]

@@ -212,6 +212,7 @@ def test_a_batch_policy_says_how_an_update_goes():
     strategy = worked_in("batch-1.0").strategy
     assert (strategy.kind, strategy.max_unavailable) == (UpdateKind.IN_PLACE, Amount(3))
     assert (strategy.min_in_service, strategy.pause_s) == (2, 7)
+    assert strategy.progress_deadline_s > a_cluster().strategy.progress_deadline_s
     unlimited = worked_in("batch-1.0", {}).strategy.max_unavailable
     assert unlimited.of(9, up=False) == 9
 

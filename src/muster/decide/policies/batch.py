@@ -41,7 +41,8 @@ def _effect(cluster: Cluster, attached: Attached) -> Cluster:
         min_in_service=said["min_in_service"],
         pause_s=said["pause_time"],
         min_ready_s=cluster.strategy.min_ready_s,
-        progress_deadline_s=cluster.strategy.progress_deadline_s,
+        # A pause is no progress, and no failure either.
+        progress_deadline_s=cluster.strategy.progress_deadline_s + said["pause_time"],
         auto_rollback=cluster.strategy.auto_rollback,
     )
     return replace(cluster, strategy=strategy)

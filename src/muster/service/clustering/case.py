@@ -1,6 +1,6 @@
 """One request about one cluster or node, inside the transaction that decides it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -8,12 +8,14 @@ from uuid import UUID
 
 import msgspec
 
+from muster.base.errors import Bug
 from muster.decide.joins import solo
 from muster.decide.policies import attached
 from muster.model.action import Action
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.policy_type import Attached
+from muster.model.pool import Front, digest
 from muster.model.profile import Profile
 from muster.model.who import Who
 from muster.ports.store import Query, Transaction
@@ -43,6 +45,20 @@ class Case:
     cluster: Cluster
     name: str = ""  # what the action is called; "": by what it does
     said: str = ""  # how the caller named the cluster
+    answers: Mapping[str, str | None] | None = None  # balancers', by front; None: nobody can ask
+
+    def front_refusal(self, after: Cluster) -> str | None:
+        """Return what the balancer has against the front of `after`, if that is another one.
+
+        Raises `Unasked` where it was not asked so far. See Note [Asked in between].
+        """
+        front = after.front
+        if front is None or front == self.cluster.front or self.answers is None:
+            return None
+        key = digest(front)
+        if key not in self.answers:
+            raise Unasked(after.cloud, front)
+        return self.answers[key]
 
     def record(self, wish: Wish, after: Cluster | None = None) -> Action:
         """Write the wish, with the cluster as it is `after`; its generation is raised here."""
@@ -84,14 +100,35 @@ class Case:
         return attached(self.desk.policy_types, bound)
 
 
+# Note [Asked in between]
+# Whether a front can be had only its balancer knows, which is asked over a wire; a
+# transaction waits for nobody. So one that needs the answer gives up without having
+# written anything, the balancer is asked, and the request is decided from the beginning.
+class Unasked(Bug):
+    """A balancer has to be asked first. See Note [Asked in between]."""
+
+    code = "bug.unasked"
+
+    def __init__(self, cloud: str, front: Front) -> None:
+        super().__init__(f"the balancer of {cloud} was not asked about {front.name}")
+        self.cloud, self.front = cloud, front
+
+
 async def on_cluster(desk: Desk, who: Who, said: str, work: Callable[[Case], T]) -> T:
     """Decide a request about the cluster that is meant, in one transaction."""
+    answers: dict[str, str | None] = {}
 
     def decide(tx: Transaction) -> T:
         cluster = find(tx, who, CLUSTER, said)
-        return work(Case(tx, desk, who, desk.clock.now(), cluster, said=said))
+        now = desk.clock.now()
+        return work(Case(tx, desk, who, now, cluster, said=said, answers=answers))
 
-    return await desk.store.write(decide)
+    while True:
+        try:
+            return await desk.store.write(decide)
+        except Unasked as question:
+            balancer, front = desk.cloud(question.cloud).balancer, question.front
+            answers[digest(front)] = await balancer.refusal(front) if balancer else None
 
 
 @dataclass(frozen=True, slots=True)

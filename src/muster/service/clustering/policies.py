@@ -40,6 +40,9 @@ def attach(case: Case, said: str, *, enabled: bool) -> Action:
         return case.record(replace(wish, failed=why))
     data = kind.data(mine.properties, case.cluster)
     made = replace(mine, binding=replace(binding, data=data or {}))
+    why = case.front_refusal(compiled(case.cluster, [*attached, made]))
+    if why:
+        return case.record(replace(wish, failed=why))
     case.tx.bindings.put(made.binding)
     return _compiled(case, wish, [*attached, made])
 
@@ -109,11 +112,21 @@ def change(case: Case, said: str, *, enabled: bool | None) -> Action:
     binding = _attached(case, policy, said)
     refuse_busy(case.tx, Verb.CLUSTER_UPDATE_POLICY, case.cluster.id)
     inputs: dict[str, Any] = {"policy_id": str(policy.id)}
+    attached = case.attached()
     if enabled is not None:
         inputs["enabled"] = enabled
-        case.tx.bindings.put(replace(binding, enabled=enabled))
+        binding = replace(binding, enabled=enabled)
+        attached = [replace(e, binding=binding) if _is(e, binding) else e for e in attached]
     wish = _wish(case, Verb.CLUSTER_UPDATE_POLICY, policy, inputs)
-    return _compiled(case, wish, case.attached())
+    why = case.front_refusal(compiled(case.cluster, attached))
+    if why:
+        return case.record(replace(wish, failed=why))
+    case.tx.bindings.put(binding)
+    return _compiled(case, wish, attached)
+
+
+def _is(each: Attached, binding: Binding) -> bool:
+    return each.binding.id == binding.id
 
 
 @dataclass(frozen=True, slots=True)
