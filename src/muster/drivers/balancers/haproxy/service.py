@@ -38,6 +38,7 @@ class Service:
     lingering: bool = True  # there may be workers on their way out
     sent_away: list[Run] = field(default_factory=list)
     _old: list[Voice] = field(default_factory=list)
+    _reloads: int = 0
     _assured: tuple[int, str] = (0, "")  # which worker has been seen to have which certificate
     _health: object = None  # as last written down
 
@@ -54,8 +55,9 @@ class Service:
 
     async def _lingering(self, run: Run) -> list[Stats]:
         """Return what the workers on their way out say; those that end meanwhile say nothing."""
+        reloads = self._reloads
         self._old = await process.old_voices(self.folder, run)
-        self.lingering = bool(self._old)
+        self.lingering = bool(self._old) or reloads != self._reloads
         said = []
         for voice in self._old:
             with contextlib.suppress(Transient):
@@ -68,8 +70,9 @@ class Service:
         told = commands(kept, seen)
         await control.told(self.folder.path / run.stats, told)
         if seen.shape != shape(kept.front):
-            self.lingering = True
             await process.reload(self.folder, run, kept)
+            self.lingering = True
+            self._reloads += 1  # whoever asked before that has not seen all
             [seen, *_] = await self.read(run, now)
             told = commands(kept, seen)
             await control.told(self.folder.path / run.stats, told)
