@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in a process of its own, one after another.
 
-python -m benchmarks [service postgresql store autoscaler]
+python -m benchmarks [service postgresql clustering store autoscaler]
 """
 
 import subprocess
@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PARTS = {
     "service": "The service on SQLite, every record durable",
     "postgresql": "The same on PostgreSQL",
+    "clustering": "The clustering API on SQLite",
     "store": "The store alone",
     "autoscaler": "Scaling decisions",
 }
