@@ -91,7 +91,9 @@ def answers(caller: Caller, times: int) -> None:
 
     timed("create an empty cluster, accepted", times, create)
     timed(
-        "list clusters, 20 at a time", times, lambda _: caller.ask("GET", "/v1/clusters?limit=20")
+        "list clusters, 20 at a time",
+        times,
+        lambda _: caller.ask("GET", "/v1/clusters?limit=20&sort=name"),
     )
 
 
@@ -114,13 +116,14 @@ def actions(caller: Caller, times: int) -> None:
 
 
 def rates(it: House, caller: Caller) -> None:
-    id = created(caller, "shown", 2)
+    for n in range(20):
+        id = created(caller, f"a{n}", 2)
     bare = floor(lambda port: per_second(port, "/"))
     print(f"{'a bare Litestar answer':<44} {bare:7.0f} /s    1.00")
     for what, path in (
         ("versions", "/v1"),
         ("show a cluster of 2", f"/v1/clusters/{id}"),
-        ("list 20 clusters", "/v1/clusters?limit=20"),
+        ("list 20 clusters of 2", "/v1/clusters?limit=20&sort=name"),
         ("list 20 actions", "/v1/actions?limit=20"),
         ("a policy type with its schema", "/v1/policy-types/senlin.policy.health-1.1"),
     ):
