@@ -27,8 +27,9 @@ from muster.drivers.balancers.listener import fetched, listening
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
-_WATCH_EVERY_S = 0.25
-_SAVE_EVERY = 8  # looks
+_WATCH_EVERY_S = 0.25  # whether it lives
+_READ_EVERY = 4  # looks; what it says
+_READ_EVERY_S = _READ_EVERY * _WATCH_EVERY_S
 _END_S = 5.0
 _DYING_S = 0.05
 _LINGER_S = 30.0  # the open sessions of a pool that was removed
@@ -200,10 +201,10 @@ class HaproxyBalancer:
             looks += 1
             self._children.reap()
             for folder in folders(self._place.pools):
-                await self._look(folder, save=looks % _SAVE_EVERY == 0)
+                await self._look(folder, read=looks % _READ_EVERY == 0)
             await asyncio.sleep(_WATCH_EVERY_S)
 
-    async def _look(self, folder: Folder, *, save: bool) -> None:
+    async def _look(self, folder: Folder, *, read: bool) -> None:
         try:
             kept = folder.kept()
             if kept is None:
@@ -214,15 +215,19 @@ class HaproxyBalancer:
                 await self._revive(folder, kept)
                 return
             self._adopt(folder, run)
-            service = self._service(folder)
-            workers = await service.read(run, self._now())
-            if await service.differs(run, kept, workers[0]):
-                await self._repair(folder)
-            await service.tidy(run, kept, workers, Moment(self._now(), _WATCH_EVERY_S))
-            if save:
-                service.tally.save()
+            if read:
+                await self._read(folder, kept, run)
         except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
             log().warning("haproxy.trouble", pool=folder.path.name, reason=str(error))
+
+    async def _read(self, folder: Folder, kept: Kept, run: Run) -> None:
+        """Count, and put right what is not as it is written down."""
+        service = self._service(folder)
+        workers = await service.read(run, self._now())
+        if await service.differs(run, kept, workers[0]):
+            await self._repair(folder)
+        await service.tidy(run, kept, workers, Moment(self._now(), _READ_EVERY_S))
+        service.tally.save()
 
     async def _repair(self, folder: Folder) -> None:
         """Bring about what is written down: somebody was killed in the middle of a change."""
