@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from caller import Caller
 from office import Office, opened
-from senlin import Caller
 
 
 @pytest.fixture

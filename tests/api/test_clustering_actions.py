@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from caller import Caller
 from muster.model.action import Action, ActionStatus, Verb
 from muster.ports.store import Transaction
 from office import Office
-from senlin import Caller
 
 CANCEL = {"action": {"status": "CANCELLED"}}
 SLOW = {"simulated_wait_time": "60"}

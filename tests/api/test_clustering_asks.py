@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from caller import Caller
 from muster.base.copies import altered
 from muster.model.action import ActionStatus
-from senlin import Caller
 
 BAD = "HTTPBadRequest"
 Shown = dict[str, Any]

@@ -7,11 +7,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from caller import Caller
 from muster.model.cluster import ClusterStatus
 from muster.model.receiver import Receiver, ReceiverType
 from muster.ports.store import Query
 from office import Office, opened
-from senlin import Caller
 
 ALL = Query()
 BAD = "HTTPBadRequest"

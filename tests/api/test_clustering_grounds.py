@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from caller import Caller
 from office import Office
-from senlin import Caller
 
 SPEC = {"type": "os.nova.server", "version": "1.0", "properties": {"flavor": "tiny"}}
 JSON = {"content-type": "application/json"}

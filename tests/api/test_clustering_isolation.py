@@ -3,9 +3,9 @@
 import re
 from typing import Any
 
+from caller import Caller
 from muster.api.app import CLUSTERING
 from office import Office
-from senlin import Caller
 
 CHECK: dict[str, Any] = {"check": {}}
 SERVER = {"type": "os.nova.server", "version": "1.0", "properties": {"flavor": "tiny"}}

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from caller import Caller
 from muster.model.catalog import Image
 from muster.model.cloud import Ability
 from muster.model.engine import EngineSeen
 from muster.model.profile import Profile
 from muster.model.who import Who
 from office import Office, a_cloud, opened
-from senlin import Caller
 
 SERVER = {"flavor": "tiny", "image": "demo-web", "networks": [{"network": "private"}]}
 SCALING = {"event": "CLUSTER_SCALE_OUT", "adjustment": {"number": 2}}

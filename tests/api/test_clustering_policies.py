@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from caller import Caller
 from muster.base.clock import ManualClock
 from office import a_cloud, opened
-from senlin import Caller
 
 Shown = dict[str, Any]
 

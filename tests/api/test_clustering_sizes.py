@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from senlin import Caller
+from caller import Caller
 
 BAD = "HTTPBadRequest"
 Shown = dict[str, Any]

@@ -11,9 +11,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from caller import Caller
 from muster.ports.store import Query
 from office import opened
-from senlin import Caller
 
 ALL = Query()
 Request = tuple[str, str, Any]
