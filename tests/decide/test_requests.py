@@ -409,3 +409,11 @@ def test_who_is_operated_goes_no_sooner_than_in_the_next_pass():
     decided = plan(a_snapshot(calm(desired=0), a_node(1), actions=(stop,)))
     assert [type(each) for each in decided.steps] == [OperateServer]
     assert node_of(decided).leaving is not None
+
+
+def test_who_stood_by_and_goes_is_not_taken_for_one_that_serves():
+    leaving = a_leaving(Why.SCALE_IN, not_before=NOW + timedelta(seconds=9))
+    goes = a_node(1, standby=True, leaving=leaving)
+    decided = plan(a_snapshot(calm(desired=1), goes))
+    opened = [each for each in decided.put if each.index == 2]
+    assert len(opened) == 1

@@ -60,10 +60,16 @@ def _returnable(draft: Draft, profile_id: UUID) -> list[Place]:
         for each in draft.places
         if each.leaving
         and each.leaving.why in _TAKEN_BACK
-        and (each.member or each.leaving.hook or each.leaving.not_before)
+        and (each.member or _still_stays(each))
         and each.fitness is Fitness.READY
         and each.profile_id == profile_id
     ]
+
+
+def _still_stays(each: Place) -> bool:
+    """Return whether its server is not touched yet, for it has grace or is asked about."""
+    leaving = each.leaving
+    return leaving is not None and not each.standby and bool(leaving.hook or leaving.not_before)
 
 
 def _promotable(draft: Draft, profile_id: UUID) -> list[Place]:
