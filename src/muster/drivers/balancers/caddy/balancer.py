@@ -238,7 +238,7 @@ class CaddyBalancer:
                 await self._finish(folder)
             if not process.alive(folder, folder.run()):
                 await self._revive(folder)
-            self._adopt(folder)
+            await self._adopt(folder)
             await process.retire(folder, self._now())
             tally = self._tally(folder)
             tally.read(self._now())
@@ -288,12 +288,21 @@ class CaddyBalancer:
         self._hold(folder.cluster_id, run, sock)
         return run
 
-    def _adopt(self, folder: Folder) -> None:
+    async def _adopt(self, folder: Folder) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
-        run = folder.run()
-        held = self.held.get(folder.cluster_id)
-        if run is None or (held and held.run == run) or self._asked.get(folder.cluster_id) == run:
+        if self._knows(folder, folder.run()):
             return
+        async with alone(self._place.lock(folder.cluster_id)):  # who has just started it holds it
+            run = folder.run()
+            if run is not None and not self._knows(folder, run):
+                self._fetch(folder, run)
+
+    def _knows(self, folder: Folder, run: Run | None) -> bool:
+        held = self.held.get(folder.cluster_id)
+        known = bool(held and held.run == run)
+        return run is None or known or self._asked.get(folder.cluster_id) == run
+
+    def _fetch(self, folder: Folder, run: Run) -> None:
         self._asked[folder.cluster_id] = run
         self._let_go(folder.cluster_id)
         pid = process.pid_of(folder, run)

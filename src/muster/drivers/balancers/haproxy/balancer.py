@@ -214,7 +214,7 @@ class HaproxyBalancer:
             if run is None:
                 await self._revive(folder, kept)
                 return
-            self._adopt(folder, run)
+            await self._adopt(folder, run)
             if read:
                 await self._read(folder, kept, run)
         except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
@@ -299,11 +299,19 @@ class HaproxyBalancer:
         self._hold(folder.cluster_id, run, sock)
         return run
 
-    def _adopt(self, folder: Folder, run: Run) -> None:
+    async def _adopt(self, folder: Folder, run: Run) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
-        held = self.held.get(folder.cluster_id)
-        if (held and held.run == run) or self._asked.get(folder.cluster_id) == run:
+        if self._knows(folder, run):
             return
+        async with alone(self._place.lock(folder.cluster_id)):  # who has just started it holds it
+            if not self._knows(folder, run):
+                self._fetch(folder, run)
+
+    def _knows(self, folder: Folder, run: Run) -> bool:
+        held = self.held.get(folder.cluster_id)
+        return bool(held and held.run == run) or self._asked.get(folder.cluster_id) == run
+
+    def _fetch(self, folder: Folder, run: Run) -> None:
         self._asked[folder.cluster_id] = run
         self._let_go(folder.cluster_id)
         pid = process.pid_of(folder, run)
