@@ -13,10 +13,13 @@ from muster.model.action import Action, ActionStatus, Verb, action_name
 from muster.model.cluster import Cluster
 from muster.model.event import OF_VERB
 from muster.model.node import Leaving, Node, NodeStatus, Why
-from muster.model.step import PostHook
+from muster.model.observed import Seen
+from muster.model.step import OperateServer, Operation, PostHook
 
 _S = ActionStatus
 DERIVED = "Derived Action"
+STOP_FIRST = "cluster.stop_node_before_delete"  # a setting of the cluster
+STOP_WITHIN = timedelta(seconds=30)
 HOOKED = "Derived Action with Lifecycle Hook"
 
 
@@ -125,6 +128,49 @@ def _told(draft: Draft, each: Place, verb: Verb, cause: str) -> Action:
         timeout_s=draft.cluster.timeout_s,
         created_at=draft.now,
     )
+
+
+# Note [Stopped first]
+# Where the cluster says so, a server that goes because there are too many is stopped before
+# it is deleted, so that it may put in order what it has. It is asked once. Whether it cannot,
+# or does not in time: it goes all the same.
+def stops_first(draft: Draft, each: Place) -> bool:
+    """Return whether its server has to stop before it goes; have it asked where it was not.
+
+    See Note [Stopped first].
+    """
+    leaving, server = each.leaving, each.server
+    runs = server is not None and server.seen is Seen.RUNNING and not each.node.parked
+    asked = leaving is not None and leaving.why is Why.SCALE_IN
+    if not (runs and asked and draft.cluster.config.get(STOP_FIRST) is True):
+        return False
+    assert leaving is not None
+    assert server is not None
+    until = leaving.stopping_until
+    if until is not None and draft.now >= until:
+        return False
+    each.fate = Destiny.HOLD
+    draft.wait(f"{each.node.name} stops first", until or draft.now)
+    if until is None:
+        each.leaving = replace(leaving, stopping_until=draft.now + STOP_WITHIN)
+        each.edit(leaving=each.leaving)
+        told = _told(draft, each, Verb.NODE_OPERATION, DERIVED)
+        stop = altered(
+            told,
+            name=action_name(told.verb, each.node.id, Operation.STOP),
+            inputs={"operation": Operation.STOP, "update_parent_status": False},
+        )
+        draft.turn(stop, _S.RUNNING)
+        draft.steps.append(
+            OperateServer(
+                node_id=each.node.id,
+                ref=server.ref,
+                operation=Operation.STOP,
+                action_id=stop.id,
+                why=leaving.reason,
+            )
+        )
+    return True
 
 
 def keep_waiting(draft: Draft) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from muster.decide.departures import is_held, part
+from muster.decide.departures import is_held, part, stops_first
 from muster.decide.destiny import Destiny, Fitness, Want, destiny
 from muster.decide.draft import Draft, Place
 from muster.decide.filling import create, hold, reborn
@@ -27,6 +27,7 @@ from muster.model.pool import MemberState
 from muster.model.step import DeleteServer
 
 GIVEN_UP = "given up after"
+HOPELESS = (GIVEN_UP, "Recovery failed")  # how the reason of a place begins that was given up
 _SERVING = (Fitness.READY, Fitness.UNREADY, Fitness.SICK)
 
 
@@ -123,7 +124,7 @@ def _await(draft: Draft, each: Place) -> None:
 def _give_up(draft: Draft, each: Place) -> None:
     each.fate = Destiny.REST
     node = each.node
-    if node.reason.startswith(GIVEN_UP):
+    if node.reason.startswith(HOPELESS):
         each.why = node.reason  # said before, and told then
         return
     each.why = f"{GIVEN_UP} {node.tries} tries: {each.why or node.reason or 'it failed'}"
@@ -225,6 +226,8 @@ def _remove(draft: Draft, each: Place) -> None:
     if resting(draft, each) or refused_lately(draft, each):
         look = next_look(each.leaving.since if each.leaving else draft.now, draft.now)
         hold(draft, each, f"{node.name} is going away", look)
+        return
+    if stops_first(draft, each):
         return
     if draft.deletes <= 0:
         hold(draft, each, f"{node.name} waits for its turn", draft.now)

@@ -6,7 +6,7 @@ from statistics import median
 from muster.decide.asked import open_wishes
 from muster.decide.destiny import FINE, Destiny, Fitness
 from muster.decide.draft import Draft, Place, names
-from muster.decide.fates import GIVEN_UP, joining
+from muster.decide.fates import HOPELESS, joining
 from muster.decide.health import Ward
 from muster.decide.places import IN_CREATION
 from muster.decide.requests import called
@@ -62,7 +62,7 @@ def _node_status(draft: Draft, each: Place) -> tuple[NodeStatus, str]:
         return _N.DELETING, leaving.reason or "Deletion in progress"
     if each.fate is Destiny.REST and each.fitness is not Fitness.SICK:
         said = each.node.status is _N.ERROR and each.node.reason.startswith(KEPT)
-        kept = said and not each.why.startswith(GIVEN_UP)  # that is told but once: by its reason
+        kept = said and not each.why.startswith(HOPELESS)  # that is told but once: by its reason
         return _N.ERROR, each.node.reason if kept else each.why
     if each.ready_at is not None:
         if each.fitness is Fitness.UNREADY and not each.why:
@@ -235,4 +235,4 @@ def learn_boot(draft: Draft) -> None:
 def given_up(draft: Draft) -> Sequence[Place]:
     """Return the places on which nothing more is tried."""
     resting = (each for each in draft.staying if each.fate is Destiny.REST)
-    return [each for each in resting if each.why.startswith(GIVEN_UP)]
+    return [each for each in resting if each.why.startswith(HOPELESS)]

@@ -16,7 +16,7 @@ from muster.engine.subjects import table
 from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
-from muster.model.node import Node, NodeStatus
+from muster.model.node import Leaving, Node, NodeStatus
 from muster.model.observed import Server
 from muster.model.step import (
     RESTING,
@@ -165,6 +165,8 @@ def operated(node: Node, operation: Operation, outcome: Outcome, now: datetime) 
 
     What fails here says nothing of the server: it goes on as it was.
     """
+    if node.leaving is not None:
+        return _stopped_first(node, node.leaving, now)
     mending = node.status is NodeStatus.RECOVERING
     match outcome:
         case Done():
@@ -181,6 +183,11 @@ def operated(node: Node, operation: Operation, outcome: Outcome, now: datetime) 
             said = f"Operation '{operation}' failed: {reason}"
             status = node.status if mending else NodeStatus.ERROR
             return replace(node.turned(status, said), updated_at=now)
+
+
+def _stopped_first(node: Node, leaving: Leaving, now: datetime) -> Node:
+    """Return a node that was to stop before it goes: whether it did or not, it goes now."""
+    return replace(node, leaving=replace(leaving, stopping_until=now), updated_at=now)
 
 
 def asked(node: Node, outcome: Outcome, now: datetime) -> Node:

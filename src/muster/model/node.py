@@ -63,6 +63,7 @@ class Leaving:
     hook: Hook | None = None  # who has to agree before it goes, while he has not
     hook_until: datetime | None = None  # then it goes without having been agreed to
     told: bool = False  # whoever has to agree was asked
+    stopping_until: datetime | None = None  # its server was asked to stop, and has until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
