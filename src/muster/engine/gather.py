@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from muster.base.errors import Transient
+from muster.base.errors import DriverError, Transient
+from muster.base.log import log
 from muster.decide.requests import profile_of
 from muster.decide.trees import is_tree
 from muster.engine.asking import question
@@ -183,10 +184,21 @@ async def _pool(cloud: Cloud, facts: Facts) -> PoolSeen | None:
     return await cloud.balancer.pool(facts.cluster.id)
 
 
+# Note [Names can wait]
+# A name server that is away must not keep a cluster from being healed. A name of which
+# nothing is known is taken for unpublished, and publishing it is tried until that can be
+# done. Only a cluster that goes waits for the server, for its name has to go with it.
 async def _record(cloud: Cloud, cluster: Cluster) -> Record | None:
+    """Return what stands under the cluster's name. See Note [Names can wait]."""
     if not (cloud.dns and cluster.service and cluster.service.dns_name):
         return None
-    return await cloud.dns.record(cluster.service.dns_name)
+    try:
+        return await cloud.dns.record(cluster.service.dns_name)
+    except DriverError as error:
+        if cluster.leaving:
+            raise
+        log().warning("names.unknown", cluster=str(cluster.id), reason=error.text)
+        return None
 
 
 # Note [Starting]
