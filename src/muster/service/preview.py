@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from muster.decide.foresee import foresee
 from muster.model.cluster import Cluster
 from muster.model.node import Node
+from muster.model.observed import Server
 from muster.model.plan import Snapshot
 from muster.model.profile import Profile
+from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
 from muster.service.intent import Foretold
@@ -26,7 +28,7 @@ async def foretell(
     cloud. Nothing is written.
     """
     cloud = desk.cloud(imagined.cloud)
-    servers = await cloud.compute.list_servers(imagined.id)
+    servers = await _servers(desk, cloud, imagined)
     offers = imagined.service and cloud.balancer
     pool = await cloud.balancer.pool(imagined.id) if offers and cloud.balancer else None
     name = imagined.service.dns_name if imagined.service else ""
@@ -50,3 +52,13 @@ async def foretell(
     now = await desk.store.read(snapshot)
     seen = await asyncio.to_thread(foresee, now)  # a large cluster takes a while
     return Foretold(steps=seen.steps, loses=seen.loses, reversible=seen.reversible, stamp=stamp)
+
+
+async def _servers(desk: Desk, cloud: Cloud, cluster: Cluster) -> list[Server]:
+    """Return the members' servers, those that they brought along too. See Note [Home]."""
+    mine = Query(where={"cluster_id": (cluster.id,)})
+    nodes = await desk.store.read(lambda tx: tx.nodes.find(mine))
+    tags = {cluster.id, *(tag for node in nodes for tag in node.tags)}
+    listed = [await cloud.compute.list_servers(tag) for tag in sorted(tags)]
+    members = {node.id for node in nodes}
+    return [server for each in listed for server in each if server.node_id in members]
