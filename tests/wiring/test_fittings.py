@@ -1,6 +1,6 @@
 """What clouds are fitted with by their settings: balancer and names."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,16 @@ import pytest
 from contracts.clouds import config
 from muster.base.clock import ManualClock
 from muster.base.errors import Invalid
+from muster.drivers import prometheus
 from muster.drivers.balancers.caddy.balancer import CaddyBalancer
 from muster.drivers.balancers.haproxy.balancer import HaproxyBalancer
+from muster.drivers.dns import rfc2136
 from muster.drivers.dns.rfc2136 import Updates
 from muster.drivers.prometheus import Prometheus
 from muster.drivers.simulated.cloud import open_cloud
 from muster.model.cloud import Ability
 from muster.ports.cloud import Cloud
-from muster.wiring.fittings import fitted, fittings, parted
+from muster.wiring.fittings import Options, fitted, fittings, parted
 
 
 @pytest.mark.parametrize(
@@ -96,3 +98,11 @@ async def test_names_are_published_where_the_settings_say(tmp_path: Path) -> Non
     assert isinstance(cloud.dns, Updates)
     assert cloud.about.refusal(Ability.DNS) is None
     await cloud.close()
+
+
+def test_every_option_is_told_of() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/fit-a-cloud.md").read_text()
+    for kind in (Options, rfc2136.Options, prometheus.Options):
+        for each in fields(kind):
+            assert f"`{each.name}`" in page or f"{each.name} = " in page, each.name
+    assert f"`{Options().balancer_range}`" in page
