@@ -3,6 +3,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 .PHONY: help run test check lint types imports unit bench chaos docs lock format clean \
 	testbed-up testbed-down
@@ -18,7 +19,10 @@ test: ## set everything up and run every test that this machine can
 	@scripts/environment dev
 	@scripts/debian-packages
 	@$(MAKE) --no-print-directory lint types imports
-	$(BIN)/pytest -rs $(PYTEST_ARGS)
+	@failed=0; \
+	$(BIN)/pytest -rs -n $(WORKERS) -m "not chaos and not incus" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/pytest -rs -m "chaos or incus" $(PYTEST_ARGS) || failed=1; \
+	exit $$failed
 
 check: ## lint, types, imports and the fast tests: the inner loop, under a minute
 	@scripts/environment dev
