@@ -265,10 +265,48 @@ async def test_pools_come_back_after_everything_was_stopped(bed: Bed) -> None:
 
 async def test_a_haproxy_that_cannot_start_says_why_and_leaves_nothing(bed: Bed) -> None:
     bed.front = replace(bed.front, monitor=Monitor(every_s=1e9))
-    with pytest.raises(Permanent, match=r"HAProxy could not be started: .*its words are in"):
+    words = r"HAProxy could not be started: .*haproxy-1\.cfg.*its words are in"
+    with pytest.raises(Permanent, match=words):
         await bed.put(await bed.app())
     assert await bed.balancer.pool(bed.id) is None
     assert not await bed.balancer.list_pools()
+
+
+async def test_a_front_that_haproxy_cannot_read_leaves_the_old_one_in_force(bed: Bed) -> None:
+    one = await bed.app()
+    before = await bed.good(one)
+    wrong = replace(bed.front, monitor=Monitor(every_s=1e9))
+    with pytest.raises(Permanent, match=r"HAProxy refuses the front: .*inter"):
+        await bed.balancer.put_pool(PoolWanted(front=wrong, members=(member(one),)))
+    assert (await bed.good(one)).front_digest == before.front_digest
+    assert (await bed.ask()).status == 200
+
+
+async def test_members_with_addresses_of_version_six_are_served(bed: Bed) -> None:
+    one = await bed.app()
+    assert one.server
+    six = await asyncio.start_server(one._serve, "::1", one.port)
+    async with six:
+        there = replace(member(one), address="::1")
+        await bed.balancer.put_pool(PoolWanted(front=bed.front, members=(there,)))
+
+        async def answered() -> bool:
+            return (await bed.ask()).status == 200
+
+        await traffic.until(answered)
+
+
+async def test_what_it_says_does_not_pile_up(bed: Bed) -> None:
+    one = await bed.app()
+    await bed.good(one)
+    said = bed.folder.path / "haproxy.out"
+    with said.open("ab") as file:
+        file.write(b"x" * (1 << 20))
+
+    async def short() -> bool:
+        return said.stat().st_size < 1 << 18
+
+    await traffic.until(short)
 
 
 async def test_a_home_deep_down_is_no_obstacle(bed: Bed, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ class Kept:
 # is another server in the statistics too, also while the former one has open sessions.
 def name_of(member: MemberWanted) -> str:
     """Return what the member is called in HAProxy. See Note [Names of servers]."""
-    return f"{member.node_id.hex}_{dial(member)}"
+    return f"{member.node_id.hex}_{member.address}:{member.port}"  # no brackets: not permitted
 
 
 def dial(member: MemberWanted) -> str:

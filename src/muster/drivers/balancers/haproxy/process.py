@@ -32,6 +32,7 @@ _START_S = 15.0
 _OLDEST = (2, 6)
 _PLACES = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _OUTPUT = "haproxy.out"
+_MOST_SAID = 256 << 10
 
 
 def alive(folder: Folder, run: Run) -> bool:
@@ -87,7 +88,7 @@ def _spawned(
     (folder.path / _OUTPUT).unlink(missing_ok=True)
     order = child.Order(
         name="HAProxy",
-        command=[program, "-W", "-q", "-S", _master(run), "-p", run.pid, "-f", run.config],
+        command=[program, "-W", "-S", _master(run), "-p", run.pid, "-f", run.config],
         folder=folder.path,
         alive=folder.path / run.alive,
         output=folder.path / _OUTPUT,
@@ -118,6 +119,13 @@ def _plain(lines: Sequence[str]) -> str:
     return said[0] if said else "it said nothing"
 
 
+def shorten(folder: Folder) -> None:
+    """Let go of what HAProxy has said once that is much: it tells of every server that turns."""
+    path = folder.path / _OUTPUT
+    if path.exists() and path.stat().st_size > _MOST_SAID:
+        os.truncate(path, 0)
+
+
 async def reload(folder: Folder, run: Run, kept: Kept) -> None:
     """Have HAProxy take a front that it can only take by reading its file again.
 
@@ -145,7 +153,7 @@ async def _refuse_unreadable(program: str, config: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         checking = await asyncio.create_subprocess_exec(
             program,
-            *("-c", "-q", "-f", config.name),
+            *("-c", "-f", config.name),
             cwd=config.parent,
             env={"PATH": os.defpath, child.LISTENER: str(sock.fileno())},
             pass_fds=[sock.fileno()],

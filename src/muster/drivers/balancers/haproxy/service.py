@@ -111,6 +111,7 @@ class Service:
     async def tidy(self, run: Run, kept: Kept, workers: Sequence[Stats], moment: Moment) -> None:
         """Close what is due, and forget who has left."""
         await self._close_some(run, kept, moment)
+        process.shorten(self.folder)
         self.tally.forget([*kept.names, *workers[0].servers], [each.pid for each in workers])
 
     async def _close_some(self, run: Run, kept: Kept, moment: Moment) -> None:
