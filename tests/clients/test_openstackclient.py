@@ -206,7 +206,9 @@ def test_nodes_join_leave_and_are_replaced(
     assert node in {each["id"] for each in show(f"members list --full-id {cluster}")}
 
 
-def test_a_node_lives_and_goes(show: Show, say: Callable[[str], Ran], node: str) -> None:
+def test_a_node_lives_and_goes(
+    show: Show, say: Callable[[str], Ran], cli: Clients, node: str
+) -> None:
     show(f"node update --name renamed --tainted true {node}")
     idle(show, node)
     assert show("node show --details renamed")["tainted"] is True
@@ -214,7 +216,9 @@ def test_a_node_lives_and_goes(show: Show, say: Callable[[str], Ran], node: str)
     idle(show, node)
     say(f"node recover --check true {node}")
     idle(show, node)
-    say(f"node op --operation reboot --params type=SOFT {node}")
+    # The released command is told an action, prints it, and stumbles over having nothing to list.
+    op = cli.openstack("cluster", *f"node op --operation reboot --params type=SOFT {node}".split())
+    assert "Request accepted by action" in op.out
     idle(show, node)
     assert node in {each["id"] for each in show("node list --full-id")}
     say(f"node delete --force {node}")
