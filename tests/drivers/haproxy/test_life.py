@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -226,6 +227,11 @@ async def test_the_file_is_in_step_with_what_was_changed_while_it_ran(bed: Bed) 
     await bed.good(*apps[:2])
     await bed.put(apps[2], drain=(apps[1],))
     [before] = await bed.workers()
+    kept = bed.folder.kept()
+    assert kept
+    assert set(re.findall(r"^    server (\S+)", bed.folder.text(bed.run.config), re.M)) == {
+        *kept.names
+    }
     os.kill(bed.pid, signal.SIGUSR2)  # somebody else does it
 
     async def reloaded() -> bool:
