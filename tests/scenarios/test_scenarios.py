@@ -5,7 +5,7 @@ import os
 import socket
 import unittest
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -49,42 +49,16 @@ def _cases(file: File) -> list[gabbi.HTTPTestCase]:
     return list(suite)
 
 
-CASES = [
-    pytest.param(file.name, case, id=f"{file.name}: {case.test_data['name']}")
-    for file in FILES.values()
-    for case in _cases(file)
-]
-
-
-class Stage:
-    """Serves what one file of scenarios asks for, until another file is played."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._served = ""
-        self._open = ExitStack()
-
-    def serve(self, file: File) -> None:
-        if self._served != file.name:
-            self.clear()
-            home = self._folder / file.name / "home"
-            listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
-            it = self._open.enter_context(house(home, **SIMULATED, **file.settings, **listen))
-            it.port = PORTS[file.name]
-            _let_in(home, file)
-            it.start()
-            self._served = file.name
-
-    def clear(self) -> None:
-        self._served = ""
-        self._open.close()
-
-
-@pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    it = Stage(tmp_path_factory.mktemp("scenarios"))
-    yield it
-    it.clear()
+@contextmanager
+def served(file: File, folder: Path) -> Iterator[None]:
+    """Serve what one file of scenarios asks for."""
+    home = folder / "home"
+    listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
+    with house(home, **SIMULATED, **file.settings, **listen) as it:
+        it.port = PORTS[file.name]
+        _let_in(home, file)
+        it.start()
+        yield
 
 
 def _let_in(home: Path, file: File) -> None:
@@ -96,13 +70,19 @@ def _let_in(home: Path, file: File) -> None:
         os.environ[name.upper()] = f"Basic {secret}"
 
 
-@pytest.mark.parametrize(("name", "case"), CASES)
-def test_scenario(stage: Stage, name: str, case: gabbi.HTTPTestCase) -> None:
-    stage.serve(FILES[name])
+@pytest.mark.parametrize("name", FILES)
+def test_scenarios(name: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
+    """Play a whole file: most scenarios go on from those before."""
+    file = FILES[name]
+    with served(file, tmp_path):
+        for case in _cases(file):
+            with subtests.test(case.test_data["name"]):
+                _play(case)
+
+
+def _play(case: gabbi.HTTPTestCase) -> None:
     result = unittest.TestResult()
     case.run(result)
-    for _, reason in result.skipped:
-        pytest.skip(reason)
     for _, told in [*result.errors, *result.failures]:
         pytest.fail(told, pytrace=False)
 
