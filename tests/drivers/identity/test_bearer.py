@@ -61,7 +61,9 @@ async def test_a_secret_of_ours_stands_for_its_maker(bearer, header):
         await door.who({header: said})
 
 
-@pytest.mark.parametrize("said", ["", "notused", FERNET, "7c86eed2664f4536bf7bf8548e6322a4", "s3cret"])
+@pytest.mark.parametrize(
+    "said", ["", "notused", FERNET, "7c86eed2664f4536bf7bf8548e6322", "s3cret"]
+)
 async def test_what_cannot_be_ours_is_left_to_others(bearer, said):
     assert await bearer[0].who({"x-auth-token": said}) == OTHER
 
