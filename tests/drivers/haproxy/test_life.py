@@ -56,7 +56,7 @@ async def test_a_killed_haproxy_is_back_within_a_second_and_nobody_is_refused(be
     apps = [await bed.app(), await bed.app()]
     before = await bed.good(*apps)
     killed = bed.pid
-    os.kill(killed, signal.SIGKILL)
+    await _killed(bed)
     began = time.monotonic()
     answers = [await bed.ask() for _ in range(5)]
     assert {answer.status for answer in answers} == {200}
@@ -92,8 +92,19 @@ async def test_an_adopted_haproxy_that_is_killed_leaves_no_gap_either(bed: Bed) 
     bed.balancer = await bed.another()
     await bed.seen()
     await traffic.until(lambda: _holds(bed))
-    os.kill(bed.pid, signal.SIGKILL)
+    await _killed(bed)
     assert {(await bed.ask()).status for _ in range(5)} == {200}
+
+
+async def _killed(bed: Bed) -> None:
+    """Kill the master, and wait until its worker has noticed and let go of the socket."""
+    run = bed.run
+    os.kill(bed.pid, signal.SIGKILL)
+
+    async def dead() -> bool:
+        return not process.alive(bed.folder, run)
+
+    await traffic.until(dead)
 
 
 async def _holds(bed: Bed) -> bool:
@@ -104,6 +115,11 @@ async def test_when_the_owner_is_killed_its_haproxy_goes_on_and_is_adopted(bed: 
     one = await bed.app()
     owner = await _owner(bed, one)
     served_by = bed.pid
+
+    async def answered() -> bool:
+        return (await bed.ask()).status == 200
+
+    await traffic.until(answered)  # its member has been asked
     owner.kill()
     owner.wait()
     assert (await bed.ask()).status == 200

@@ -22,13 +22,12 @@ async def test_a_storm_of_changes_loses_no_request_and_no_connection(bed: Bed, m
     crowd = traffic.Crowd(pool.address, pool.port, method)
     changes = 0
     async with crowd.asking(CLIENTS):
-        while crowd.answered < ENOUGH:
+        while crowd.answered < ENOUGH or changes <= 5:
             serving = apps[changes % 3 : changes % 3 + 3]
             await bed.put(*serving)
             changes += 1
             await asyncio.sleep(0.1)
     assert not crowd.failed
-    assert changes > 5
     assert crowd.connected == CLIENTS
 
 
