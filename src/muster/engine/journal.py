@@ -11,6 +11,7 @@ from muster.decide.departures import DERIVED, HOOKED
 from muster.decide.requests import OPERATED, is_request
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.node import Node
+from muster.model.observed import Seen, Server
 from muster.model.plan import Plan, Snapshot
 from muster.model.step import (
     CreateServer,
@@ -97,6 +98,8 @@ def ended(action: Action, outcome: Outcome, now: datetime) -> Action:
     match outcome:
         case Done() if action.verb is Verb.NODE_RECOVER:  # it has to be well again, too
             return replace(action, data={**action.data, OPERATED: True}, updated_at=now)
+        case Done(server) if server is not None and server.seen is Seen.BUILDING:
+            return action  # it is done when the server is, see `_left_over`
         case Done():
             return action.turned(_S.SUCCEEDED, now, DONE if is_request(action) else "")
         case Failed():
@@ -155,16 +158,26 @@ def _begun(blank: Mapping[str, Any], id: UUID, step: Traced) -> Action:
 # Note [Left over]
 # An action that was begun and has no outcome was cut short: by a power cut, or by a wish
 # that made its step pointless. What became of it is read off the world. An action whose
-# step is only waiting for its next try stays as it is.
+# step is only waiting for its next try stays as it is, and so does a creation whose server
+# is still being built: whoever waits for the wish sees what it waits for.
 def _left_over(action: Action, snapshot: Snapshot, node: Node | None) -> Action:
     """Return the action ended, if it has ended without our noticing. See Note [Left over]."""
     present = node is not None and action.id == uuid5(node.server_id, action.verb)
     there = present and node is not None and node.server_id in snapshot.servers
     if action.verb is Verb.NODE_CREATE:
-        if there:
-            return action.turned(_S.SUCCEEDED, snapshot.now)
+        if there and node is not None:
+            return _built(action, snapshot.servers[node.server_id], snapshot.now)
         if not present:
             return action.turned(_S.FAILED, snapshot.now, "the place is no longer wanted")
     elif action.verb is Verb.NODE_DELETE and not there:
         return action.turned(_S.SUCCEEDED, snapshot.now)
     return action
+
+
+def _built(action: Action, server: Server, now: datetime) -> Action:
+    """Return the creation as its server shows it."""
+    if server.seen is Seen.BUILDING:
+        return action
+    if server.seen is Seen.BROKEN:
+        return action.turned(_S.FAILED, now, server.reason or "its server is broken")
+    return action.turned(_S.SUCCEEDED, now)
