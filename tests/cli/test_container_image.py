@@ -1,12 +1,15 @@
 """A container image, built of what Debian has."""
 
+import json
 import shutil
 import tarfile
 import tomllib
 
 import pytest
+from click.testing import CliRunner
 
 from muster.cli.container_image import Lacking, Recipe, build
+from muster.cli.main import tree
 
 
 @pytest.fixture
@@ -41,3 +44,17 @@ def test_the_same_recipe_gives_the_same_bytes(built, tmp_path):
     again = tmp_path / "again.tar.gz"
     build(Recipe(name="web", version="7", port=8081), again)
     assert again.read_bytes() == target.read_bytes()
+
+
+def test_the_command_says_what_it_made(built, tmp_path):
+    target, _ = built
+    typed = ["image", "build", str(tmp_path / "typed.tar.gz"), "--name", "web", "--version", "7"]
+    said = CliRunner().invoke(tree, [*typed, "--port", "8081", "--json"], prog_name="muster")
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.output)["size"] == target.stat().st_size
+
+
+def test_a_folder_that_is_not_there_is_told(built, tmp_path):
+    said = CliRunner().invoke(tree, ("image", "build", str(tmp_path / "none" / "web.tar.gz")))
+    assert said.exit_code == 1
+    assert "none" in said.output

@@ -40,6 +40,7 @@ OTHER = {
     "webhooks_per_minute": 61.5,
     "health_check_interval_min": 65,
     "delete_with_dependency": True,
+    "name_unique": True,
     "clouds": {"lab": {"kind": "simulated", "create_s": 1.5}},
 }
 

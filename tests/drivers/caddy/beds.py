@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import traffic
+from muster.base.errors import Transient
 from muster.drivers.balancers.caddy import process
 from muster.drivers.balancers.caddy.balancer import CaddyBalancer, open_balancer
 from muster.drivers.balancers.caddy.folder import Folder
@@ -61,7 +62,16 @@ class Bed:
     async def put(self, *apps: traffic.App, drain: tuple[traffic.App, ...] = ()) -> PoolSeen:
         members = tuple(member(app, MemberState.SERVE) for app in apps)
         members += tuple(member(app, MemberState.DRAIN) for app in drain)
-        await self.balancer.put_pool(PoolWanted(front=self.front, members=members))
+        wanted = PoolWanted(front=self.front, members=members)
+
+        async def taken() -> bool:
+            try:
+                await self.balancer.put_pool(wanted)
+            except Transient:  # an earlier front still ends: asked again, as the engine does
+                return False
+            return True
+
+        await traffic.until(taken)
         return await self.seen()
 
     async def good(self, *apps: traffic.App) -> PoolSeen:
