@@ -167,7 +167,7 @@ DUPLICATE, INVALID = "(?i)duplicate detection modes", "(?i)invalid detection mod
                     "options": {"poll_url": "http://h", "poll_url_healthy_response": "("},
                 }
             ),
-            "no regular expression",
+            "no regular expression that can be used: missing",
         ),
         ("loadbalance-1.1", {"pool": {"subnet": "s"}, "vip": {}}, "VIP Subnet or Network"),
         ("loadbalance-1.1", {**LB, "vip": {"subnet": "s", "protocol_port": 0}}, "protocol_port"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
+import anyio
 import pytest
 
 from muster.drivers.visitor import HttpVisitor
@@ -63,6 +64,7 @@ def at(port: int, scheme: str = "http", **but: object) -> Visit:
         (OK, "", None),
         (OK, "pass(ing|ed)", None),
         (OK, "^healthy$", "does not say '^healthy$'"),
+        (OK, "pass(?!ing)", "does not say 'pass(?!ing)'"),  # beyond what is searched for
         (OK.replace(b"200 OK", b"503 No"), "", "answered 503"),
         (b"HTTP/1.1 204 Nothing\r\n\r\n", "", None),
         (b"what?\r\n\r\n", "", "/up: "),
@@ -122,3 +124,14 @@ async def test_an_endless_answer_is_read_to_a_point(visitor):
     endless = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (1 << 20)
     async with a_site(endless) as site:
         assert await visitor.visit(at(site.port, expect="x{5}")) is None
+
+
+async def test_a_pattern_made_to_take_for_ever_takes_no_time(visitor):
+    """Backtracking over this answer would take longer than anybody lives."""
+    body = b"a" * 200_000 + b"!"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+    async with a_site(head + body) as site:
+        with anyio.fail_after(20):
+            why = await visitor.visit(at(site.port, expect="^(a+)+$", pause_s=100.0))
+    assert why is not None
+    assert "does not say" in why

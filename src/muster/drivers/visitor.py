@@ -1,10 +1,10 @@
 """Polling addresses that tell of a node's health, as users wrote them down."""
 
 import asyncio
-import re
 
 import httpx2
 
+from muster.base.patterns import found
 from muster.ports.prober import Visit
 
 LONGEST = 1 << 18  # so much of an answer is read at most
@@ -46,7 +46,7 @@ class HttpVisitor:
             return _refused(visit, str(error) or type(error).__name__)
         if status not in _ANSWERED:
             return _refused(visit, f"answered {status}")
-        if visit.expect and not re.search(visit.expect, text):
+        if visit.expect and not found(visit.expect, text):
             return f"{visit.url}: the answer does not say {visit.expect!r}"
         return None
 

@@ -25,7 +25,6 @@ class Owned(Protocol):
 
 
 T = TypeVar("T", bound=Owned)
-SHORTEST = 4  # characters of an id; fewer would be a guess
 _OF_AN_ID = frozenset("0123456789abcdef-")
 
 
@@ -65,7 +64,7 @@ def found(tx: Transaction, who: Who, noun: Noun[T], said: str) -> T | None:
 
 def is_prefix(said: str) -> bool:
     """Whether this may be the beginning of an id."""
-    return len(said) >= SHORTEST and set(said) <= _OF_AN_ID
+    return bool(said) and set(said) <= _OF_AN_ID
 
 
 def several(said: str) -> Invalid:

@@ -1,11 +1,11 @@
 """Health policies: how nodes are found out to be ill, and what is done about it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from muster.base.errors import Invalid, Malformed
+from muster.base.patterns import fault
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
 from muster.model.detection import Cure, Detector, Watch
@@ -177,11 +177,10 @@ def _check_address(watch: Watch) -> None:
         return
     if not watch.url.startswith(("http://", "https://")):
         raise Invalid(f"'poll_url' must be an http(s) address, not '{watch.url}'", field="poll_url")
-    try:
-        re.compile(watch.expect)
-    except re.error as error:
-        text = f"'poll_url_healthy_response' is no regular expression: {error}"
-        raise Invalid(text, field="poll_url_healthy_response") from None
+    why = fault(watch.expect)
+    if why:
+        text = f"'poll_url_healthy_response' is no regular expression that can be used: {why}"
+        raise Invalid(text, field="poll_url_healthy_response")
 
 
 def _watches(detection: Mapping[str, Any]) -> tuple[Watch, ...]:
