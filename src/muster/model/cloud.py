@@ -37,6 +37,10 @@ class Ability(StrEnum):
     CONNECTION_LIMIT = "connection_limit"  # balancers that serve so many at once and not more
     STATUS_CODES = "status_codes"  # balancers that take any list of status codes for well
     ANTI_AFFINITY = "anti_affinity"  # keeping servers on hosts apart
+    VOLUMES = "volumes"  # disks that outlive servers
+    VOLUME_SIZE = "volume_size"  # and are held to their size
+    EXEC = "exec"  # running a command in an instance
+    VIRTUAL_MACHINES = "virtual_machines"  # beside containers
 
 
 # What an operation needs that not every cloud can; the others every cloud can.
@@ -67,6 +71,15 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What a bastion of this cloud is made of, and where people find it."""
+
+    image: str = ""  # name or id; "": the cluster's own
+    flavor: str = ""  # likewise
+    port: int = 2222  # of its front; inside it is SSH's own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """A cloud as users see it in a list."""
 
@@ -75,6 +88,7 @@ class About:
     cannot: Mapping[Ability, str] = field(default_factory=dict)  # ability -> the reason, for people
     pace: Pace = Pace()
     default_health_path: str = "/health"
+    gate: Gate = Gate()
     own_flavors: tuple[Flavor, ...] = ()  # clouds that keep flavors themselves
     zones: tuple[str, ...] = ()  # none: it has none, or does not tell
     open_catalog: bool = False  # any image, flavor, keypair, network and zone will do, by any name

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from muster.model.catalog import Flavor
+from muster.model.volume import Disk
 
 
 # Note [Pinned]
@@ -30,6 +31,8 @@ class ServerSpec:
     zones: tuple[str, ...] = ()
     port: int | None = None
     health_path: str = ""
+    disks: tuple[Disk, ...] = ()  # volumes of its own, that come and go with it
+    machine: str = ""  # "container" or "virtual-machine"; "": as the cloud likes
     taken: bool = False  # its names were not looked up, for its cloud takes any
 
 

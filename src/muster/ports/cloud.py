@@ -10,10 +10,13 @@ from muster.base.clock import Clock
 from muster.model.cloud import About
 from muster.ports.balancer import Balancer
 from muster.ports.catalog import Images, Networks
+from muster.ports.commands import Commands
 from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
 from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
+from muster.ports.stirs import Stirs
+from muster.ports.volumes import Volumes
 
 
 async def _nothing_to_close() -> None:
@@ -31,6 +34,9 @@ class Cloud:
     dns: Dns | None = None
     metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us
+    volumes: Volumes | None = None  # None: no disk here outlives its server
+    commands: Commands | None = None
+    stirs: Stirs | None = None  # None: the cloud tells of nothing, it has to be asked
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""
 

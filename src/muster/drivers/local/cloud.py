@@ -15,6 +15,7 @@ from muster.drivers.local.networks import LocalNetworks
 from muster.drivers.local.operate import UNABLE
 from muster.drivers.local.resume import resume
 from muster.drivers.local.site import Site
+from muster.drivers.local.volumes import LocalVolumes
 from muster.drivers.options import pace
 from muster.drivers.prober import HttpProber
 from muster.model.cloud import NEEDS, Ability, About
@@ -29,6 +30,9 @@ CANNOT: Mapping[Ability, str] = {
     Ability.ZONES: "the local cloud is one machine and so one zone, local",
     Ability.ANTI_AFFINITY: "the local cloud is one host, this machine",
     **{NEEDS[operation]: why for operation, why in UNABLE.items()},
+    Ability.VOLUME_SIZE: "a volume is a folder of this machine: it is not held to its size, and only "
+    "not attached once it has outgrown it",
+    Ability.VIRTUAL_MACHINES: "an instance here is a process of this machine",
     Ability.RESIZE: "the limits of a running process stay; the instance has to be replaced",
 }
 
@@ -63,6 +67,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         compute=LocalCompute(site),
         images=LocalImages(site),
         networks=LocalNetworks(said),
+        volumes=LocalVolumes(site),
         prober=HttpProber(said.probe_timeout_s),
         dns=HostsFile(_hosts(config, said), config.installation),
         close=close,

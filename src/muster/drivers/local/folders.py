@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from uuid import UUID
 
 import msgspec
 
 from muster.drivers.local.instance import Instance
+from muster.model.volume import disk_id
 
 RECORD = "meta.json"
 
@@ -34,11 +36,18 @@ class Folders:
         return self.home / "addresses"
 
     @property
+    def volumes(self) -> Path:
+        return self.home / "volumes"
+
+    @property
     def locks(self) -> Path:
         return self.home / "locks"
 
     def instance(self, ref: UUID | str) -> Path:
         return self.instances / str(ref)
+
+    def volume(self, volume_id: UUID) -> Path:
+        return self.volumes / str(volume_id)
 
     def work(self, ref: UUID | str) -> Path:
         """The instance's copy of its image, and the folder it is started in."""
@@ -48,7 +57,8 @@ class Folders:
         return self.instance(ref) / "log"
 
     def make(self) -> None:
-        for folder in (self.home, self.instances, self.images, self.addresses, self.locks):
+        own = (self.instances, self.images, self.volumes, self.addresses, self.locks)
+        for folder in (self.home, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -102,6 +112,13 @@ def read(folder: Path) -> Instance | None:
         return msgspec.json.decode((folder / RECORD).read_bytes(), type=Instance)
     except (FileNotFoundError, NotADirectoryError, msgspec.DecodeError):
         return None
+
+
+def discard_kept(folders: Folders, owner: UUID) -> None:
+    """Remove the disks that an instance was made with, the last first: a cut leaves no gap."""
+    volumes = (folders.volume(disk_id(owner, number)) for number in count())
+    for volume in reversed(list(takewhile(Path.exists, volumes))):
+        discard(volume)
 
 
 def discard(path: Path) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from muster.base.errors import DriverError, Permanent, Transient
-from muster.drivers.local import addresses, cgroups, manifest, processes, shelf
-from muster.drivers.local.folders import discard, locked, read, save
+from muster.drivers.local import addresses, cgroups, manifest, processes, shelf, storage
+from muster.drivers.local.folders import discard, discard_kept, locked, read, save
 from muster.drivers.local.instance import Instance, Limits, Wanted
 from muster.drivers.local.launch import start
 from muster.drivers.local.networks import LOOPBACK
@@ -56,6 +56,7 @@ def _scrap(site: Site, order: ServerOrder) -> None:
     """Leave neither process nor files of an instance whose making has failed."""
     processes.kill(processes.members(str(order.server_id), None))
     cgroups.remove(site.cgroups, order.server_id)
+    discard_kept(site.folders, order.server_id)
     discard(site.folders.instance(order.server_id))
 
 
@@ -82,6 +83,7 @@ def _laid_out(site: Site, order: ServerOrder, listen: str) -> Instance:
         shelf.copy(site, order.spec.image, new / "work")
         instance = _instance(site, order, listen)
         _write_texts(new, order)
+        storage.furnish(site, order, new)
         save(new, instance)
         new.rename(folder)
     except (OSError, DriverError):
@@ -121,6 +123,7 @@ def _instance(site: Site, order: ServerOrder, listen: str) -> Instance:
         "MUSTER_VERSION": version,
         "MUSTER_USER_DATA": str(folder / "user-data"),
         "MUSTER_METADATA": str(folder / "metadata.json"),
+        "MUSTER_VOLUMES": str(folder / "volumes"),
         "MUSTER_AUTHORIZED_KEYS": str(folder / "authorized_keys"),
         "MUSTER_INSTALLATION": str(site.installation),
         processes.MARK: str(order.server_id),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from muster.base.errors import Permanent
 from muster.drivers.local import addresses, cgroups, processes, shelf
-from muster.drivers.local.folders import discard, locked, read, save
+from muster.drivers.local.folders import discard, discard_kept, locked, read, save
 from muster.drivers.local.instance import Instance, Wanted
 from muster.drivers.local.launch import group, start, stop
 from muster.drivers.local.site import Site
@@ -47,6 +47,7 @@ def take_away(site: Site, instance: Instance) -> None:
     stop(site, save(folder, replace(instance, wanted=Wanted.GONE)))
     cgroups.remove(site.cgroups, instance.server_id)
     addresses.release(site.folders.addresses, instance.address, instance.server_id)
+    discard_kept(site.folders, instance.server_id)
     discard(folder)
 
 

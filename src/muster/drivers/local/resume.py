@@ -75,7 +75,7 @@ def _sweep(site: Site, names: set[str]) -> None:
     for name in cgroups.names(site.cgroups):
         if name not in known:
             cgroups.remove(site.cgroups, name)
-    for folder in list(site.folders.images.iterdir()):
+    for folder in [*site.folders.images.iterdir(), *site.folders.volumes.iterdir()]:
         if folder.name.startswith("."):
             with locked(site.folders, folder.name.partition("-")[2], wait=False) as free:
                 if free:

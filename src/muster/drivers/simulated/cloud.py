@@ -14,12 +14,14 @@ from muster.drivers.simulated.journal import Journal
 from muster.drivers.simulated.networks import SimulatedNetworks
 from muster.drivers.simulated.options import Options, parsed
 from muster.drivers.simulated.prober import SimulatedProber
+from muster.drivers.simulated.volumes import SimulatedVolumes
 from muster.drivers.simulated.world import World
 from muster.model.cloud import Ability, About
 from muster.ports.cloud import Cloud, CloudConfig
 
 CANNOT = {
     Ability.BASTION: "A simulated cloud builds no bastion: nobody can log in to what is simulated.",
+    Ability.EXEC: "nothing runs in an instance that is simulated",
 }
 
 
@@ -54,6 +56,7 @@ def cloud_over(world: World, config: CloudConfig) -> Cloud:
         balancer=SimulatedBalancer(world, config.installation),
         dns=SimulatedDns(world, config.installation),
         finder=SimulatedFinder(world),
+        volumes=SimulatedVolumes(world, config.installation),
     )
 
 

@@ -1,6 +1,6 @@
 """The compute port over a simulated world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -9,13 +9,14 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from muster.base.errors import Permanent, Transient
-from muster.drivers.simulated.entries import Created, Going, Make, Turned
+from muster.drivers.simulated.entries import Created, Going, Make, Turned, VolumePut
 from muster.drivers.simulated.hosts import Need
 from muster.drivers.simulated.machine import NEVER, Machine, ref
 from muster.drivers.simulated.networks import NETWORKS
 from muster.drivers.simulated.world import World, turned
 from muster.model.observed import Seen, Server, Usage
 from muster.model.step import Operation, ServerOrder
+from muster.model.volume import disk_id
 from muster.ports.compute import NO_PARAMS
 
 IDLE = 0.005  # the share of a processor that a machine uses when nobody asks anything of it
@@ -43,7 +44,10 @@ class SimulatedCompute:
         with world.call("create_server", order.name), world.still() as now:
             name = ref(order.server_id)
             if name not in world.state.machines:
-                world.write(self._creation(order, name, now))
+                created = self._creation(order, name, now)
+                world.write(created)
+                for disk in _disks(order, created, name):
+                    world.write(disk)
             return world.state.view(world.state.machines[name], now)
 
     async def adopt_server(self, ref: str, order: ServerOrder) -> Server:
@@ -216,6 +220,24 @@ class SimulatedCompute:
             return seconds
         digest = blake2b(f"{name}/{what}".encode(), digest_size=4).digest()
         return seconds * (1 + jitter * (int.from_bytes(digest, "big") / 2**31 - 1))
+
+
+def _disks(order: ServerOrder, created: Created, ref: str) -> Iterator[VolumePut]:
+    """Yield the disks that a machine is made with."""
+    for number, disk in enumerate(order.spec.disks):
+        yield VolumePut(
+            at=created.at,
+            id=disk_id(order.server_id, number),
+            installation=created.installation,
+            name=f"{order.name}-{number}",
+            project=order.project,
+            size_gib=disk.size_gib,
+            host=created.host,
+            made_at=created.at,
+            server_ref=ref,
+            path=disk.path or f"/mnt/disk{number}",
+            keeper=order.server_id,
+        )
 
 
 POWER = {

@@ -85,6 +85,30 @@ class Unimaged(Entry, frozen=True, tag="unimage"):
     id: str
 
 
+class VolumePut(Entry, frozen=True, tag="volume"):
+    """A volume as it is from now on."""
+
+    id: UUID
+    installation: UUID
+    name: str
+    project: str
+    size_gib: int
+    host: str
+    made_at: float
+    server_ref: str = ""
+    path: str = ""
+    keeper: UUID | None = None
+
+
+def released(volume: VolumePut) -> VolumePut:
+    """Return a volume as it is once no machine has it."""
+    return msgspec.structs.replace(volume, server_ref="", path="")
+
+
+class VolumeGone(Entry, frozen=True, tag="unvolume"):
+    id: UUID
+
+
 class Member(msgspec.Struct, frozen=True, array_like=True):
     node_id: UUID
     address: str
@@ -179,6 +203,8 @@ Happening = (
     | HostTurned
     | Imaged
     | Unimaged
+    | VolumePut
+    | VolumeGone
     | PoolPut
     | PoolRemoved
     | RecordPut

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from muster.drivers.simulated import entries as e
 from muster.drivers.simulated.builtin import BUILT_IN
+from muster.drivers.simulated.disks import Disks
 from muster.drivers.simulated.hosts import Hosts
 from muster.drivers.simulated.load import Account, Stint, Worker, account, latency, share
 from muster.drivers.simulated.machine import (
@@ -85,6 +86,7 @@ class State:
         self.fleets: dict[UUID, dict[UUID, Fleet]] = {}  # installation, cluster
         self.by_address: Fleet = {}
         self.images: dict[str, e.Imaged] = {image.id: image for image in BUILT_IN}
+        self.disks = Disks()
         self.pools: dict[UUID, Pool] = {}
         self.records: dict[str, e.RecordPut] = {}
         self.flows: dict[UUID, Flow] = {}
@@ -98,6 +100,8 @@ class State:
             e.HostTurned: self._host_turned,
             e.Imaged: self._imaged,
             e.Unimaged: self._unimaged,
+            e.VolumePut: self.disks.put,
+            e.VolumeGone: lambda entry: self.disks.drop(entry.id),
             e.PoolPut: self._pool_put,
             e.PoolRemoved: self._pool_removed,
             e.RecordPut: self._record_put,
@@ -222,6 +226,7 @@ class State:
     def _strike(self, name: str, machine: Machine) -> None:
         server = machine.shown
         del self.machines[name]
+        self.disks.let_go(name)
         self.by_address.pop(server.address, None)
         fleets = self.fleets[machine.installation]
         del fleets[server.cluster_id][name]
@@ -353,6 +358,7 @@ def snapshot(state: State, now: float) -> Iterator[e.Entry]:
             ref="" if server.ref == ref(server.server_id) else server.ref,
         )
     yield from (image for image in state.images.values() if image.at)  # not the built-in ones
+    yield from state.disks.all()
     yield from state.records.values()
     for pool in state.pools.values():
         yield pool.put
