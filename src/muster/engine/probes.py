@@ -12,7 +12,11 @@ from muster.model.node import Node
 from muster.model.observed import Probe, Seen
 from muster.model.pool import Condition
 from muster.ports.prober import Question
-from muster.ports.store import Transaction
+from muster.ports.store import Query, Transaction
+
+
+# What is on a host that does not answer may answer itself. See Note [Lost hosts].
+_ASKED = frozenset({Seen.RUNNING, Seen.UNREACHABLE})
 
 
 async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
@@ -49,13 +53,15 @@ def _was_well(before: Probe, question: Question) -> bool:
 def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
     """Keep what turned, and have the clusters looked at; one struck out meanwhile has none."""
     there = {id for id in {each.cluster_id for each in turned} if tx.clusters.get(id)}
-    tx.probes.put(*(_beside(tx, each) for each in turned if each.cluster_id in there))
+    mine = [each for each in turned if each.cluster_id in there]
+    stored = tx.probes.find(Query(where={"id": tuple(each.node_id for each in mine)}))
+    before = {each.node_id: each for each in stored}
+    tx.probes.put(*(_beside(before.get(each.node_id), each) for each in mine))
     tx.marks.mark(*sorted(there))
 
 
-def _beside(tx: Transaction, probe: Probe) -> Probe:
+def _beside(before: Probe | None, probe: Probe) -> Probe:
     """Return the answer with what polled addresses have said of the same server."""
-    before = tx.probes.get(probe.node_id)
     if before is None or before.server_id != probe.server_id:
         return probe
     return replace(probe, visits=before.visits, visited_at=before.visited_at)
@@ -70,7 +76,7 @@ def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
         server = servers.get(server_id)
         if node.home:
             server = reach.lookout.known(node.home).get(server_id)
-        if server and server.seen is Seen.RUNNING:
+        if server and server.seen in _ASKED:
             yield node, question(service, node, server)
 
 
