@@ -15,13 +15,12 @@ from muster.drivers.incus.operating import Operator
 from muster.drivers.incus.options import Options, parsed
 from muster.drivers.incus.rest import Rest
 from muster.drivers.incus.usage import Meter
+from muster.drivers.incus.volumes import IncusVolumes
 from muster.drivers.prober import HttpProber
 from muster.model.cloud import Ability, About
 from muster.ports.cloud import Cloud, CloudConfig
 
 CANNOT: Mapping[Ability, str] = {
-    Ability.BASTION: "no bastion is built here: reach the instances from a host that is on their "
-    "network, or through an instance of your own",
     Ability.SUSPEND: "Incus suspends a container only with CRIU, which is not relied on here",
     Ability.RESIZE: "the limits of an instance stay as they were ordered; it has to be replaced",
     Ability.LOCK: "an instance here is locked to nobody",
@@ -47,8 +46,9 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     about = await _about(members, options, config.name)
 
     lookout = Lookout(rest, members, config.clock, config.installation)
+    volumes = IncusVolumes(rest, lookout, members, options)
     hands = (
-        Maker(rest, lookout, members, options),
+        Maker(rest, lookout, volumes, options),
         Operator(rest, lookout, members),
         Meter(rest, lookout, config.clock, config.installation),
     )
@@ -58,6 +58,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=IncusImages(rest, lookout, config.installation),
         networks=IncusNetworks(rest, options),
         prober=HttpProber(options.probe_timeout_s),
+        volumes=volumes,
         close=rest.close,
     )
 

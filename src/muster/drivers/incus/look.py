@@ -55,9 +55,9 @@ class Found:
 class Lookout:
     def __init__(self, rest: Rest, members: Members, clock: Clock, installation: UUID) -> None:
         self._rest = rest
-        self._members = members
+        self.members = self._members = members
         self._clock = clock
-        self._installation = installation
+        self.installation = self._installation = installation
         self._addresses: dict[str, tuple[str, str]] = {}  # ref -> (start, address)
         self._felled: dict[str, datetime] = {}  # ref -> since when it is seen so
         self._full_again = 0.0

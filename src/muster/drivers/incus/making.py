@@ -9,21 +9,27 @@ from uuid import UUID
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.answers import is_missing, is_taken
 from muster.drivers.incus.look import Lookout
-from muster.drivers.incus.members import ALONE, Members
+from muster.drivers.incus.members import ALONE
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.placing import Taken, chosen, places
+from muster.drivers.incus.pools import pool_of
 from muster.drivers.incus.rest import SETTLE_S, WRITE_S, Call, Rest, path
-from muster.drivers.incus.shape import instance, source
-from muster.drivers.incus.tags import Tags, instance_name, read, written
+from muster.drivers.incus.shape import DISKS, instance, source
+from muster.drivers.incus.tags import PREFIX, Tags, instance_name, read, written
+from muster.drivers.incus.volumes import IncusVolumes
 from muster.model.observed import Server
 from muster.model.step import ServerOrder
+from muster.model.volume import VolumeOrder, disk_id
 
 
 class Maker:
-    def __init__(self, rest: Rest, lookout: Lookout, members: Members, options: Options) -> None:
+    def __init__(
+        self, rest: Rest, lookout: Lookout, volumes: IncusVolumes, options: Options
+    ) -> None:
         self._rest = rest
         self._lookout = lookout
-        self._members = members
+        self._members = lookout.members
+        self._volumes = volumes
         self._options = options
         self._coming: dict[str, Taken] = {}  # by ref: chosen, and perhaps not listed yet
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by ref
@@ -93,6 +99,8 @@ class Maker:
             return
         if instance["status"] != "Stopped":
             await self._tried(state(ref, "stop", force=True))
+        if instance["config"].get(DISKS):
+            await self._strip(ref, UUID(instance["config"][f"{PREFIX}server"]))
         await self._tried(Call(method="DELETE", path=path("instances", ref), deadline_s=WRITE_S))
 
     async def _tried(self, call: Call) -> None:
@@ -106,7 +114,9 @@ class Maker:
     async def _make(self, order: ServerOrder, installation: UUID) -> None:
         ref = instance_name(order)
         target = await self._target(order, installation, ref)
-        body = instance(order, installation, self._options.profile, await self.pool())
+        body = instance(
+            order, installation, self._options.profile, await pool_of(self._rest, self._options)
+        )
         call = Call(
             method="POST",
             path="/1.0/instances",
@@ -117,6 +127,7 @@ class Maker:
         self._lookout.busy.add(ref)
         try:
             await self._rest.put_into_effect(call)
+            await self._furnish(order, ref, target)
         except DriverError as error:
             self._coming.pop(ref, None)
             if isinstance(error, Transient) and target:
@@ -126,6 +137,35 @@ class Maker:
                 raise
         finally:
             self._lookout.busy.discard(ref)
+
+    # Note [Disks come second]
+    # An instance with disks of its own is made first, gets them, and is started then. What a cut
+    # leaves of that is an instance that is listed, and whose deletion takes its disks away first;
+    # disks without an instance are never left.
+    async def _furnish(self, order: ServerOrder, ref: str, target: str) -> None:
+        """Give the new instance its disks and start it. See Note [Disks come second]."""
+        disks = order.spec.disks
+        if not disks:
+            return
+        for number, disk in enumerate(disks):
+            wanted = VolumeOrder(
+                volume_id=disk_id(order.server_id, number),
+                name=f"disk{number}",
+                project=order.project,
+                size_gib=disk.size_gib,
+                host=target,
+                keeper=order.server_id,
+            )
+            await self._volumes.create_volume(wanted)
+            await self._volumes.attach_volume(wanted.volume_id, ref, disk.path)
+        await self._tried(state(ref, "start"))
+
+    async def _strip(self, ref: str, server_id: UUID) -> None:
+        """Take the disks away that go with the instance. See Note [Disks come second]."""
+        kept = await self._volumes.kept_for(server_id)
+        await self._volumes.take_away(ref, *(each.ref for each in kept))
+        for each in kept:
+            await self._volumes.delete_volume(UUID(each.tag("volume")))
 
     # Note [Failed starts]
     # An instance whose start has failed is left where it is, stopped; asking for it again would
@@ -151,19 +191,6 @@ class Maker:
         target = chosen(order, roster, taken, self._members.doubted())
         self._coming[ref] = Taken(host=target, tags=_tags(order, installation))
         return target if roster.clustered else ""
-
-    async def pool(self) -> str:
-        """Return the storage pool of root disks: the one in the options, or the profile's."""
-        if self._options.pool:
-            return self._options.pool
-        profile = await self._rest.get(path("profiles", self._options.profile))
-        disks = profile["devices"].values()
-        pools = (each["pool"] for each in disks if each["type"] == "disk" and each["path"] == "/")
-        found = next(pools, "")
-        if not found:
-            text = f"profile {self._options.profile} has no root disk, and no pool is set"
-            raise Permanent(text)
-        return str(found)
 
 
 def state(ref: str, action: str, **more: Any) -> Call:

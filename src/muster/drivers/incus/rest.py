@@ -78,6 +78,12 @@ class Rest:
         """Return what is at `where`; raises `Permanent` with status 404 for nothing."""
         return await self.answer(Call(method="GET", path=where, params=params), at)
 
+    async def stamped(self, where: str) -> tuple[Any, str]:
+        """Return what is at `where`, and the stamp by which a change holds to it being so."""
+        call = Call(method="GET", path=where)
+        answer = await self._any(call)
+        return _well(answer, call)["metadata"], answer.headers.get("etag", "")
+
     async def find(self, where: str, at: str = "", **params: str) -> Any | None:
         try:
             return await self.get(where, at, **params)
@@ -159,11 +165,7 @@ class Rest:
         return said["metadata"].get("metadata") or {}
 
     async def _said(self, call: Call, at: str) -> Mapping[str, Any]:
-        answer = await self._answer(call, at)
-        said = _json(answer, call.what)
-        if said.get("type") == "error" or answer.is_error:
-            raise refusal(said, call.what)
-        return said
+        return _well(await self._answer(call, at), call)
 
     async def _answer(self, call: Call, at: str) -> httpx2.Response:
         _check(call)
@@ -241,6 +243,14 @@ def _json(answer: httpx2.Response, what: str) -> Mapping[str, Any]:
         said = None
     if not isinstance(said, dict):
         raise Transient(f"{what}: answered {answer.status_code} and no JSON")
+    return said
+
+
+def _well(answer: httpx2.Response, call: Call) -> Mapping[str, Any]:
+    """Return what was said, if it was no refusal: a status of 200 alone says nothing."""
+    said = _json(answer, call.what)
+    if said.get("type") == "error" or answer.is_error:
+        raise refusal(said, call.what)
     return said
 
 

@@ -6,17 +6,21 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.errors import Permanent
-from muster.drivers.incus.tags import instance_name, written
+from muster.drivers.incus.tags import PREFIX, instance_name, written
 from muster.model.catalog import Flavor
 from muster.model.step import ServerOrder
 
 PERIOD_MS = 100
 METADATA = "user.metadata."
+DISKS = f"{PREFIX}disks"
 CLOUD_CONFIG = "#cloud-config"
 
 
 def instance(order: ServerOrder, installation: UUID, profile: str, pool: str) -> Mapping[str, Any]:
-    """Return the body of the creation of an instance that is started at once."""
+    """Return the body of the creation of an instance.
+
+    It is started at once, unless it has disks of its own to be given first.
+    """
     spec = order.spec
     tags = written(order, installation)
     devices: dict[str, Mapping[str, str]] = {"root": _root(tags, spec.flavor, pool)}
@@ -24,10 +28,11 @@ def instance(order: ServerOrder, installation: UUID, profile: str, pool: str) ->
         devices["eth0"] = {"type": "nic", "network": spec.network, "name": "eth0"}
     config = {**tags, **limits(spec.flavor), **_seed(order)}
     config |= {f"{METADATA}{name}": str(value) for name, value in spec.metadata.items()}
+    config |= {DISKS: str(len(spec.disks))} if spec.disks else {}
     return {
         "name": instance_name(order),
-        "type": "container",
-        "start": True,
+        "type": spec.machine or "container",
+        "start": not spec.disks,
         "profiles": [profile],
         "config": config,
         "devices": devices,

@@ -30,8 +30,8 @@ CANNOT: Mapping[Ability, str] = {
     Ability.ZONES: "the local cloud is one machine and so one zone, local",
     Ability.ANTI_AFFINITY: "the local cloud is one host, this machine",
     **{NEEDS[operation]: why for operation, why in UNABLE.items()},
-    Ability.VOLUME_SIZE: "a volume is a folder of this machine: it is not held to its size, and only "
-    "not attached once it has outgrown it",
+    Ability.VOLUME_SIZE: "a volume here is a folder: it is not held to its size, and only not "
+    "attached any more once it has outgrown it",
     Ability.VIRTUAL_MACHINES: "an instance here is a process of this machine",
     Ability.RESIZE: "the limits of a running process stay; the instance has to be replaced",
 }

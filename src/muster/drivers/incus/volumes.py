@@ -1,0 +1,332 @@
+"""The volumes port over Incus: custom volumes of the pool that root disks are in."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from uuid import UUID
+
+from muster.base.errors import DriverError, Permanent, Transient
+from muster.drivers.incus.answers import is_missing, is_taken
+from muster.drivers.incus.look import Lookout
+from muster.drivers.incus.members import Members, Roster
+from muster.drivers.incus.options import Options
+from muster.drivers.incus.placing import ONLINE
+from muster.drivers.incus.pools import pool_of
+from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
+from muster.drivers.incus.tags import PREFIX
+from muster.model.volume import Volume, VolumeOrder
+
+MOVED_S = 30.0  # a move goes on after its operation has ended
+LOOK_S = 0.2
+UNLIMITED = frozenset({"dir"})  # drivers of pools that hold no volume to its size
+_NEEDED = ("architecture", "config", "description", "devices", "ephemeral", "profiles", "stateful")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A volume of ours as Incus shows it."""
+
+    said: Mapping[str, Any]
+    pool: str
+    limited: bool
+
+    @property
+    def ref(self) -> str:
+        return str(self.said["name"])
+
+    @property
+    def location(self) -> str:
+        """The member that it lies on, "" where there is one server only."""
+        return str(self.said["location"]).replace("none", "")
+
+    @property
+    def size_gib(self) -> int:
+        return int(self.said["config"]["size"].removesuffix("GiB"))
+
+    @property
+    def holder(self) -> str:
+        """The name of the instance that has it, "" while none has."""
+        users = (urlsplit(each).path.split("/") for each in self.said.get("used_by") or ())
+        found = (unquote(each[3]) for each in users if each[2] == "instances" and len(each) == 4)
+        return next(found, "")
+
+    def tag(self, name: str) -> str:
+        return str(self.said["config"].get(f"{PREFIX}{name}", ""))
+
+    def at(self, **params: str) -> dict[str, str]:
+        """Return the parameters of a call about it: others may have its name on their own disks."""
+        return params | ({"target": self.location} if self.location else {})
+
+
+class IncusVolumes:
+    def __init__(self, rest: Rest, lookout: Lookout, members: Members, options: Options) -> None:
+        self._rest = rest
+        self._lookout = lookout
+        self._members = members
+        self._options = options
+        self._installation = lookout.installation
+        self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._limited: dict[str, bool] = {}  # by pool
+
+    async def list_volumes(self) -> Sequence[Volume]:
+        roster = await self._members.roster()
+        return [_shown(each, roster) for each in await self._all()]
+
+    async def create_volume(self, order: VolumeOrder) -> Volume:
+        async with self._turns[order.volume_id]:
+            there = await self._find(order.volume_id)
+            if there is None:
+                await self._make(order)
+                there = await self._must(order.volume_id)
+        return _shown(there, await self._members.roster())
+
+    async def attach_volume(self, volume_id: UUID, server_ref: str, path: str = "") -> Volume:
+        async with self._turns[volume_id]:
+            held = await self._must(volume_id)
+            instance = await self._lookout.ours(server_ref)
+            if instance is None:
+                raise Permanent(f"there is no server {server_ref}", ref=server_ref)
+            if held.holder not in ("", server_ref):
+                raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
+            if not held.holder:
+                held = await self._moved(held, instance["location"].replace("none", ""))
+                await self._given(held, instance, path or f"/mnt/{held.tag('name')}")
+                held = await self._must(volume_id)
+        return _shown(held, await self._members.roster())
+
+    async def detach_volume(self, volume_id: UUID) -> Volume:
+        async with self._turns[volume_id]:
+            held = await self._must(volume_id)
+            if held.holder:
+                await self.take_away(held.holder, held.ref)
+                held = await self._must(volume_id)
+        return _shown(held, await self._members.roster())
+
+    async def move_volume(self, volume_id: UUID, host: str) -> Volume:
+        roster = await self._members.roster()
+        async with self._turns[volume_id]:
+            held = await self._must(volume_id)
+            if host not in roster.members:
+                raise Permanent(f"there is no host {host}", host=host)
+            held = await self._moved(held, host if roster.clustered else "")
+        return _shown(held, roster)
+
+    async def resize_volume(self, volume_id: UUID, size_gib: int) -> Volume:
+        async with self._turns[volume_id]:
+            held = await self._must(volume_id)
+            if size_gib < held.size_gib:
+                name = held.tag("name")
+                raise Permanent(f"volume {name} has {held.size_gib} GiB and stays so")
+            await self._configure(held, {"size": f"{size_gib}GiB"})
+            held = await self._must(volume_id)
+        return _shown(held, await self._members.roster())
+
+    async def delete_volume(self, volume_id: UUID) -> None:
+        async with self._turns[volume_id]:
+            held = await self._find(volume_id)
+            if held and held.holder:
+                raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
+            if held:
+                await self._tried("DELETE", held)
+        self._turns.pop(volume_id, None)
+
+    async def kept_for(self, server_id: UUID) -> Sequence[Held]:
+        """Return the disks that a server was made with."""
+        return [each for each in await self._all() if each.tag("server") == str(server_id)]
+
+    # Note [Detaching]
+    # A PATCH of an instance merges devices: one that is left out stays. So the whole instance is
+    # put without it, if it is still as it was read; else what Incus has written into it meanwhile
+    # would be taken back.
+    async def take_away(self, server_ref: str, *sources: str) -> None:
+        """Have the instance do without these volumes. See Note [Detaching]."""
+        where = path("instances", server_ref)
+        for _ in range(3):
+            said, stamp = await self._rest.stamped(where)
+            kept = {
+                name: device
+                for name, device in said["devices"].items()
+                if device.get("source") not in sources
+            }
+            if kept == said["devices"]:
+                return
+            body = {name: said[name] for name in _NEEDED if name in said} | {"devices": kept}
+            headers = {"If-Match": stamp}
+            call = Call(method="PUT", path=where, body=body, headers=headers, deadline_s=WRITE_S)
+            try:
+                await self._rest.put_into_effect(call)
+            except DriverError as error:
+                if error.details.get("status") != 412:
+                    raise
+        raise Transient(f"{server_ref} is being changed by others all the while")
+
+    async def _make(self, order: VolumeOrder) -> None:
+        target = await self._target(order)
+        tags = {
+            "installation": str(self._installation),
+            "volume": str(order.volume_id),
+            "name": order.name,
+            "project": order.project,
+            "server": str(order.keeper or ""),
+        }
+        config = {f"{PREFIX}{name}": value for name, value in tags.items() if value}
+        body = {
+            "name": ref(order.volume_id),
+            "type": "custom",
+            "content_type": "filesystem",
+            "config": config | {"size": f"{order.size_gib}GiB"},
+        }
+        where = path("storage-pools", await pool_of(self._rest, self._options), "volumes", "custom")
+        params = {"target": target} if target else {}
+        try:
+            await self._rest.put_into_effect(
+                Call(method="POST", path=where, params=params, body=body, deadline_s=WRITE_S)
+            )
+        except DriverError as error:
+            if not is_taken(error):
+                raise
+
+    async def _target(self, order: VolumeOrder) -> str:
+        """Return the member that a new one lies on: of those that may be, that with the fewest."""
+        roster = await self._members.roster()
+        if order.host and order.host not in roster.members:
+            raise Permanent(f"there is no host {order.host}", host=order.host)
+        members = [
+            each
+            for each in roster.members.values()
+            if order.host in ("", each.name) and (not order.zone or order.zone in each.zones)
+        ]
+        if not members:
+            raise Permanent(f"there is no zone {order.zone} here", zone=order.zone)
+        doubted = self._members.doubted()
+        well = [x.name for x in members if x.status == ONLINE and x.name not in doubted]
+        if not well:
+            raise Transient(f"no member that volume {order.name} may lie on is in order")
+        lying = [each.location for each in await self._all()]
+        return min(well, key=lambda name: (lying.count(name), name)) if roster.clustered else ""
+
+    async def _given(self, held: Held, instance: Mapping[str, Any], where: str) -> None:
+        for name, device in instance["expanded_devices"].items():
+            if device["type"] == "disk" and device.get("path") == where:
+                raise Permanent(f"{instance['name']} has another disk at {where}: {name}")
+        await self._configure(held, {f"{PREFIX}path": where})
+        devices = {held.ref: device_of(held, where)}
+        await self._rest.put_into_effect(
+            Call(
+                method="PATCH",
+                path=path("instances", instance["name"]),
+                body={"devices": devices},
+                deadline_s=WRITE_S,
+            )
+        )
+
+    async def _moved(self, held: Held, location: str) -> Held:
+        """Return it as it is on that member. See Note [Moves that go on]."""
+        if held.location == location:
+            return held
+        if held.holder:
+            raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
+        source = {"location": held.location}
+        body = {"name": held.ref, "pool": held.pool, "migration": True, "source": source}
+        call = Call(
+            method="POST",
+            path=_where(held),
+            params={"target": location},
+            body=body,
+            deadline_s=WRITE_S,
+        )
+        await self._rest.put_into_effect(call)
+        return await self._arrived(UUID(held.tag("volume")), location)
+
+    # Note [Moves that go on]
+    # The operation that moves a volume between members ends well before it is there.
+    async def _arrived(self, volume_id: UUID, location: str) -> Held:
+        """See Note [Moves that go on]."""
+        deadline = asyncio.get_running_loop().time() + MOVED_S
+        while asyncio.get_running_loop().time() < deadline:
+            lying = [each for each in await self._all() if each.tag("volume") == str(volume_id)]
+            if [each.location for each in lying] == [location]:
+                return lying[0]
+            await asyncio.sleep(LOOK_S)
+        raise Transient(f"volume {volume_id} is still on its way to {location}")
+
+    async def _configure(self, held: Held, change: Mapping[str, str]) -> None:
+        body = {
+            "config": {**held.said["config"], **change},
+            "description": held.said.get("description", ""),
+        }
+        if body["config"] != held.said["config"]:
+            await self._rest.put_into_effect(
+                Call(
+                    method="PUT",
+                    path=_where(held),
+                    params=held.at(),
+                    body=body,
+                    deadline_s=WRITE_S,
+                )
+            )
+
+    async def _tried(self, method: str, held: Held) -> None:
+        try:
+            await self._rest.put_into_effect(
+                Call(method=method, path=_where(held), params=held.at(), deadline_s=WRITE_S)
+            )
+        except DriverError as error:
+            if not is_missing(error):
+                raise
+
+    async def _all(self) -> list[Held]:
+        pool = await pool_of(self._rest, self._options)
+        if pool not in self._limited:
+            about = await self._rest.get(path("storage-pools", pool))
+            self._limited[pool] = about["driver"] not in UNLIMITED
+        listed = await self._rest.get(
+            path("storage-pools", pool, "volumes", "custom"), recursion="1"
+        )
+        held = [Held(said=each, pool=pool, limited=self._limited[pool]) for each in listed]
+        return [each for each in held if each.tag("installation") == str(self._installation)]
+
+    async def _find(self, volume_id: UUID) -> Held | None:
+        wanted = ref(volume_id)
+        return next((each for each in await self._all() if each.ref == wanted), None)
+
+    async def _must(self, volume_id: UUID) -> Held:
+        found = await self._find(volume_id)
+        if found is None:
+            raise Permanent(f"there is no volume {volume_id}")
+        return found
+
+
+def ref(volume_id: UUID) -> str:
+    return f"muster-{volume_id.hex}"
+
+
+def device_of(held: Held, where: str) -> Mapping[str, str]:
+    return {"type": "disk", "pool": held.pool, "source": held.ref, "path": where}
+
+
+def _where(held: Held) -> str:
+    return path("storage-pools", held.pool, "volumes", "custom", held.ref)
+
+
+def _shown(held: Held, roster: Roster) -> Volume:
+    keeper = held.tag("server")
+    host = held.location or next(iter(roster.members), "")
+    return Volume(
+        id=UUID(held.tag("volume")),
+        ref=held.ref,
+        name=held.tag("name"),
+        project=held.tag("project"),
+        size_gib=held.size_gib,
+        host=host,
+        zone=roster.zone(host),
+        server_ref=held.holder,
+        path=held.tag("path") if held.holder else "",
+        keeper=UUID(keeper) if keeper else None,
+        limited=held.limited,
+        created=datetime.fromisoformat(held.said["created_at"]),
+    )
