@@ -1,5 +1,8 @@
 """Policies at work in clusters: attached, switched, detached, listed."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,8 @@ import pytest
 
 from caller import Caller
 from muster.base.clock import ManualClock
+from muster.model.pool import Front
+from muster.ports.balancer import Balancer
 from office import a_cloud, opened
 
 Shown = dict[str, Any]
@@ -201,6 +206,111 @@ async def test_nodes_in_a_pool_say_so_and_no_longer_when_it_is_gone(ann: Caller)
 
 
 TAKEN = 8099
+
+
+@dataclass
+class Rash:
+    """A balancer that says yes to every front, and keeps its promise where it can."""
+
+    inner: Balancer
+
+    async def refusal(self, front: Front) -> str | None:
+        return None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+@asynccontextmanager
+async def rash(folder: Path) -> AsyncIterator[Caller]:
+    """Open an office whose balancer finds out too late that a port is taken."""
+    cloud = await a_cloud(folder, ManualClock(), taken_ports=[TAKEN])
+    assert cloud.balancer
+    hasty: Any = Rash(cloud.balancer)
+    async with opened(folder, clouds={"simulated": replace(cloud, balancer=hasty)}) as office:
+        yield Caller(office)
+
+
+async def a_balanced_policy(ann: Caller) -> Any:
+    vip = {"subnet": "s", "protocol_port": TAKEN}
+    return await ann.policy("loadbalance-1.1", pool={"subnet": "s"}, vip=vip)
+
+
+async def test_a_policy_whose_front_is_refused_in_the_end_is_not_attached(tmp_path: Path) -> None:
+    async with rash(tmp_path) as ann:
+        cluster = await ann.cluster(await ann.profile())
+        action = await ann.attach(cluster, await a_balanced_policy(ann))
+        await ann.office.go_on(3)
+        action = (await ann.get(f"/actions/{action['id']}"))["action"]
+        assert action["status"] == "FAILED"
+        assert f"port {TAKEN} is taken" in action["status_reason"]
+        assert await bindings(ann, cluster) == []
+        after = await ann.again(cluster)
+        assert (after["data"], after["status"]) == ({}, "ACTIVE")
+
+
+async def test_a_policy_whose_front_is_refused_in_the_end_is_off_again(tmp_path: Path) -> None:
+    async with rash(tmp_path) as ann:
+        cluster = await ann.cluster(await ann.profile())
+        policy = await a_balanced_policy(ann)
+        await ann.attach(cluster, policy, enabled=False)
+        said = {"policy_id": str(policy.id), "enabled": True}
+        action = await ann.act(cluster, policy_update=said)
+        await ann.office.go_on(3)
+        action = (await ann.get(f"/actions/{action['id']}"))["action"]
+        assert action["status"] == "FAILED"
+        assert [each["enabled"] for each in await bindings(ann, cluster)] == [False]
+        assert (await ann.again(cluster))["status"] == "ACTIVE"
+
+
+async def test_names_that_no_cloud_knows_are_refused_when_a_policy_is_made(tmp_path: Path) -> None:
+    plain = await a_cloud(tmp_path, ManualClock())
+    about = replace(plain.about, name="strict", open_catalog=False, zones=("z1", "z2"))
+    strict = replace(plain, about=about)
+    async with opened(tmp_path, clouds={"strict": strict}) as office:
+        here = (await strict.networks.list_networks())[0].name
+
+        async def made(type: str, **properties: Any) -> tuple[int, str, str]:
+            name, version = type.rsplit("-", 1)
+            spec = {"type": f"senlin.policy.{name}", "version": version, "properties": properties}
+            checked = await office.call("POST", "/v1/policies/validate", {"policy": {"spec": spec}})
+            assert checked.status_code == 200, checked.text  # it is not asked for by then
+            answer = await office.call(
+                "POST", "/v1/policies", {"policy": {"name": "p", "spec": spec}}
+            )
+            error = answer.json().get("error", {})
+            return answer.status_code, error.get("type", ""), error.get("message", "")
+
+        known = [("zone_placement-1.0", {"zones": [{"name": "z1"}, {"name": "z9"}]})]
+        known += [("affinity-1.0", {"availability_zone": "z2"})]
+        known += [("region_placement-1.0", {"regions": [{"name": "strict"}]})]
+        known += [("loadbalance-1.1", {"pool": {"subnet": here}, "vip": {"network": here}})]
+        for type, said in known:
+            assert (await made(type, **said))[0] == 201, type
+        unknown = [("zone_placement-1.0", {"zones": [{"name": "z9"}]}, "no zone 'z9'")]
+        unknown += [("affinity-1.0", {"availability_zone": "z9"}, "no zone 'z9'")]
+        unknown += [("region_placement-1.0", {"regions": [{"name": "far"}]}, "no region 'far'")]
+        lost = {"pool": {"subnet": here}, "vip": {"network": "lost"}}
+        unknown += [("loadbalance-1.1", lost, "no network or subnet 'lost'")]
+        for type, said, text in unknown:
+            status, kind, message = await made(type, **said)
+            assert (status, kind) == (400, "InvalidSpec"), type
+            assert text in message
+
+
+async def test_names_are_looked_at_again_when_a_policy_is_attached(tmp_path: Path) -> None:
+    """The policy was made for another cloud, which takes any name."""
+    clock = ManualClock()
+    plain = await a_cloud(tmp_path, clock)
+    about = replace(plain.about, name="strict", open_catalog=False)
+    clouds = {"strict": replace(plain, about=about), "simulated": plain}
+    async with opened(tmp_path, clouds=clouds) as office:
+        ann = Caller(office)
+        cluster = await ann.cluster(await ann.profile())
+        policy = await ann.policy("loadbalance-1.1", pool={"subnet": "s"}, vip={"subnet": "s"})
+        action = await ann.attach(cluster, policy)
+        assert action["status"] == "FAILED"
+        assert "no network or subnet 's'" in action["status_reason"]
 
 
 async def test_a_balancer_that_cannot_be_had_fails_the_attaching_and_changes_nothing(

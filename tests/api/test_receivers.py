@@ -1,13 +1,18 @@
 """Receivers and webhooks over HTTP: what opens, for whom, how often, and what is refused."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from caller import Caller
+from muster.base.clock import ManualClock
+from muster.base.errors import MusterError, TooOften
 from muster.model.action import ActionStatus
+from muster.service import receivers
 from muster.service.turnstile import Turnstile
-from office import Office, opened
+from office import Office, a_cloud, opened
 
 HERE = "http://127.0.0.1:8778"
 OUT = {"type": "webhook", "action": "CLUSTER_SCALE_OUT"}
@@ -197,6 +202,39 @@ async def test_too_many_calls_are_told_when_to_come_again(tmp_path):
         assert (await knock(office, other)).status_code == 409
         office.clock.advance(20)
         assert (await knock(office, url)).status_code == 409
+
+
+async def test_several_processes_let_no_more_through_than_one(tmp_path):
+    """Each has its own desk, and all have one store."""
+    async with opened(tmp_path, turnstile=Turnstile(3)) as office:
+        await a_cluster(office)
+        id = (await webhook(office))["id"]
+        desks = [replace(office.desk) for _ in range(3)]
+        told = []
+        for desk in (*desks, *desks):
+            try:
+                await receivers.set_off(desk, id, {})
+                told.append("let through")
+            except MusterError as error:
+                told.append(error.code)
+        assert told[0] == "let through"
+        assert [each == TooOften.code for each in told] == [False] * 3 + [True] * 3
+
+
+async def test_a_webhook_that_attaches_asks_the_balancer_first(tmp_path):
+    cloud = await a_cloud(tmp_path, ManualClock(), taken_ports=[8099])
+    async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+        ann = Caller(office)
+        cluster = await ann.cluster(await ann.profile())
+        vip = {"subnet": "s", "protocol_port": 8099}
+        policy = await ann.policy("loadbalance-1.1", pool={"subnet": "s"}, vip=vip)
+        said = {"policy_id": str(policy.id)}
+        made = await webhook(office, "c1", action="CLUSTER_ATTACH_POLICY", params=said)
+        answer = await knock(office, made["channel"]["alarm_url"])
+        assert answer.status_code == 202
+        action = await ann.action(answer.json()["action"])
+        assert (action["status"], action["status_reason"]) == ("FAILED", "port 8099 is taken")
+        assert (await ann.again(cluster))["policies"] == []
 
 
 async def test_a_deleted_receiver_opens_nothing(office):

@@ -1,15 +1,18 @@
 """Commit: write the plan down before anything of it happens."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from muster.base.errors import Stale
+from muster.decide.policies import POLICY_TYPES
 from muster.engine.chronicle import chapters, tells
 from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
 from muster.engine.subjects import Subject, members, table
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan
+from muster.model.policy_type import PolicyType
 from muster.ports.store import Claim, Query, Store, Transaction
 
 
@@ -21,6 +24,7 @@ class Decided:
     gathered: Gathered
     plan: Plan
     begun: Begun
+    policy_types: Mapping[str, PolicyType] = field(default_factory=lambda: POLICY_TYPES)
 
     @property
     def changes_nothing(self) -> bool:
@@ -57,12 +61,21 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     rows.put(cluster)
     tx.nodes.put(*plan.put)
     if plan.solos:
+        _refuse_other_bastion(tx, decided)
         tx.solos.put(*plan.solos)
         tx.marks.mark(*(each.id for each in plan.solos))
     tx.nodes.drop(*plan.drop)
     tx.probes.put(*decided.gathered.fresh)
     tx.probes.drop(*plan.drop)
     return cluster
+
+
+def _refuse_other_bastion(tx: Transaction, decided: Decided) -> None:
+    """Raise `Stale` where the bastion's own pass has written its row since we read it."""
+    seen = decided.gathered.snapshot.bastion
+    for each in decided.plan.solos:
+        if tx.solos.get(each.id) != (seen if seen and seen.id == each.id else None):
+            raise Stale("the bastion changed while we were thinking", node=each.id)
 
 
 def _strike_out(tx: Transaction, who: Subject) -> None:
@@ -75,6 +88,7 @@ def _strike_out(tx: Transaction, who: Subject) -> None:
     tx.bindings.drop(*(each.id for each in tx.bindings.find(ours)))
     tx.receivers.drop(*(each.id for each in tx.receivers.find(ours)))
     tx.pushed.drop(cluster.id)
+    tx.loads.drop(*(each.id for each in tx.loads.find(ours)))
     table(tx, solo=who.solo).drop(cluster.id)
     tx.profiles.drop(*(id for id in _profiles_of(cluster) if _is_left_over(tx, id)))
 
@@ -83,6 +97,8 @@ def _profiles_of(cluster: Cluster) -> set[UUID]:
     ids = {cluster.profile_id, *cluster.revisions}
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
+    if cluster.bastion:
+        ids.add(cluster.bastion)
     return ids
 
 

@@ -116,7 +116,13 @@ async def one_pass(site: Site, claim: Claim) -> Passed:
     snapshot = gathered.snapshot
     decided_plan = await _plan(snapshot)
     written = begun(snapshot, decided_plan, site.pace.owner)
-    decided = Decided(claim=claim, gathered=gathered, plan=decided_plan, begun=written)
+    decided = Decided(
+        claim=claim,
+        gathered=gathered,
+        plan=decided_plan,
+        begun=written,
+        policy_types=site.policy_types,
+    )
     if decided.changes_nothing:
         _remember(site, snapshot.cluster, snapshot, decided_plan)
         return _next(site, snapshot, decided_plan, idle=True)

@@ -13,6 +13,7 @@ from muster.engine.chronicle import chapters, tells
 from muster.engine.commit import Decided
 from muster.engine.journal import NodeStep, ended
 from muster.engine.subjects import table
+from muster.engine.undoing import taken_back
 from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
@@ -54,7 +55,8 @@ async def record(
     requests, which he carries out again.
     """
     snapshot = decided.gathered.snapshot
-    actions = [*_actions(decided, outcomes, now), *_refused(decided, outcomes, now)]
+    refused = _refused(decided, outcomes, now)
+    actions = [*_actions(decided, outcomes, now), *refused]
     asked_for = [each for each in actions if is_request(each)]
     others = [each for each in actions if not is_request(each)]
     events = _events(cluster, outcomes, now)
@@ -73,9 +75,22 @@ async def record(
         ended = [each for each in asked_for if _is_open(tx, each)]
         tx.actions.put(*ended)
         tx.events.append(*chapters(snapshot, decided.plan, ended, now))
-        return _written(tx, decided, cluster, outcomes, now)
+        aftermath = _written(tx, decided, cluster, outcomes, now)
+        return _undone(tx, decided, aftermath, refused) if aftermath and refused else aftermath
 
     return await store.write(work)
+
+
+def _undone(
+    tx: Transaction, decided: Decided, aftermath: Aftermath, refused: Sequence[Action]
+) -> Aftermath:
+    """Take policies back whose front was refused. See Note [Taken back]."""
+    before = aftermath.cluster
+    after = taken_back(tx, before, refused, decided.policy_types)
+    if after is before:
+        return aftermath
+    table(tx, solo=decided.gathered.snapshot.solo).put(after)
+    return replace(aftermath, cluster=after)
 
 
 def _is_open(tx: Transaction, action: Action) -> bool:

@@ -7,10 +7,12 @@ from datetime import datetime
 from uuid import UUID
 
 from muster.base.clock import Clock
+from muster.decide.policies import POLICY_TYPES
 from muster.engine.lookout import Lookout
 from muster.engine.pace import EnginePace
 from muster.model.cluster import Cluster
 from muster.model.node import Node
+from muster.model.policy_type import PolicyType
 from muster.model.profile import Profile
 from muster.model.step import Step
 from muster.ports.cloud import Cloud
@@ -57,6 +59,7 @@ class Site:
     signal: Signal
     pace: EnginePace
     visitor: Visitor | None = None  # who polls addresses; None: nobody does
+    policy_types: Mapping[str, PolicyType] = field(default_factory=lambda: POLICY_TYPES)
     memory: dict[UUID, Remembered] = field(default_factory=dict)
     setbacks: dict[UUID, int] = field(default_factory=dict)  # failed passes in a row, by cluster
 

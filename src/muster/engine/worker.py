@@ -12,6 +12,7 @@ from muster.engine.loop import attempt, converge
 from muster.engine.pace import EnginePace
 from muster.engine.site import Site, reach
 from muster.engine.ticks import Ticks
+from muster.model.policy_type import PolicyType
 from muster.ports.cloud import Cloud
 from muster.ports.hooks import Hooks
 from muster.ports.prober import Visitor
@@ -48,6 +49,10 @@ class Engine:
     def visit_by(self, visitor: Visitor) -> None:
         """Have addresses of health policies polled by `visitor`; without, none are."""
         self.site.visitor = visitor
+
+    def know(self, policy_types: Mapping[str, PolicyType]) -> None:
+        """Have policies be of these types; without, of the built-in ones."""
+        self.site.policy_types = policy_types
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until `stop` is set; passes under way are finished, everything is given back."""

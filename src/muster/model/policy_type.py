@@ -37,6 +37,20 @@ class Scene:
     cloud: About
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a policy calls by names that a cloud has given."""
+
+    zones: tuple[str, ...] = ()  # one of them has to be there
+    networks: tuple[str, ...] = ()  # every one of them
+    regions: tuple[str, ...] = ()  # one of them
+
+
+def _nothing_named(properties: Properties) -> Named:
+    """Name nothing."""
+    return Named()
+
+
 def _anything_goes(properties: Properties, floor: Floor) -> None:
     """Find nothing wrong."""
 
@@ -70,6 +84,8 @@ class PolicyType:
     governs: frozenset[str] = field(default_factory=frozenset)  # fields of the cluster it sets
     check: Callable[[Properties, Floor], None] = _anything_goes
     """Raises `Invalid` for what the schema allows and makes no sense."""
+    names: Callable[[Properties], Named] = _nothing_named
+    """Returns what of a cloud it names: it has to be there when a policy is made or attached."""
     effect: Callable[[Cluster, Attached], Cluster] = _unchanged
     """Returns the cluster with the policy's will worked in. See Note [Compiled]."""
     refusal: Callable[[Properties, Scene], str | None] = _everywhere

@@ -30,6 +30,8 @@ class Receiver:
     actor: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime
     updated_at: datetime | None = None
+    turns: float | None = None  # how often it may still be set off at `turns_at`; None: never was
+    turns_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,15 +1,17 @@
 """Policies: written down once, checked against their type, attached elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from muster.base.errors import Conflict, Invalid
+from muster.base.errors import Conflict, DriverError, Invalid
 from muster.base.ids import new_id
 from muster.decide.policies import properties_of
+from muster.decide.policies.named import unknown
 from muster.model.policy import Policy
-from muster.model.policy_type import PolicyType
+from muster.model.policy_type import Named, PolicyType
 from muster.model.who import Who
+from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
 from muster.service.identity import POLICY, find, refuse_taken
@@ -28,22 +30,53 @@ async def show(desk: Desk, who: Who, said: str) -> Policy:
     return await desk.store.read(lambda tx: find(tx, who, POLICY, said))
 
 
-def checked(desk: Desk, spec: Mapping[str, Any]) -> PolicyType:
-    """Return the type of a specification of which nothing is wrong."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A specification of which nothing is wrong: its type, and what of a cloud it names."""
+
+    kind: PolicyType
+    named: Named
+
+
+def checked(desk: Desk, spec: Mapping[str, Any]) -> Checked:
+    """Return what a specification says. Raises what the API answers for a wrong one."""
     found = opened(desk.policy_types, "policy_type", spec, _WRONG)
-    properties_of(found.kind, found.properties, desk.policy_floor)
-    return found.kind
+    properties = properties_of(found.kind, found.properties, desk.policy_floor)
+    return Checked(found.kind, found.kind.names(properties))
+
+
+async def _refuse_unknown(desk: Desk, named: Named) -> None:
+    """Raise `Invalid` where no cloud has what is named. See Note [Named things]."""
+    if named == Named():
+        return
+    reasons = []
+    for cloud in desk.clouds.values():
+        why = await _unknown(cloud, named)
+        if why is None:
+            return
+        reasons.append(why)
+    raise Invalid("; ".join(reasons), type="InvalidSpec")
+
+
+async def _unknown(cloud: Cloud, named: Named) -> str | None:
+    """Return what this cloud has not of the named things; one that is away cannot tell."""
+    try:
+        networks = await cloud.networks.list_networks() if named.networks else ()
+    except DriverError:
+        return None
+    return unknown(named, cloud.about, networks)
 
 
 async def creation(desk: Desk, who: Who, name: str, spec: Mapping[str, Any]) -> Policy:
-    kind = checked(desk, spec)
+    said = checked(desk, spec)
+    await _refuse_unknown(desk, said.named)
     policy = Policy(
         id=new_id(),
         project=who.project,
         user=who.user,
         domain=who.domain,
         name=name,
-        type=kind.key,
+        type=said.kind.key,
         spec=dict(spec),
         created_at=desk.clock.now(),
     )

@@ -17,6 +17,7 @@ from muster.model.action import Action, Verb
 from muster.model.receiver import Message, Receiver, ReceiverType
 from muster.model.who import Right, Who
 from muster.ports.store import Query, Transaction
+from muster.service.clustering.case import Answers, decided
 from muster.service.clustering.triggered import Trigger, triggered
 from muster.service.desk import Desk
 from muster.service.identity import CLUSTER, RECEIVER, find
@@ -89,14 +90,17 @@ def _receiver_of(tx: Transaction, who: Who, queue: str) -> Receiver | None:
 async def _carried_out(desk: Desk, receiver: Receiver, message: Message) -> Put:
     """Set off what a message says. One that cannot be meant, or comes at a bad time, is dropped."""
     try:
-        action = await desk.store.write(lambda tx: _set_off(tx, desk, receiver, message))
+        action = await decided(desk, lambda tx, told: _set_off(tx, desk, (receiver, message), told))
     except Refused as error:
         log().warning("message_dropped", receiver=str(receiver.id), why=error.text)
         return Put(message=message, refused=error.text)
     return Put(message=message, action=action)
 
 
-def _set_off(tx: Transaction, desk: Desk, receiver: Receiver, message: Message) -> Action:
+def _set_off(
+    tx: Transaction, desk: Desk, sent: tuple[Receiver, Message], answers: Answers
+) -> Action:
+    receiver, message = sent
     cluster_id, verb = message.body.get("cluster"), message.body.get("action")
     params = message.body.get("params") or {}
     if not isinstance(cluster_id, str) or verb not in ACTIONS or not isinstance(params, Mapping):
@@ -107,7 +111,7 @@ def _set_off(tx: Transaction, desk: Desk, receiver: Receiver, message: Message) 
         raise Forbidden(f"cluster '{cluster_id}' is not one of the receiver's owner")
     name = f"receiver_{str(receiver.id)[:8]}_{str(message.id)[:8]}"
     asked = Trigger(cluster_id=cluster.id, verb=Verb(verb), inputs=dict(params), name=name)
-    return triggered(tx, desk, who, asked)
+    return triggered(tx, desk, who, asked, answers)
 
 
 async def notify(desk: Desk, who: Who, said: str) -> list[Put]:

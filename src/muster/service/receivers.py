@@ -13,6 +13,7 @@ from muster.model.action import Action, Verb
 from muster.model.receiver import Receiver, ReceiverType
 from muster.model.who import Right, Who
 from muster.ports.store import Query, Transaction
+from muster.service.clustering.case import Answers, decided
 from muster.service.clustering.triggered import Trigger, triggered
 from muster.service.desk import Desk
 from muster.service.identity import CLUSTER, RECEIVER, find, referenced, refuse_taken
@@ -139,13 +140,10 @@ async def set_off(desk: Desk, said: str, params: Mapping[str, Any]) -> Action:
     `Conflict` as for anybody who asks. See Note [Whoever knows the address].
     """
     now = desk.clock.now()
-    known = await desk.store.read(lambda tx: _webhook(tx, said))
-    wait = desk.turnstile.wait_s(known.id, now)
-    if wait:
-        text = f"webhook {str(known.id)[:8]} is called too often; try again in {ceil(wait)} s"
-        raise TooOften(text, retry_after_s=ceil(wait))
+    _refuse_often(desk, await desk.store.read(lambda tx: _webhook(tx, said)), now)
+    await desk.store.write(lambda tx: _take_turn(tx, desk, said, now))
 
-    def work(tx: Transaction) -> Action:
+    def work(tx: Transaction, answers: Answers) -> Action:
         receiver = _webhook(tx, said)
         cluster_id, verb = receiver.cluster_id, receiver.action
         if cluster_id is None or verb is None or tx.clusters.get(cluster_id) is None:
@@ -156,9 +154,25 @@ async def set_off(desk: Desk, said: str, params: Mapping[str, Any]) -> Action:
             inputs={**receiver.params, **params},
             name=f"webhook_{str(receiver.id)[:8]}",
         )
-        return triggered(tx, desk, owner(receiver), trigger)
+        return triggered(tx, desk, owner(receiver), trigger, answers)
 
-    return await desk.store.write(work)
+    return await decided(desk, work)
+
+
+def _refuse_often(desk: Desk, receiver: Receiver, now: datetime) -> None:
+    wait = ceil(desk.turnstile.wait_s(receiver, now))
+    if wait:
+        text = f"webhook {str(receiver.id)[:8]} is called too often; try again in {wait} s"
+        raise TooOften(text, retry_after_s=wait)
+
+
+def _take_turn(tx: Transaction, desk: Desk, said: str, now: datetime) -> None:
+    """Use up a turn for good, also where the call comes to nothing. See Note [Turns]."""
+    receiver = _webhook(tx, said)
+    _refuse_often(desk, receiver, now)
+    passed = desk.turnstile.passed(receiver, now)
+    if passed is not receiver:
+        tx.receivers.put(passed)
 
 
 def _webhook(tx: Transaction, said: str) -> Receiver:

@@ -1,36 +1,35 @@
-"""How often something may be set off: a bucket of turns for each, refilled as time passes."""
+"""How often something may be set off: turns for each, which come back as time passes."""
 
-from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from uuid import UUID
 
-KEPT = 10_000  # of whom turns are counted; who was counted longest ago has all of them again
+from muster.model.receiver import Receiver
 
 
+# Note [Turns]
+# The turns of a webhook are kept in its row, so that however many processes answer calls, all
+# together let no more through than one alone would.
 @dataclass(frozen=True, slots=True)
-class _Turns:
-    left: float
-    at: datetime
-
-
 class Turnstile:
     """Lets each through `per_minute` times, all at once or one after another; 0: always."""
 
-    def __init__(self, per_minute: float = 60.0) -> None:
-        self._per_minute = per_minute
-        self._turns: OrderedDict[UUID, _Turns] = OrderedDict()
+    per_minute: float = 60.0
 
-    def wait_s(self, id: UUID, now: datetime) -> float:
-        """Take a turn and return 0; or, where none is left, return how long until there is one."""
-        if not self._per_minute:
+    def wait_s(self, receiver: Receiver, now: datetime) -> float:
+        """Return how long until there is a turn; 0: there is one now."""
+        if not self.per_minute:
             return 0.0
-        most = max(self._per_minute, 1.0)
-        before = self._turns.pop(id, _Turns(most, now))
-        passed = max((now - before.at).total_seconds(), 0.0)
-        left = min(before.left + passed * self._per_minute / 60, most)
-        through = left >= 1
-        self._turns[id] = _Turns(left - 1 if through else left, now)
-        if len(self._turns) > KEPT:
-            self._turns.popitem(last=False)
-        return 0.0 if through else (1 - left) * 60 / self._per_minute
+        return max(0.0, 1 - self._left(receiver, now)) * 60 / self.per_minute
+
+    def passed(self, receiver: Receiver, now: datetime) -> Receiver:
+        """Return the receiver with one turn less; it has one. See Note [Turns]."""
+        if not self.per_minute:
+            return receiver
+        return replace(receiver, turns=self._left(receiver, now) - 1, turns_at=now)
+
+    def _left(self, receiver: Receiver, now: datetime) -> float:
+        most = max(self.per_minute, 1.0)
+        if receiver.turns is None or receiver.turns_at is None:
+            return most
+        since = max((now - receiver.turns_at).total_seconds(), 0.0)
+        return min(receiver.turns + since * self.per_minute / 60, most)

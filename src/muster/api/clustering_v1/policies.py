@@ -43,7 +43,7 @@ async def create_policy(call: Asked) -> dict[str, render.PolicyOut]:
 async def validate_policy(call: Asked) -> dict[str, render.PolicyOut]:
     """Check a specification, and keep nothing."""
     spec = (await read(call.request, VALIDATE))["spec"]
-    kind = policies.checked(call.desk, spec)
+    kind = policies.checked(call.desk, spec).kind
     return {"policy": render.validated_policy(call.who, kind.key, spec)}
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from muster.decide.policies.zones import zones_refusal
+from muster.decide.policies.named import zones_refusal
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
 from muster.model.placement import Affinity, Group, Share
-from muster.model.policy_type import Attached, PolicyType, Properties, Scene
+from muster.model.policy_type import Attached, Named, PolicyType, Properties, Scene
 from muster.model.schema import Schema, Support, boolean, mapping, string
 
 _SERVERGROUP: Schema = {
@@ -49,8 +49,12 @@ def _refusal(properties: Properties, scene: Scene) -> str | None:
     reason = scene.cloud.refusal(Ability.ANTI_AFFINITY)
     if hard and reason:
         return f"The cloud '{scene.cloud.name}' cannot keep nodes apart: {reason}"
+    return zones_refusal(_names(properties).zones, scene.cloud)
+
+
+def _names(properties: Properties) -> Named:
     zone = properties.get("availability_zone")
-    return zones_refusal([zone] if zone else [], scene)
+    return Named(zones=(zone,) if zone else ())
 
 
 def _effect(cluster: Cluster, attached: Attached) -> Cluster:
@@ -73,6 +77,7 @@ TYPE = PolicyType(
     priority=300,
     profile_types=("os.nova.server-1.0",),
     schema=SCHEMA,
+    names=_names,
     governs=frozenset({"placement"}),
     effect=_effect,
     refusal=_refusal,

@@ -9,7 +9,7 @@ from uuid import uuid5
 from muster.base.errors import Invalid
 from muster.model.cloud import Ability, About
 from muster.model.cluster import Cluster, Service
-from muster.model.policy_type import Attached, Floor, PolicyType, Properties, Scene
+from muster.model.policy_type import Attached, Floor, Named, PolicyType, Properties, Scene
 from muster.model.pool import Monitor, MonitorKind, Persistence, Traffic
 from muster.model.schema import Schema, Support, boolean, integer, mapping, string
 
@@ -209,6 +209,12 @@ def _refusal(properties: Properties, scene: Scene) -> str | None:
     return _front_refusal(properties, cloud)
 
 
+def _names(properties: Properties) -> Named:
+    vip, pool = properties.get("vip", {}), properties.get("pool", {})
+    said = (pool.get("subnet"), vip.get("subnet"), vip.get("network"))
+    return Named(networks=tuple(name for name in said if name))
+
+
 def _front_refusal(properties: Properties, cloud: About) -> str | None:
     """Return the first thing that the front needs and the cloud's balancer cannot do."""
     service = _service(properties)
@@ -298,6 +304,7 @@ TYPE = PolicyType(
     priority=500,
     profile_types=("os.nova.server-1.0",),
     schema=SCHEMA,
+    names=_names,
     governs=frozenset({"service"}),
     check=_check,
     effect=_effect,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from muster.base.errors import Invalid
 from muster.model.cluster import Cluster
-from muster.model.policy_type import Attached, Floor, PolicyType, Properties, Scene
+from muster.model.policy_type import Attached, Floor, Named, PolicyType, Properties, Scene
 from muster.model.schema import Schema, Support, integer, listing, mapping, string
 
 _REGIONS: Schema = {
@@ -49,6 +49,10 @@ def _refusal(properties: Properties, scene: Scene) -> str | None:
     return None
 
 
+def _names(properties: Properties) -> Named:
+    return Named(regions=tuple(each["name"] for each in properties.get("regions", ())))
+
+
 def _effect(cluster: Cluster, attached: Attached) -> Cluster:
     caps = [
         each["cap"]
@@ -68,6 +72,7 @@ TYPE = PolicyType(
     },
     priority=200,
     schema=SCHEMA,
+    names=_names,
     governs=frozenset({"placement"}),
     check=_check,
     effect=_effect,

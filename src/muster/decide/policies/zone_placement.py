@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from muster.base.errors import Invalid
-from muster.decide.policies.zones import zones_refusal
+from muster.decide.policies.named import zones_refusal
 from muster.model.cluster import Cluster
 from muster.model.placement import Share
-from muster.model.policy_type import Attached, Floor, PolicyType, Properties, Scene
+from muster.model.policy_type import Attached, Floor, Named, PolicyType, Properties, Scene
 from muster.model.schema import Schema, Support, integer, listing, mapping, string
 
 _ZONES: Schema = {
@@ -33,7 +33,11 @@ def _check(properties: Properties, floor: Floor) -> None:
 
 
 def _refusal(properties: Properties, scene: Scene) -> str | None:
-    return zones_refusal([each["name"] for each in properties.get("zones", ())], scene)
+    return zones_refusal(_names(properties).zones, scene.cloud)
+
+
+def _names(properties: Properties) -> Named:
+    return Named(zones=tuple(each["name"] for each in properties.get("zones", ())))
 
 
 def _effect(cluster: Cluster, attached: Attached) -> Cluster:
@@ -55,6 +59,7 @@ TYPE = PolicyType(
     priority=300,
     profile_types=("os.nova.server-1.0",),
     schema=SCHEMA,
+    names=_names,
     governs=frozenset({"placement"}),
     check=_check,
     effect=_effect,

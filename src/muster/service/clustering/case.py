@@ -1,9 +1,9 @@
 """One request about one cluster or node, inside the transaction that decides it."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -12,18 +12,22 @@ from muster.base.errors import Bug
 from muster.decide.joins import solo
 from muster.decide.policies import attached
 from muster.model.action import Action
+from muster.model.catalog import Network
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.policy_type import Attached
-from muster.model.pool import Front, digest
+from muster.model.pool import digest
 from muster.model.profile import Profile
 from muster.model.who import Who
+from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
 from muster.service.identity import CLUSTER, NODE, find
 from muster.service.wish import Tended, Wish, grown, record, record_node
 
 T = TypeVar("T")
+Answers = Mapping[str, Any]  # clouds', by question. See Note [Asked in between]
+NETWORKS = "networks"
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -45,7 +49,7 @@ class Case:
     cluster: Cluster
     name: str = ""  # what the action is called; "": by what it does
     said: str = ""  # how the caller named the cluster
-    answers: Mapping[str, str | None] | None = None  # balancers', by front; None: nobody can ask
+    answers: Answers = field(default_factory=dict)
 
     def front_refusal(self, after: Cluster) -> str | None:
         """Return what the balancer has against the front of `after`, if that is another one.
@@ -53,11 +57,26 @@ class Case:
         Raises `Unasked` where it was not asked so far. See Note [Asked in between].
         """
         front = after.front
-        if front is None or front == self.cluster.front or self.answers is None:
+        if front is None or front == self.cluster.front:
             return None
-        key = digest(front)
+
+        async def ask(cloud: Cloud) -> str | None:
+            return await cloud.balancer.refusal(front) if cloud.balancer else None
+
+        refusal: str | None = self._answered(digest(front), ask)
+        return refusal
+
+    @property
+    def networks(self) -> Sequence[Network]:
+        """The networks of the cluster's cloud. Raises `Unasked` like `front_refusal`."""
+        listed: Sequence[Network] = self._answered(
+            NETWORKS, lambda cloud: cloud.networks.list_networks()
+        )
+        return listed
+
+    def _answered(self, key: str, ask: Callable[[Cloud], Awaitable[Any]]) -> Any:
         if key not in self.answers:
-            raise Unasked(after.cloud, front)
+            raise Unasked(key, self.cluster.cloud, ask)
         return self.answers[key]
 
     def record(self, wish: Wish, after: Cluster | None = None) -> Action:
@@ -101,34 +120,39 @@ class Case:
 
 
 # Note [Asked in between]
-# Whether a front can be had only its balancer knows, which is asked over a wire; a
-# transaction waits for nobody. So one that needs the answer gives up without having
-# written anything, the balancer is asked, and the request is decided from the beginning.
+# Whether a front can be had only its balancer knows, and which networks there are only the
+# cloud; they are asked over a wire, and a transaction waits for nobody. So one that needs
+# the answer gives up without having written anything, the cloud is asked, and the request
+# is decided from the beginning.
 class Unasked(Bug):
-    """A balancer has to be asked first. See Note [Asked in between]."""
+    """A cloud has to be asked first. See Note [Asked in between]."""
 
     code = "bug.unasked"
 
-    def __init__(self, cloud: str, front: Front) -> None:
-        super().__init__(f"the balancer of {cloud} was not asked about {front.name}")
-        self.cloud, self.front = cloud, front
+    def __init__(self, key: str, cloud: str, ask: Callable[[Cloud], Awaitable[Any]]) -> None:
+        super().__init__(f"{cloud} was not asked: {key}")
+        self.key, self.cloud, self.ask = key, cloud, ask
+
+
+async def decided(desk: Desk, decide: Callable[[Transaction, Answers], T]) -> T:
+    """Decide in one transaction, with whatever clouds have to be asked asked before."""
+    answers: dict[str, Any] = {}
+    while True:
+        try:
+            return await desk.store.write(lambda tx: decide(tx, answers))
+        except Unasked as question:
+            answers[question.key] = await question.ask(desk.cloud(question.cloud))
 
 
 async def on_cluster(desk: Desk, who: Who, said: str, work: Callable[[Case], T]) -> T:
     """Decide a request about the cluster that is meant, in one transaction."""
-    answers: dict[str, str | None] = {}
 
-    def decide(tx: Transaction) -> T:
+    def decide(tx: Transaction, answers: Answers) -> T:
         cluster = find(tx, who, CLUSTER, said)
         now = desk.clock.now()
         return work(Case(tx, desk, who, now, cluster, said=said, answers=answers))
 
-    while True:
-        try:
-            return await desk.store.write(decide)
-        except Unasked as question:
-            balancer, front = desk.cloud(question.cloud).balancer, question.front
-            answers[digest(front)] = await balancer.refusal(front) if balancer else None
+    return await decided(desk, decide)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from muster.base.errors import Invalid, NotFound
 from muster.base.ids import new_id
 from muster.decide.policies import attached as put_together
 from muster.decide.policies import compiled, refusal
+from muster.decide.policies.named import unknown
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
 from muster.model.policy import Binding, Policy
@@ -35,7 +36,7 @@ def attach(case: Case, said: str, *, enabled: bool) -> Action:
         return case.record(replace(wish, failed=f"Policy type {policy.type} is not installed."))
     binding = _binding(case, policy, kind, enabled=enabled)
     [mine] = put_together(case.desk.policy_types, [(binding, policy)])
-    why = refusal(kind, mine.properties, _scene(case), attached)
+    why = _refusal(case, mine, attached)
     if why:
         return case.record(replace(wish, failed=why))
     data = kind.data(mine.properties, case.cluster)
@@ -47,9 +48,13 @@ def attach(case: Case, said: str, *, enabled: bool) -> Action:
     return _compiled(case, wish, [*attached, made])
 
 
-def _scene(case: Case) -> Scene:
+def _refusal(case: Case, mine: Attached, others: Sequence[Attached]) -> str | None:
+    """Return why the cluster on its cloud cannot have the policy, or None."""
     about = case.desk.cloud(case.cluster.cloud).about
-    return Scene(cluster=case.cluster, profile_type=case.profile_type, cloud=about)
+    scene = Scene(cluster=case.cluster, profile_type=case.profile_type, cloud=about)
+    why = refusal(mine.type, mine.properties, scene, others)
+    named = mine.type.names(mine.properties)
+    return why or unknown(named, about, case.networks if named.networks else ())
 
 
 def _wish(case: Case, verb: Verb, policy: Policy, inputs: dict[str, Any]) -> Wish:

@@ -10,7 +10,7 @@ from muster.model.action import Action, Verb
 from muster.model.who import Who
 from muster.ports.store import Transaction
 from muster.service.clustering import clusters, membership, operations, policies, sizes
-from muster.service.clustering.case import Case
+from muster.service.clustering.case import Answers, Case
 from muster.service.desk import Desk
 
 Inputs = Mapping[str, Any]
@@ -26,24 +26,20 @@ class Trigger:
     name: str = ""
 
 
-async def trigger(desk: Desk, who: Who, asked: Trigger) -> Action:
-    """Return the action. Raises `Conflict` as for a request, `Invalid` for inputs without sense."""
+def triggered(tx: Transaction, desk: Desk, who: Who, asked: Trigger, answers: Answers) -> Action:
+    """Return the action, as part of a transaction that `case.decided` runs.
 
-    def decide(tx: Transaction) -> Action:
-        return triggered(tx, desk, who, asked)
-
-    return await desk.store.write(decide)
-
-
-def triggered(tx: Transaction, desk: Desk, who: Who, asked: Trigger) -> Action:
-    """Return the action, as part of a transaction."""
+    Raises `Conflict` as for a request, `Invalid` for inputs without sense.
+    """
     cluster = tx.clusters.get(asked.cluster_id)
     if cluster is None:
         raise NotFound(f"The cluster '{asked.cluster_id}' could not be found.")
     deed = DEEDS.get(asked.verb)
     if deed is None:
         raise Invalid(f"{asked.verb} cannot be set off from outside.")
-    return deed(Case(tx, desk, who, desk.clock.now(), cluster, asked.name), asked.inputs)
+    now = desk.clock.now()
+    case = Case(tx, desk, who, now, cluster, name=asked.name, answers=answers)
+    return deed(case, asked.inputs)
 
 
 def _word(inputs: Inputs, name: str) -> str:
