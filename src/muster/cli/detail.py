@@ -78,5 +78,7 @@ def decisions(out: "Console", said: Mapping[str, Any]) -> None:
             out.print(f"    {each['formula']}")
         for cut in each.get("cuts") or ():
             out.print(f"    {cut['limiter']}: {cut['before']} -> {cut['after']}, {cut['why']}")
+        if each.get("outlook"):
+            out.print(f"    {each['outlook']}")
         if each.get("next_how"):
             out.print(f"    next: {each['next_how']} ({clock(each.get('next_at'))})")

@@ -30,6 +30,7 @@ SHAPE: tuple[tuple[str, str, Any, str], ...] = (
     ("--query", "query", str, "For metric prometheus: PromQL that gives one number per member."),
     ("--target", "target", NUMBER, "Keep each member at this."),
     ("--mode", "scaling_mode", click.Choice(["on", "out-only", "shadow"]), "Of the autoscaler."),
+    ("--predictive", "predictive", click.Choice(["on", "shadow"]), "A floor from a forecast."),
     ("--cooldown", "cooldown", NUMBER, "Seconds between changes."),
     ("--scale-in-window", "scale_in_window", NUMBER, "Seconds that low load must last."),
     ("--cloud", "cloud", str, "Where; default: the server's default cloud."),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from math import ceil, floor
 from typing import Any
 
+from muster.decide.forecast import History, Learned, foresee_load, subject
 from muster.decide.plant import Autoscaler, View
 from muster.decide.scaling import react, remembered
 from muster.model.scaling import Crew, Metric, Mode, Past, Sample, Scaling
@@ -19,18 +20,23 @@ EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
 class OursMemory:
     past: Past = Past()
     samples: tuple[Sample, ...] = ()
+    learned: Learned = Learned()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ours:
-    """Muster's own decision, under any rules. Shadow mode is replayed as if it were on."""
+    """Muster's own decision, under any rules. Shadow mode is replayed as if it were on.
+
+    A floor learns on the way what it forecasts from, beginning with what is known `before`.
+    """
 
     rules: Scaling
     name: str = "muster"
     epoch: datetime = EPOCH  # what second 0 is: schedules need to know
+    before: History = History()
 
     def first(self) -> OursMemory:
-        return OursMemory()
+        return OursMemory(learned=Learned(self.before, self.before.end))
 
     def decide(self, memory: OursMemory, view: View) -> tuple[OursMemory, int]:
         now = self.epoch + timedelta(seconds=view.now_s)
@@ -44,9 +50,24 @@ class Ours:
             high=view.plant.high,
             boot_s=view.plant.boot_s,
         )
+        learned = memory.learned
+        if rules.floor is not None and rules.floor.enabled:
+            learned = self._learned(learned, view)
+            said = foresee_load(learned.history, rules, crew, self._second(view.now_s))
+            crew = replace(crew, foreseen=said.size, outlook=said.why)
         decision = react(rules, samples, memory.past, crew, now)
         past = remembered(memory.past, decision, rules, crew, now)
-        return OursMemory(past=past, samples=samples), decision.after
+        return OursMemory(past=past, samples=samples, learned=learned), decision.after
+
+    def _learned(self, learned: Learned, view: View) -> Learned:
+        reading, what = view.reading, subject(self.rules)
+        mean = reading.cpu if what and what.metric is Metric.CPU else reading.requests
+        load = None if mean is None else mean * max(reading.members, 1)
+        return learned.seen(self._second(reading.at_s), load)
+
+    def _second(self, at_s: float) -> float:
+        """Return a second of the replay in seconds since 1970, as slots are counted."""
+        return self.epoch.timestamp() + at_s
 
 
 def _samples(view: View, epoch: datetime) -> Sequence[Sample]:

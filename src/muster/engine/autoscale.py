@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from muster.decide.scaling import react, remembered, repeats
 from muster.engine.census import Known
 from muster.engine.gauges import DECISIONS
+from muster.engine.outlook import Ahead, Outlook, look_ahead, sighted
 from muster.engine.queries import queried
 from muster.engine.samples import Meter, answered, cpu, crew, heard, requests, warm
 from muster.engine.site import Reach, Site
@@ -43,6 +44,7 @@ class Watch:
     past: Past = Past()
     record: DecisionRecord | None = None  # the newest
     written_at: datetime | None = None  # when it was last kept
+    outlook: Outlook | None = None  # of a cluster that forecasts
 
 
 Watches = dict[UUID, Watch]
@@ -71,7 +73,6 @@ async def autoscale(
     usages = await _usages(reach, known)
     readings = await _pushed(site, known)
     answers = await queried(reach, known)
-    decided = []
     for each in known:
         watch = watches[each.cluster.id]
         await _sample(reach, watch.meter, each, usages, site.clock.now())
@@ -80,7 +81,8 @@ async def autoscale(
         if each.cluster.id in answers:
             now = site.clock.now()
             answered(watch.meter, answers[each.cluster.id], len(warm(each, now)), now)
-        decided.append(_evaluate(site, watch, each))
+    await _look_ahead(site, watches, known)
+    decided = [_evaluate(site, watches[each.cluster.id], each) for each in known]
     await _keep(site, watches, decided)
     return [each.record.decision for each in decided]
 
@@ -157,10 +159,29 @@ async def _sample(
         meter.note(requests(meter, members, await reach.cloud.balancer.pool(cluster.id), now))
 
 
+async def _look_ahead(site: Site, watches: Watches, crowd: Sequence[Known]) -> None:
+    """Bring the forecasts of those up to date whose rules have a floor."""
+    now = site.clock.now()
+    ahead = [
+        Ahead(
+            cluster=each.cluster,
+            rules=each.cluster.scaling,
+            crew=crew(each, site.pace.max_cluster_size, now),
+            samples=watches[each.cluster.id].meter.samples,
+            outlook=watches[each.cluster.id].outlook,
+        )
+        for each in crowd
+        if each.cluster.scaling and each.cluster.scaling.floor
+    ]
+    for id, outlook in (await look_ahead(site, ahead) if ahead else {}).items():
+        watches[id].outlook = outlook
+
+
 def _evaluate(site: Site, watch: Watch, known: Known) -> Evaluated:
     cluster, now = known.cluster, site.clock.now()
     scaling = cluster.scaling or Scaling()
-    who: Crew = crew(known, site.pace.max_cluster_size, now)
+    there = crew(known, site.pace.max_cluster_size, now)
+    who: Crew = sighted(there, scaling, watch.outlook, now)
     decision = react(scaling, watch.meter.samples, watch.past, who, now)
     DECISIONS.labels(decision.verdict.value).inc()
     before = watch.record

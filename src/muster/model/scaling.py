@@ -73,10 +73,11 @@ class Schedule:
 class Floor:
     """A size below which the reactive rules may not go, from a forecast.
 
-    The forecast itself is `Crew.foreseen`; it only ever raises the lower bound.
+    The forecast itself is `Crew.foreseen`; it only ever raises the lower bound. Where it is
+    not enabled it is told with each decision, and changes nothing.
     """
 
-    horizon_s: float = 300
+    horizon_s: float = 300  # how far ahead at least; else as long as a member takes to be warm
     enabled: bool = False
 
 
@@ -152,6 +153,18 @@ class Pushed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoadDay:
+    """The load of a cluster on one day of UTC, in slots of five minutes: what forecasts learn."""
+
+    id: UUID  # made of cluster, metric and day
+    cluster_id: UUID
+    project: str
+    metric: Metric
+    at: datetime  # when the day began
+    loads: tuple[float | None, ...]  # of all members together; None: nobody could be asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Crew:
     """Who is there, as far as scaling cares."""
 
@@ -163,6 +176,8 @@ class Crew:
     high: int = 0
     boot_s: float | None = None  # learned: from asked for to ready
     foreseen: int | None = None  # how many a forecast wants by now; None: there is none
+    outlook: str = ""  # the forecast in words, also why there is none
+    doubted: bool = False  # the forecast has not proved its worth: it is told, and does nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +235,7 @@ class Decision:
     mode: Mode = Mode.ON
     next_at: datetime | None = None  # when anything may change next, if a limiter says so
     next_how: str = ""  # "12 -> 9 unless CPU rises above 48 %"
+    outlook: str = ""  # what a forecast says, where the rules have one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
-from muster.model.scaling import DecisionRecord, Pushed
+from muster.model.scaling import DecisionRecord, LoadDay, Pushed
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -207,6 +207,8 @@ class Transaction(Protocol):
     def decisions(self) -> Table[DecisionRecord]: ...
     @property
     def pushed(self) -> Table[Pushed]: ...  # by cluster id
+    @property
+    def loads(self) -> Table[LoadDay]: ...
     @property
     def flavors(self) -> Table[Flavor]: ...
     @property

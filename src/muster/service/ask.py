@@ -50,6 +50,7 @@ class Ask:
     steps: tuple[StepBand, ...] | None = None
     schedules: tuple[Schedule, ...] | None = None
     scaling_mode: Mode | None = None
+    predictive: bool | None = None  # whether a forecast may act; None: there is none
     cooldown: float | None = None
     warm_up: float | None = None
     scale_out_window: float | None = None

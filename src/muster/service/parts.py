@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from muster.decide.calendar import schedule_fault
+from muster.decide.forecast import subject
 from muster.model.cloud import Ability
 from muster.model.cluster import Healing, Service
 from muster.model.pool import Traffic
 from muster.model.rollout import Strategy
-from muster.model.scaling import Metric, Scaling, Steps, Target, Thresholds
+from muster.model.scaling import Floor, Metric, Scaling, Steps, Target, Thresholds
 from muster.service.ask import Ask, Fault
 
 # ask's field -> Service's, for those that are carried over as they are
@@ -37,6 +38,7 @@ RULES = frozenset(
         "steps",
         "schedules",
         "scaling_mode",
+        "predictive",
     }
 )
 
@@ -118,7 +120,9 @@ def scaling(ask: Ask, old: Scaling | None) -> tuple[Scaling | None, tuple[Fault,
         query=query,
         **_plain_rules(ask),
     )
-    ruled = made.thresholds or made.targets or made.steps or made.schedules or made.floor
+    if made.floor and subject(made) is None:
+        return old, (Fault("predictive", "needs a target, thresholds or steps to size by"),)
+    ruled = made.thresholds or made.targets or made.steps or made.schedules
     return (made if ruled or ask.says("scaling_mode") else None), ()
 
 
@@ -128,6 +132,8 @@ def _plain_rules(ask: Ask) -> dict[str, Any]:
         changed["schedules"] = ask.schedules or ()
     if ask.says("scaling_mode"):
         changed["mode"] = ask.scaling_mode or Scaling().mode
+    if ask.says("predictive"):
+        changed["floor"] = None if ask.predictive is None else Floor(enabled=ask.predictive)
     return changed
 
 

@@ -22,7 +22,7 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
-from muster.model.scaling import DecisionRecord, Pushed
+from muster.model.scaling import DecisionRecord, LoadDay, Pushed
 from muster.ports.store import Token
 from muster.store import tables
 
@@ -111,6 +111,7 @@ ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
 PUSHED = Noun(tables.pushed, Pushed, named={"id": "cluster_id"})
+LOADS = Noun(tables.loads, LoadDay)
 FLAVORS = Noun(tables.flavors, Flavor, unique=True)
 KEYPAIRS = Noun(tables.keypairs, Keypair, unique=True)
 TOKENS = Noun(tables.tokens, Token)

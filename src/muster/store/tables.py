@@ -205,6 +205,17 @@ decisions = Table(
 
 pushed = Table("pushed", metadata, _key(), _word("project"), _moment("at"), _body())
 
+loads = Table(
+    "loads",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cluster_id"),
+    _moment("at"),
+    _body(),
+    Index("loads_by_cluster", "cluster_id", "at"),
+)
+
 flavors = Table(
     "flavors",
     metadata,

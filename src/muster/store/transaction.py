@@ -14,7 +14,7 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
-from muster.model.scaling import DecisionRecord, Pushed
+from muster.model.scaling import DecisionRecord, LoadDay, Pushed
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
 from muster.store import rows
@@ -80,6 +80,10 @@ class SqlTransaction:
     @cached_property
     def pushed(self) -> Rows[Pushed]:
         return Rows(self._conn, rows.PUSHED)
+
+    @cached_property
+    def loads(self) -> Rows[LoadDay]:
+        return Rows(self._conn, rows.LOADS)
 
     @cached_property
     def flavors(self) -> Rows[Flavor]:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +78,21 @@ def simulate(
         policy = read_policy(policy_file)
         load = read_load(load_csv, policy.plant.step_s)
         ours = Ours(rules=policy.rules, epoch=load.began)
-        scalers = {"muster": ours, **{key: PRESETS[key](policy.aim) for key in chosen}}
+        scalers = {**_ours(ours), **{key: PRESETS[key](policy.aim) for key in chosen}}
         runs = [_replayed(key, load.points, each, policy.plant) for key, each in scalers.items()]
         if plot is not None:
             _drawn(plot, runs, policy.plant)
     click.echo(_as_json(runs, policy.plant)) if as_json else _show(runs, policy.plant, plot)
+
+
+def _ours(ours: Ours) -> dict[str, Autoscaler[Any]]:
+    """Return ours as it would act; where it forecasts, also what it would do without."""
+    floor = ours.rules.floor
+    if floor is None:
+        return {"muster": ours}
+    rules = replace(ours.rules, floor=replace(floor, enabled=True))
+    plain = replace(ours, rules=replace(ours.rules, floor=None), name="without forecast")
+    return {"muster": replace(ours, rules=rules), "without": plain}
 
 
 def _chosen(against: str) -> Sequence[str]:

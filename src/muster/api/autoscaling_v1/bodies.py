@@ -53,6 +53,7 @@ def _words(kind: Any) -> dict[str, Any]:
 
 
 _SECONDS = number(0, _DAY)
+PREDICTIVE = {"on": True, "shadow": False}
 _REF = text(high=255)
 
 STRATEGY: Fields = {
@@ -190,6 +191,9 @@ CLUSTER: Fields = {
     "schedules": Field(list_of(object_of(SCHEDULE, _schedule), 50), "sizes by time", null=True),
     "scaling_mode": Field(
         one_of(_words(Mode)), "shadow decides and does nothing; default on", True
+    ),
+    "predictive": Field(
+        one_of(PREDICTIVE), "a floor from a forecast; shadow tells it and does nothing", True
     ),
     "cooldown": Field(_SECONDS, "seconds after a change before instances are removed", null=True),
     "warm_up": Field(_SECONDS, "seconds after ready before an instance counts", null=True),

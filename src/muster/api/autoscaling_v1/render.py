@@ -118,6 +118,7 @@ class DecisionOut(msgspec.Struct, kw_only=True):
     mode: str
     next_at: str | None
     next_how: str
+    outlook: str
 
 
 def decision(record: DecisionRecord) -> DecisionOut:
@@ -142,4 +143,5 @@ def decision(record: DecisionRecord) -> DecisionOut:
         mode=made.mode,
         next_at=moment(made.next_at),
         next_how=made.next_how,
+        outlook=made.outlook,
     )

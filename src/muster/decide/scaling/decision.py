@@ -147,6 +147,7 @@ def _decision(
         mode=case.rules.mode,
         next_at=until or case.calendar.next_at,
         next_how=words.next_how(case, wish, limited) if until or case.calendar.by else "",
+        outlook=case.crew.outlook if case.rules.floor else "",
     )
 
 
@@ -162,6 +163,6 @@ def _inputs(
     for metric, signal in signals.items():
         inputs[metric.value] = signal.value
         inputs[f"{metric.value}_age_s"] = signal.age_s
-    if rules.floor is not None and rules.floor.enabled:
+    if rules.floor is not None:
         inputs["foreseen"] = crew.foreseen
     return inputs

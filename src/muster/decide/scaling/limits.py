@@ -196,7 +196,7 @@ def bounds(case: Case, size: int) -> Stop | None:
 
 
 def _foreseen(case: Case) -> int:
-    if case.rules.floor is None or not case.rules.floor.enabled:
+    if case.rules.floor is None or not case.rules.floor.enabled or case.crew.doubted:
         return 0
     return case.crew.foreseen or 0
 
