@@ -19,6 +19,7 @@ COMMANDS = {
     "cloud": ("muster.cli.catalog", "Clouds that instances can run on."),
     "token": ("muster.cli.catalog", "Tokens for scripts and other programs."),
     "instance": ("muster.cli.instance", "Instances: health, log, replace, protect."),
+    "volume": ("muster.cli.volume", "Disks that outlive instances."),
     "profile": ("muster.cli.made", "What nodes of plain clusters are made of."),
     "policy": ("muster.cli.made", "Rules that plain clusters are attached to."),
     "node": ("muster.cli.node", "Nodes of plain clusters, and those that stand alone."),

@@ -15,6 +15,7 @@ from muster.model.profile_type import ProfileType
 from muster.model.who import Who
 from muster.ports.cloud import Cloud
 from muster.ports.store import Transaction
+from muster.service import disks
 from muster.service.desk import Desk
 from muster.service.hosting import host_of
 from muster.service.lookup import find_flavor, find_image, find_keypair
@@ -28,7 +29,17 @@ _NEEDS: Mapping[str, Ability] = {
 }
 # What is looked up, or is the same on every cloud, or names the node and not the server.
 _KNOWN = frozenset(
-    {*_NEEDS, "flavor", "image", "metadata", "networks", "name", "context", "auto_disk_config"}
+    {
+        *_NEEDS,
+        "flavor",
+        "image",
+        "metadata",
+        "networks",
+        "name",
+        "context",
+        "auto_disk_config",
+        disks.FIELD,
+    }
 )
 
 
@@ -89,7 +100,11 @@ class _Found:
 
 async def _server(desk: Desk, who: Who, cloud: Cloud, properties: Mapping[str, Any]) -> ServerSpec:
     found = await _looked_up(desk, who, cloud, properties)
-    wrong = [*_unknown(found, properties), *_unable(cloud, properties)]
+    wrong = [
+        *_unknown(found, properties),
+        *_unable(cloud, properties),
+        *disks.disk_faults(cloud, properties),
+    ]
     if wrong and not cloud.about.open_catalog:
         raise wrong[0]
     image, flavor, network = found.image, found.flavor, found.network
@@ -109,6 +124,7 @@ async def _server(desk: Desk, who: Who, cloud: Cloud, properties: Mapping[str, A
         zones=(zone,) if zone else (),
         port=image.port if image else None,
         health_path=(image.health_path if image else None) or "",
+        disks=disks.disks_of(properties),
         taken=bool(wrong),
     )
 

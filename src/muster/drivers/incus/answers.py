@@ -45,6 +45,7 @@ PROSE: tuple[tuple[str, int], ...] = (
     ("network not found", 400),
     ("storage pool not found", 400),
     ("profile not found", 400),
+    ("doesn't match instance type", 400),
     ("invalid", 400),
     ("not supported", 400),
     ("unsupported", 400),

@@ -1,7 +1,7 @@
 """The volumes port over Incus: custom volumes of the pool that root disks are in."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,8 +20,8 @@ from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
 from muster.drivers.incus.tags import PREFIX
 from muster.model.volume import Volume, VolumeOrder
 
-MOVED_S = 30.0  # a move goes on after its operation has ended
-LOOK_S = 0.2
+COPY_S = 600.0
+FROM = f"{PREFIX}from"
 UNLIMITED = frozenset({"dir"})  # drivers of pools that hold no volume to its size
 _NEEDED = ("architecture", "config", "description", "devices", "ephemeral", "profiles", "stateful")
 
@@ -130,8 +130,9 @@ class IncusVolumes:
             held = await self._find(volume_id)
             if held and held.holder:
                 raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
-            if held:
-                await self._tried("DELETE", held)
+            for each in await self._listed() if held else ():
+                if each.ref == ref(volume_id):
+                    await self._tried("DELETE", each)
         self._turns.pop(volume_id, None)
 
     async def kept_for(self, server_id: UUID) -> Sequence[Held]:
@@ -224,39 +225,51 @@ class IncusVolumes:
             )
         )
 
+    # Note [Moved by a copy]
+    # A volume that Incus moves between members loses its configuration, our tags and its size
+    # with it, and arrives after the operation has ended. So it is copied with all of that, and
+    # the tag of where from; then the first is deleted, then that tag. Of two with one name the
+    # copy does not count: it may be half there. One that is alone is whole, whatever its tag.
     async def _moved(self, held: Held, location: str) -> Held:
-        """Return it as it is on that member. See Note [Moves that go on]."""
+        """Return it as it is on that member. See Note [Moved by a copy]."""
         if held.location == location:
             return held
         if held.holder:
             raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
-        source = {"location": held.location}
-        body = {"name": held.ref, "pool": held.pool, "migration": True, "source": source}
+        for each in await self._listed():
+            if each.ref == held.ref and each.location != held.location:
+                await self._tried("DELETE", each)
+        source = {
+            "type": "copy",
+            "name": held.ref,
+            "pool": held.pool,
+            "location": held.location,
+        }
+        body = {
+            "name": held.ref,
+            "type": "custom",
+            "content_type": "filesystem",
+            "config": {**held.said["config"], FROM: held.location},
+            "source": source,
+        }
         call = Call(
             method="POST",
-            path=_where(held),
+            path=path("storage-pools", held.pool, "volumes", "custom"),
             params={"target": location},
             body=body,
-            deadline_s=WRITE_S,
+            deadline_s=COPY_S,
         )
         await self._rest.put_into_effect(call)
-        return await self._arrived(UUID(held.tag("volume")), location)
+        await self._tried("DELETE", held)
+        moved = await self._must(UUID(held.tag("volume")))
+        await self._configure(moved, {FROM: None})
+        return moved
 
-    # Note [Moves that go on]
-    # The operation that moves a volume between members ends well before it is there.
-    async def _arrived(self, volume_id: UUID, location: str) -> Held:
-        """See Note [Moves that go on]."""
-        deadline = asyncio.get_running_loop().time() + MOVED_S
-        while asyncio.get_running_loop().time() < deadline:
-            lying = [each for each in await self._all() if each.tag("volume") == str(volume_id)]
-            if [each.location for each in lying] == [location]:
-                return lying[0]
-            await asyncio.sleep(LOOK_S)
-        raise Transient(f"volume {volume_id} is still on its way to {location}")
-
-    async def _configure(self, held: Held, change: Mapping[str, str]) -> None:
+    async def _configure(self, held: Held, change: Mapping[str, str | None]) -> None:
+        """Change these of its configuration; None takes one out."""
+        config = {**held.said["config"], **change}
         body = {
-            "config": {**held.said["config"], **change},
+            "config": {name: value for name, value in config.items() if value is not None},
             "description": held.said.get("description", ""),
         }
         if body["config"] != held.said["config"]:
@@ -280,6 +293,12 @@ class IncusVolumes:
                 raise
 
     async def _all(self) -> list[Held]:
+        """Return those that count. See Note [Moved by a copy]."""
+        listed = await self._listed()
+        twice = Counter(each.ref for each in listed)
+        return [each for each in listed if twice[each.ref] == 1 or not each.tag("from")]
+
+    async def _listed(self) -> list[Held]:
         pool = await pool_of(self._rest, self._options)
         if pool not in self._limited:
             about = await self._rest.get(path("storage-pools", pool))
