@@ -48,6 +48,8 @@ class Nature:
     duds: float = 0.0  # share of servers that never answer
     sessions: int = 3  # open ones when a drain begins; one ends per look
     back_s: float = 20.0  # until a host that does not answer is back
+    dead_s: float = float("inf")  # of its silence, until its cloud holds it dead
+    dark: bool = False  # a host that does not answer has lost its power
     seed: int = 0
     bad_profiles: frozenset[UUID] = frozenset()  # whose servers never answer
 
@@ -79,10 +81,18 @@ class World:
         """Pass until nothing is to be done; fail if that takes more than `most` passes."""
         for _ in range(most):
             decided = self.step()
-            if decided.settled or decided.gone:
+            if decided.gone or (decided.settled and not self.hosts_come_back()):
                 return decided
         waits = plan(self.snapshot).waits[:5]
         raise AssertionError(f"not settled after {most} passes: {waits} {self.cluster.reason}")
+
+    def hosts_come_back(self) -> bool:
+        """Have hosts that do not answer come back, which is seen; return whether any was away."""
+        servers = self.snapshot.servers.values()
+        away = any(each.seen is Seen.UNREACHABLE for each in servers)
+        if away:
+            self._look(self.snapshot.now + timedelta(seconds=self.nature.back_s))
+        return away
 
     def until(self, condition: Callable[["World"], bool], most: int = 300) -> None:
         for _ in range(most):
@@ -174,6 +184,8 @@ class World:
         match step:
             case CreateServer():
                 self._create(step)
+            case DeleteServer() if self._is_away(step.server_id):
+                self._failed(step)
             case DeleteServer():
                 self.dying.setdefault(step.server_id, self.snapshot.now)
             case PutPool():
@@ -191,6 +203,10 @@ class World:
             case PostHook():
                 self.asked.append(step.token)
                 self._put_node(asked(self._node(step.node_id), Done(), self.snapshot.now))
+
+    def _is_away(self, server_id: UUID) -> bool:
+        server = self.snapshot.servers.get(server_id)
+        return server is not None and server.seen is Seen.UNREACHABLE
 
     def _failed(self, step: Step) -> None:
         id = getattr(step, "node_id", None)
@@ -234,6 +250,7 @@ class World:
                 seen=Seen.BUILDING,
                 created=self.snapshot.now,
                 zone=order.zone or "somewhere",
+                host=f"h{len(self.born) % 3}",
                 address=f"10.2.{len(self.born) // 250}.{len(self.born) % 250}",
             )
         self.snapshot = replace(self.snapshot, servers=servers)
@@ -289,24 +306,34 @@ class World:
             if server.seen is Seen.BUILDING and now - self.born.get(id, NOW) >= boot:
                 server = replace(server, seen=Seen.RUNNING)
             if server.seen is Seen.UNREACHABLE:
-                lost = self.lost.setdefault(id, now)
-                if now - lost >= timedelta(seconds=nature.back_s):
-                    server = replace(server, seen=Seen.RUNNING)
+                server = self._away(server, now)
             servers[id] = server
         self.snapshot = replace(self.snapshot, now=now, servers=servers)
         self.snapshot = replace(self.snapshot, probes=self._probes(), pool=self._drained())
+
+    def _away(self, server: Server, now: datetime) -> Server:
+        """Return what is seen of a server whose host does not answer, or did not so far."""
+        silent = (now - self.lost.setdefault(server.server_id, now)).total_seconds()
+        if silent < self.nature.back_s:
+            return replace(server, abandoned=silent >= self.nature.dead_s)
+        del self.lost[server.server_id]
+        if self.nature.dark:  # its host starts it again
+            self.born[server.server_id] = now
+        seen = Seen.BUILDING if self.nature.dark else Seen.RUNNING
+        return replace(server, seen=seen, abandoned=False)
 
     def _probes(self) -> dict[UUID, Probe]:
         now, probes = self.snapshot.now, dict(self.snapshot.probes)
         warm = timedelta(seconds=self.nature.boot_s + self.nature.warm_s)
         for node in self.snapshot.nodes:
             server = self.snapshot.servers.get(node.server_id)
-            if server is None or server.seen is not Seen.RUNNING:
+            if server is None or server.seen not in (Seen.RUNNING, Seen.UNREACHABLE):
                 continue
             young = server.server_id in self.born and now - self.born[server.server_id] < warm
             if young:
                 continue
-            well = not self._is_sick(server.server_id)
+            unheard = server.seen is Seen.UNREACHABLE and self.nature.dark
+            well = not (unheard or self._is_sick(server.server_id))
             probes[node.id] = Probe(
                 node_id=node.id,
                 server_id=server.server_id,

@@ -39,7 +39,9 @@ natures = st.builds(
     duds=st.sampled_from([0.0, 0.0, 0.3]),
     sessions=st.sampled_from([0, 2]),
     seed=st.integers(0, 5),
-    back_s=st.sampled_from([1.0, 20.0]),
+    back_s=st.sampled_from([1.0, 20.0, 200.0]),
+    dead_s=st.sampled_from([0.5, 10.0, float("inf")]),
+    dark=st.booleans(),
 )
 
 

@@ -9,6 +9,7 @@ from muster.model.observed import Seen
 class Stage(StrEnum):
     FRESH = "fresh"  # the present server was never yet in order on every count
     SERVED = "served"  # it was, at least once
+    BACK = "back"  # it was, its host did not answer for a while, and does again since a moment
 
 
 class Fitness(StrEnum):
@@ -22,10 +23,12 @@ class Fitness(StrEnum):
     DEAD = "dead"  # its server is there and will not serve any more
     GONE = "gone"  # its server was there and is no more
     LOST = "lost"  # its host does not answer; it may well be serving
+    STRANDED = "stranded"  # its host was waited for and is dead, as far as can be known
     PARKED = "parked"  # somebody put it to rest: nothing is wrong, and nothing is served
 
 
 FINE = (Fitness.READY, Fitness.PARKED)  # what counts as active
+AWAY = frozenset({Fitness.LOST, Fitness.STRANDED})  # on a host that does not answer
 
 
 class Want(StrEnum):
@@ -63,6 +66,14 @@ FITNESS: Mapping[tuple[Stage, Seen], Fitness] = {
     (Stage.SERVED, Seen.STOPPED): Fitness.DEAD,
     (Stage.SERVED, Seen.BROKEN): Fitness.DEAD,
     (Stage.SERVED, Seen.UNREACHABLE): Fitness.LOST,
+    (Stage.BACK, Seen.NOTHING): Fitness.GONE,
+    (Stage.BACK, Seen.BUILDING): Fitness.STARTING,
+    # What it was known for was before its host went: it has the time of a start to answer.
+    (Stage.BACK, Seen.RUNNING): Fitness.STARTING,
+    # A host that got its power back shows what ran on it as stopped, and starts one by one.
+    (Stage.BACK, Seen.STOPPED): Fitness.STARTING,
+    (Stage.BACK, Seen.BROKEN): Fitness.DEAD,
+    (Stage.BACK, Seen.UNREACHABLE): Fitness.LOST,
 }
 
 DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
@@ -76,6 +87,8 @@ DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
     (Want.STAY, Fitness.GONE): Destiny.REPLACE,
     # Replacing what may be serving would make two of it.
     (Want.STAY, Fitness.LOST): Destiny.AWAIT,
+    # The one left behind goes the moment its host is back; no client is sent to it by then.
+    (Want.STAY, Fitness.STRANDED): Destiny.REPLACE,
     # Whoever put it to rest wakes it.
     (Want.STAY, Fitness.PARKED): Destiny.KEEP,
     (Want.LEAVE, Fitness.EMPTY): Destiny.FORGET,
@@ -87,6 +100,7 @@ DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
     (Want.LEAVE, Fitness.GONE): Destiny.FORGET,
     # The cloud says no until the host is back, and is asked again then.
     (Want.LEAVE, Fitness.LOST): Destiny.REMOVE,
+    (Want.LEAVE, Fitness.STRANDED): Destiny.REMOVE,
     (Want.LEAVE, Fitness.PARKED): Destiny.DRAIN,
 }
 

@@ -20,6 +20,7 @@ from muster.decide.limits import (
     resting,
     spent,
 )
+from muster.decide.losses import given_until
 from muster.decide.rolling import budget
 from muster.model.event import Level
 from muster.model.node import Why
@@ -114,7 +115,10 @@ def joining(draft: Draft, each: Place) -> bool:
 
 def _await(draft: Draft, each: Place) -> None:
     if each.fitness is Fitness.LOST:
-        draft.wait(f"{each.node.name}: {each.why}", draft.now + LOST_LOOK)
+        until = given_until(each.node, draft.cluster.healing, draft.now)
+        later = draft.now + LOST_LOOK
+        until = min(until, later) if until > draft.now else later
+        draft.wait(f"{each.node.name}: {each.why}", until)
         return
     node = each.node
     began = node.began_at if each.ready_at is None else node.sick_since
@@ -163,9 +167,12 @@ def _repair(draft: Draft, each: Place, left: Mends) -> None:
         until = storm.retry_at if storm else None
         hold(draft, each, f"{each.node.name} is not replaced now: {why}", until)
         return
-    tries = failures(draft, each) + 1 if broke_soon(draft, each) else 0
+    stranded = each.fitness is Fitness.STRANDED  # whose fault is its host's
+    tries = failures(draft, each) + 1 if broke_soon(draft, each) and not stranded else 0
     reason = each.why
     reborn(draft, each)
+    if stranded and each.node.wanted_zone:
+        each.edit(wanted_zone="")
     each.edit(tries=tries, retry_at=backed_off(each, tries, draft.now) if tries > 1 else None)
     create(draft, each, f"repair: {reason}")
 

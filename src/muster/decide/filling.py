@@ -43,7 +43,7 @@ def create(draft: Draft, each: Place, why: str) -> None:
                 name=node.name,
                 index=node.index,
                 spec=profile.server,
-                zone=node.wanted_zone,
+                zone=each.edits.get("wanted_zone", node.wanted_zone),
                 group=cluster.placement.group,
             ),
             why=why,
@@ -54,11 +54,16 @@ def create(draft: Draft, each: Place, why: str) -> None:
 # Note [One after another]
 # As a rule the next server of a place is made while the one before goes: that is quickest. A
 # health policy may want it otherwise, for two of a kind may disturb each other: then the
-# former one has to be gone, or has had its time where it may be ignored after that.
+# former one has to be gone, or has had its time where it may be ignored after that. With
+# fencing it has to be gone however long that takes, for two at once would do harm: only what
+# is on a host that its cloud holds dead counts as gone.
 def _awaits_former(draft: Draft, each: Place) -> bool:
     """Return whether a former server has to go first. See Note [One after another]."""
     healing, node = draft.cluster.healing, each.node
-    if not healing.delete_timeout_s or not any(s.node_id == node.id for s in draft.strays):
+    former = [each for each in draft.strays if each.node_id == node.id]
+    if healing.fencing:
+        return not all(each.abandoned for each in former)
+    if not healing.delete_timeout_s or not former:
         return False
     since = node.cured_at or node.sick_since or draft.now
     patience = timedelta(seconds=healing.delete_timeout_s)
@@ -91,6 +96,8 @@ def reborn(draft: Draft, each: Place) -> None:
         health=Health(),
         began_at=None,
         ready_at=None,
+        lost_since=None,
+        back_at=None,
         open_requests=0,
         parked="",
     )

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from muster.decide.destiny import Fitness
+from muster.decide.destiny import AWAY, Fitness
 from muster.decide.draft import Draft, Place, names
 from muster.decide.limits import spent
 from muster.model.cluster import Healing, Storm
 from muster.model.event import Level
 
-TROUBLE = frozenset({Fitness.SICK, Fitness.DEAD, Fitness.GONE, Fitness.LOST})
+TROUBLE = frozenset({Fitness.SICK, Fitness.DEAD, Fitness.GONE}) | AWAY
 ILL = TROUBLE | {Fitness.STARTING}  # of a place that has served: being rebooted is ill, too
 
 
@@ -24,7 +24,13 @@ class Ward:
 
     @property
     def ill(self) -> int:
-        return len(self.troubled) + len(self.mending)
+        return self.troubles + len(self.mending)
+
+    @property
+    def troubles(self) -> int:
+        """How many things are wrong: what one host takes with it is one. See Note [Storms]."""
+        away = [each for each in self.troubled if each.fitness in AWAY]
+        return len(self.troubled) - len(away) + len({each.node.host for each in away})
 
 
 def note_turns(draft: Draft) -> None:
@@ -83,12 +89,15 @@ def _seen_to(each: Place) -> bool:
 # beyond a share of the cluster nothing is replaced; after a rest one is tried, and only
 # as trials come into service are two, four ... tried. The storm is over when the share
 # of those who are ill, the ones being mended included, is back within bounds.
+# A host that does not answer is one trouble, however many nodes are on it: why they are ill
+# is known then, and their places are elsewhere. Several such hosts are several troubles, so
+# where a whole cloud goes silent nothing is replaced.
 def weather(draft: Draft, ill: Ward) -> Storm | None:
     """Return the storm that is on now, if any, and tell when it turned. See Note [Storms]."""
     healing, storm = draft.cluster.healing, draft.cluster.storm
     bound = max(1.0, healing.storm_share * draft.cluster.desired)
     if storm is None:
-        if not healing.enabled or len(ill.troubled) <= bound:
+        if not healing.enabled or ill.troubles <= bound:
             return None
         return _begun(draft, ill)
     if ill.ill <= bound or not healing.enabled:

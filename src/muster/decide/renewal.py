@@ -11,7 +11,14 @@ from muster.decide.trees import child
 from muster.model.action import ActionStatus, Verb
 from muster.model.rollout import Rollout
 
-_WORST = {Fitness.DEAD: 0, Fitness.GONE: 0, Fitness.SICK: 0, Fitness.EMPTY: 1, Fitness.LOST: 1}
+_WORST = {
+    Fitness.DEAD: 0,
+    Fitness.GONE: 0,
+    Fitness.SICK: 0,
+    Fitness.STRANDED: 0,
+    Fitness.EMPTY: 1,
+    Fitness.LOST: 1,
+}
 
 
 def renew(draft: Draft, each: Place, profile_id: UUID) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from muster.decide.asked import DONE, late, too_late
-from muster.decide.destiny import FINE, Destiny, Fitness
+from muster.decide.destiny import AWAY, FINE, Destiny, Fitness
 from muster.decide.draft import Draft, Place
 from muster.decide.renewal import renew, updating, withdraw
 from muster.model.action import Action, ActionStatus, Verb
@@ -145,7 +145,7 @@ def _operated(draft: Draft, each: Place, action: Action, operation: Operation) -
         _end(draft, each, action, _S.FAILED, action.reason or "it failed too often")
     elif each.server is None:
         _end(draft, each, action, _S.FAILED, "there is no server to operate")
-    elif each.fitness is Fitness.LOST or (each.node.retry_at and each.node.retry_at > draft.now):
+    elif each.fitness in AWAY or (each.node.retry_at and each.node.retry_at > draft.now):
         draft.wait(f"{action.name} waits for its node", each.node.retry_at)
     else:
         each.fate = Destiny.OPERATE

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from muster.decide.destiny import FITNESS, Fitness, Stage
 from muster.decide.draft import Draft, Place, place
+from muster.decide.losses import lost, voice
 from muster.model.node import Health, Node
 from muster.model.observed import Probe, Seen, Server
 from muster.model.plan import Snapshot
@@ -70,6 +71,8 @@ class _Judge:
         patience = timedelta(seconds=cluster.healing.start_timeout_s)
         self.now = draft.now
         self.snapshot = snapshot
+        self.healing = cluster.healing
+        self.start = patience
         self.too_late = draft.now - patience
         self.patience = f"{cluster.healing.start_timeout_s:g} s"
         self.steady = draft.now - timedelta(seconds=strategy.min_ready_s)
@@ -84,6 +87,7 @@ class _Judge:
         each.member = member = self._member(each)
         application = self._application(node, server) if self.probed else Condition.GOOD
         each.answers = application is Condition.GOOD
+        _note_host(each, node, server, self.now, self.start)
         each.fitness, each.why = self._fitness(each, application)
         if each.fitness is Fitness.READY:
             if each.ready_at is None:
@@ -120,18 +124,23 @@ class _Judge:
             return self._parked(each, seen, application)
         if seen is Seen.RUNNING:
             return self._running(each, application)
-        fresh = each.ready_at is None
-        fit = FITNESS[Stage.FRESH if fresh else Stage.SERVED, seen]
+        fit = FITNESS[self._stage(each), seen]
         if fit is Fitness.STARTING:
             return self._unless_late(each, fit)
         if fit is Fitness.EMPTY:
             return self._empty(each)
         if fit is Fitness.GONE:
             return fit, "its server is gone"
-        if fit is Fitness.LOST:
-            return fit, "its host does not answer"
+        if fit is Fitness.LOST and each.server:
+            heard = voice(each.node, application, asked=self.probed)
+            return lost(each.node, each.server, heard, self.healing, self.now)
         said = each.server.reason if each.server else ""
         return fit, f"{_WRONG[seen]}: {said}" if said else _WRONG[seen]
+
+    def _stage(self, each: Place) -> Stage:
+        if each.ready_at is None:
+            return Stage.FRESH
+        return Stage.BACK if _back_at(each) else Stage.SERVED
 
     # Note [Parked]
     # A node that somebody stopped, paused or suspended is as it should be, although its server
@@ -155,13 +164,16 @@ class _Judge:
             return Fitness.READY, ""
         if each.ready_at is None:
             return self._unless_late(each, FITNESS[Stage.FRESH, Seen.RUNNING])
+        if application is Condition.BAD and _back_at(each):
+            return self._unless_late(each, FITNESS[Stage.BACK, Seen.RUNNING])
         if application is Condition.BAD:
             return Fitness.SICK, "its application does not answer"
         fit = FITNESS[Stage.SERVED, Seen.RUNNING]
         return fit, "the load balancer cannot reach it" if refused else ""
 
     def _unless_late(self, each: Place, fit: Fitness) -> tuple[Fitness, str]:
-        began = each.node.began_at if each.ready_at is None else each.node.sick_since
+        back = _back_at(each)
+        began = each.node.began_at if each.ready_at is None else back or each.node.sick_since
         if began is not None and began <= self.too_late:
             return Fitness.DEAD, f"it was not ready within {self.patience}"
         return fit, ""
@@ -174,6 +186,24 @@ class _Judge:
         if node.ref and self._unless_late(each, Fitness.EMPTY)[0] is Fitness.DEAD:
             return Fitness.GONE, f"its server was not there within {self.patience}"
         return Fitness.EMPTY, ""
+
+
+def _note_host(
+    each: Place, node: Node, server: Server | None, now: datetime, start: timedelta
+) -> None:
+    """Note since when its host does not answer, and for a while that it does again."""
+    lost = server is not None and server.seen is Seen.UNREACHABLE
+    if lost and node.lost_since is None:
+        each.edit(lost_since=now)
+    elif node.lost_since and not lost:
+        each.edit(lost_since=None, back_at=now if server else None)
+    elif node.back_at and (lost or now - node.back_at >= start):
+        each.edit(back_at=None)
+
+
+def _back_at(each: Place) -> datetime | None:
+    back_at: datetime | None = each.edits.get("back_at", each.node.back_at)
+    return back_at
 
 
 def _note_server(each: Place, node: Node, server: Server, now: datetime) -> None:

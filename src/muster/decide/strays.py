@@ -2,7 +2,7 @@
 
 from muster.decide.destiny import Destiny
 from muster.decide.draft import Draft
-from muster.decide.limits import AGAIN, DRAIN_LOOK
+from muster.decide.limits import AGAIN, DRAIN_LOOK, LOST_LOOK
 from muster.model.event import Level
 from muster.model.observed import Seen, Server
 from muster.model.step import CreateServer, DeleteServer, OperateServer
@@ -16,7 +16,8 @@ _TOUCHES = (CreateServer, DeleteServer, OperateServer)
 # reported, and removed only after a grace time, for its place may be in a database that
 # was restored from yesterday. An earlier incarnation of a place that lives is another
 # matter: we replaced it ourselves, so it goes at once; also where the place has left us
-# since, for then its server was replaced under its new name.
+# since, for then its server was replaced under its new name. One whose host does not answer
+# cannot be told to go, and keeps nobody waiting: see Note [Lost hosts].
 def clear_strays(draft: Draft) -> None:
     """Take away what fills no place, one server of a node at a time. See Note [Strays].
 
@@ -33,6 +34,10 @@ def clear_strays(draft: Draft) -> None:
         lives = place is not None or server.node_id in draft.snapshot.elsewhere
         if not lives and not _may_go(draft, server):
             continue
+        if server.seen is Seen.UNREACHABLE:
+            if draft.cluster.leaving:
+                draft.wait(f"{server.name}: its host does not answer", now + LOST_LOOK)
+            continue  # told to go when its host is back, which marks its cluster
         if asked or server.node_id in touched or draft.deletes <= 0 or _served(draft, server):
             draft.wait(f"{server.name}: a former server is still there", now + DRAIN_LOOK)
             continue

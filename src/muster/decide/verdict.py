@@ -34,6 +34,7 @@ SERVED: Mapping[Fitness, NodeStatus] = {
     Fitness.DEAD: _N.ERROR,
     Fitness.GONE: _N.ERROR,
     Fitness.LOST: _N.WARNING,
+    Fitness.STRANDED: _N.ERROR,
     Fitness.PARKED: _N.ACTIVE,
 }
 KEPT = ("Check: ", "Recovery failed", "Operation '")  # said once, and true until something turns

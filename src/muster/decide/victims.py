@@ -18,6 +18,7 @@ _RANK = {
     Fitness.DEAD: 0,
     Fitness.GONE: 0,
     Fitness.SICK: 0,
+    Fitness.STRANDED: 0,
     Fitness.EMPTY: 1,
     Fitness.STARTING: 1,
     Fitness.LOST: 1,

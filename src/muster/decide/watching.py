@@ -53,6 +53,7 @@ _ILL: Mapping[Fitness, Fitness] = {
     Fitness.READY: Fitness.SICK,
     Fitness.UNREADY: Fitness.SICK,
     Fitness.STARTING: Fitness.SICK,
+    Fitness.STRANDED: Fitness.DEAD,
     Fitness.LOST: Fitness.DEAD,  # whoever watches hosts wants what they lose replaced
 }
 

@@ -11,13 +11,16 @@ from muster.ports.prober import Question
 # Whoever serves by https has the balancer speak TLS with clients. Behind it members speak
 # plain HTTP, and are asked so: by Muster as by the balancer itself.
 def question(service: Service, node: Node, server: Server) -> Question:
-    """Return what to ask a member. See Note [Where TLS ends]."""
+    """Return what to ask a member, at its last known address if its host does not tell it.
+
+    See Note [Where TLS ends].
+    """
     monitor = service.monitor
     by_connecting = monitor.kind is MonitorKind.TCP or service.traffic is Traffic.TCP
     return Question(
         node_id=server.node_id,
         server_id=server.server_id,
-        address=server.address,
+        address=server.address or node.address,
         port=service.member_at(node.port),
         path=service.health_path,
         traffic=Traffic.TCP if by_connecting else Traffic.HTTP,

@@ -14,7 +14,6 @@ from muster.model.pool import Condition
 from muster.ports.prober import Question
 from muster.ports.store import Query, Transaction
 
-
 # What is on a host that does not answer may answer itself. See Note [Lost hosts].
 _ASKED = frozenset({Seen.RUNNING, Seen.UNREACHABLE})
 

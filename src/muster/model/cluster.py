@@ -79,6 +79,10 @@ class Service:
         return self.member_port or said or self.port
 
 
+# Note [Fenced]
+# Fencing is two things, both against two servers of one place at once. Muster makes sure that
+# the former server is gone before it makes the next one; and the owner vouches that a host
+# which its cloud holds dead runs nothing any more, which Muster cannot see for itself.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Healing:
     """When a node counts as sick, and how eagerly it is replaced."""
@@ -89,13 +93,14 @@ class Healing:
     storm_share: float = 0.2  # more than this at once: stop replacing
     storm_rest_s: float = 30  # then try one, two, four ... for the storm may be over
     max_tries: int = 8  # failures in a row of one place before it rests for good
+    lost_wait_s: float = 15  # what its host's silence is given before it is replaced elsewhere
     watches: tuple[Watch, ...] = ()  # none: the server's state, and its application if it serves
     all_failed: bool = False  # ill only if every watch says so; else one is enough
     interval_s: float = 0  # between two questions to one address
     grace_s: float = 0  # a server so young is not ill, whatever the watches say
     cure: Cure = Cure.RECREATE
     reboot: str = "HARD"  # or SOFT, where rebooting is the cure
-    fencing: bool = False  # a server on a host that does not answer is replaced, too
+    fencing: bool = False  # no next server before the former is surely off. See Note [Fenced]
     delete_timeout_s: float = 0  # the server before has so long to go, where it is replaced
     force_recreate: bool = True  # if it has not gone by then, it is replaced all the same
 
@@ -148,6 +153,7 @@ class Cluster:
     network: str = ""
     keypair: str = ""
     create_bastion: bool = False
+    bastion: UUID | None = None  # the profile of the node that lets people in; None: there is none
     warm_pool: int = 0
 
     service: Service | None = None

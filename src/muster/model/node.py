@@ -113,6 +113,8 @@ class Node:
     ready_at: datetime | None = None  # when it was first in order on every count
     cured_at: datetime | None = None  # last time its cluster's watches had something done to it
     sick_since: datetime | None = None  # None: nothing wrong, or not yet in service
+    lost_since: datetime | None = None  # since when its host does not answer
+    back_at: datetime | None = None  # its host was away and answers again since; None: long ago
     pooled: bool = False  # the load balancer has it, whatever it thinks of it
     open_requests: int = 0  # while draining
     standby: bool = False  # warm, outside the pool
@@ -165,3 +167,8 @@ def server_id(node_id: UUID, incarnation: int) -> UUID:
 def node_id(cluster_id: UUID, index: int) -> UUID:
     """Name a node from its place, so that planning twice names it once."""
     return uuid5(cluster_id, f"node/{index}")
+
+
+def bastion_id(cluster_id: UUID) -> UUID:
+    """Name the node that lets people into a cluster by SSH. See Note [Bastions]."""
+    return uuid5(cluster_id, "bastion")

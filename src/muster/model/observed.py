@@ -35,6 +35,7 @@ class Server:
     image: str = ""
     project: str = ""
     reason: str = ""
+    abandoned: bool = False  # unreachable, and its cloud, whole but for that, holds its host dead
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
