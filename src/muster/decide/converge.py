@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from muster.decide import verdict, wishes
+from muster.decide.bastion import tend_bastion
 from muster.decide.departures import keep_waiting, parted
 from muster.decide.draft import Draft
 from muster.decide.fates import decide_fates
@@ -52,6 +53,7 @@ def plan(snapshot: Snapshot) -> Plan:
     tend_pool(draft)
     obstacle = tend_record(draft)
     clear_strays(draft)
+    tend_bastion(draft)
     note_waits(draft)
     _take_address(draft)
     return _finished(draft, obstacle)
@@ -67,7 +69,7 @@ def _take_address(draft: Draft) -> None:
 def _is_gone(draft: Draft) -> bool:
     """Return whether nothing is left of a cluster that was to be deleted."""
     seen = draft.snapshot
-    left = seen.servers or draft.steps or len(draft.drop) < len(draft.places)
+    left = seen.servers or seen.bastion or draft.steps or len(draft.drop) < len(draft.places)
     return draft.cluster.leaving and not left
 
 
@@ -103,12 +105,12 @@ def _finished(draft: Draft, obstacle: str) -> Plan:
     )
     return Plan(
         cluster=draft.cluster,
-        put=(*kept, *(node for node, _ in gone_on)),
+        put=(*kept, *(node for node, _ in gone_on), *filter(None, (draft.bastion_node,))),
         drop=tuple(draft.drop),
         steps=tuple(draft.steps),
         events=tuple(told),
         actions=tuple({**draft.actions, **{each.id: each for each in ended}}.values()),
-        solos=tuple(keeper for _, keeper in gone_on),
+        solos=(*(keeper for _, keeper in gone_on), *filter(None, (draft.bastion,))),
         waits=tuple(draft.waits),
         look_at=_look_at(draft),
         gone=gone,

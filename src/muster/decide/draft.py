@@ -115,6 +115,8 @@ class Draft:
     drain: timedelta = timedelta(0)  # how long open sessions may last
     actions: dict[UUID, Action] = field(default_factory=dict)  # as they are to be written
     parted: list[Place] = field(default_factory=list)  # they leave with their servers
+    bastion: Cluster | None = None  # as it is to be from now on, where that is new
+    bastion_node: Node | None = None  # likewise
 
     def wait(self, why: str, until: datetime | None) -> None:
         """Note that something has to happen first, and when to look whether it did."""

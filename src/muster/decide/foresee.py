@@ -7,7 +7,8 @@ from uuid import UUID
 
 from muster.decide.converge import plan
 from muster.decide.explain import sentence
-from muster.model.node import Node
+from muster.model.cluster import Cluster
+from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe, Record, Seen, Server
 from muster.model.plan import Limits, Plan, Snapshot
 from muster.model.pool import Condition, MemberSeen, PoolSeen, PoolWanted, digest
@@ -92,6 +93,9 @@ def _sentences(world: Snapshot, decided: Plan) -> Iterator[str]:
     groups: dict[tuple[type[Step], str], list[Step]] = {}
     for step in decided.steps:
         groups.setdefault((type(step), step.why), []).append(step)
+    for each in decided.solos:
+        if each.id == bastion_id(world.cluster.id):
+            yield f"{'delete' if each.leaving else 'create'} the bastion {each.name}"
     for (_, why), steps in groups.items():
         if len(steps) <= FEW:
             yield from (sentence(step, _name(world, step, names)) for step in steps)
@@ -117,6 +121,8 @@ def _losses(before: Snapshot, after: Snapshot, *, gone: bool) -> tuple[str, ...]
         said.append(f"{len(lost) - FEW} more instances and what is on their disks")
     if before.pool and not after.pool:
         said.append(f"the load balancer at {before.pool.address}:{before.pool.port}")
+    if before.bastion and not after.bastion:
+        said.append(f"the bastion {before.bastion.name}")
     if before.record and not after.record:
         said.append(f"the name {before.record.name}")
     if gone:
@@ -157,8 +163,16 @@ def imagined(world: Snapshot, decided: Plan) -> Snapshot:
         servers=servers,
         pool=pool,
         record=record,
+        bastion=_bastion(world, decided),
         probes=dict(_answers(nodes.values(), servers, world, now)),
     )
+
+
+def _bastion(world: Snapshot, decided: Plan) -> Cluster | None:
+    """Return who looks after the bastion then: nobody once it was dismissed."""
+    id = bastion_id(world.cluster.id)
+    new = next((each for each in decided.solos if each.id == id), world.bastion)
+    return None if new and new.leaving else new
 
 
 def _server(step: CreateServer, now: datetime) -> Server:

@@ -15,7 +15,7 @@ from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.cluster import Cluster, Service
-from muster.model.node import Node
+from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe, Record, Seen, Server
 from muster.model.plan import Snapshot
 from muster.model.pool import Condition, PoolSeen
@@ -44,6 +44,7 @@ class Facts:
     profiles: Mapping[UUID, Profile]
     actions: tuple[Action, ...]
     probes: Mapping[UUID, Probe]
+    bastion: Cluster | None
     as_left: bool  # nobody but us has been at work
 
 
@@ -82,6 +83,7 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         pool=pool,
         probes={**facts.probes, **{probe.node_id: probe for probe in fresh}},
         record=record,
+        bastion=facts.bastion,
         actions=facts.actions,
         limits=site.pace.limits(about),
     )
@@ -108,6 +110,7 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
         profiles=profiles or _profiles(tx, cluster, nodes.values(), actions),
         actions=actions,
         probes={probe.node_id: probe for probe in probes},
+        bastion=tx.solos.get(bastion_id(cluster.id)) if cluster.bastion else None,
         as_left=as_left,
     )
 
@@ -131,6 +134,8 @@ def _profiles(
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
     ids |= {id for each in actions if (id := profile_of(each))}
+    if cluster.bastion:
+        ids.add(cluster.bastion)
     found = (tx.profiles.get(id) for id in sorted(ids))
     return {profile.id: profile for profile in found if profile}
 

@@ -66,5 +66,7 @@ async def _records(site: Site, reach: Reach) -> None:
 
 
 async def _clusters(site: Site) -> dict[UUID, Cluster]:
-    found = await site.store.read(lambda tx: tx.clusters.find(Query()))
-    return {each.id: each for each in found}
+    def everybody(tx: Transaction) -> list[Cluster]:
+        return [*tx.clusters.find(Query()), *tx.solos.find(Query())]
+
+    return {each.id: each for each in await site.store.read(everybody)}

@@ -36,6 +36,7 @@ class Ability(StrEnum):
     APP_COOKIE = "app_cookie"  # balancers that keep to a cookie of the application's
     CONNECTION_LIMIT = "connection_limit"  # balancers that serve so many at once and not more
     STATUS_CODES = "status_codes"  # balancers that take any list of status codes for well
+    FENCING = "fencing"  # making sure that a server is gone before the next one takes its place
     ANTI_AFFINITY = "anti_affinity"  # keeping servers on hosts apart
     VOLUMES = "volumes"  # disks that outlive servers
     VOLUME_SIZE = "volume_size"  # and are held to their size

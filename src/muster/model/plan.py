@@ -39,6 +39,7 @@ class Snapshot:
     elsewhere: frozenset[UUID] = frozenset()  # nodes that left, and whose former servers did not
     pool: PoolSeen | None = None
     probes: Mapping[UUID, Probe] = field(default_factory=dict)  # by node id
+    bastion: Cluster | None = None  # who looks after its bastion. See Note [Bastions]
     record: Record | None = None  # what the DNS shows under the cluster's name
     actions: tuple[Action, ...] = ()  # of the cluster and its nodes: open, and children of open
     limits: Limits = Limits()
@@ -55,7 +56,7 @@ class Plan:
     cluster: Cluster
     put: tuple[Node, ...] = ()  # new and changed ones
     drop: tuple[UUID, ...] = ()  # nothing is left of them
-    solos: tuple[Cluster, ...] = ()  # of nodes that leave, and live on by themselves
+    solos: tuple[Cluster, ...] = ()  # of nodes that leave and live on, and of the bastion
     steps: tuple[Step, ...] = ()
     events: tuple[Event, ...] = ()
     actions: tuple[Action, ...] = ()  # wishes that changed, new ones for single nodes

@@ -20,12 +20,12 @@ from muster.service.clusters import (
     ability_faults,
     front_is_free,
     profiles_of,
-    revision,
 )
 from muster.service.desk import Desk
 from muster.service.intent import Intent
 from muster.service.lookup import References, find_stack, references
 from muster.service.preview import foretell
+from muster.service.revisions import revision
 from muster.service.wish import Wish, Wished, grown, record, still
 
 # Note [Fixed at birth]
@@ -38,6 +38,7 @@ _FIXED: Mapping[str, str] = {
     "protocol": "clients of the old protocol would be cut off",
     "create_bastion": "a bastion is made with the cluster",
 }
+_KEY_FIXED = "cannot be changed: the bastion lets in the one it was made with, and no other"
 _SIZES = frozenset({"min_size", "max_size", "desired_size"})
 REVISIONS = 10
 
@@ -137,6 +138,8 @@ def _fixed_faults(ask: Ask, cluster: Cluster) -> Iterator[Fault]:
     for name, why in _FIXED.items():
         if ask.says(name) and (getattr(ask, name) or type(now[name])()) != now[name]:
             yield Fault(name, f"cannot be changed: {why}")
+    if cluster.bastion and ask.says("keypair") and (ask.keypair or "") != cluster.keypair:
+        yield Fault("keypair", _KEY_FIXED)
 
 
 def _sizes(ask: Ask, cluster: Cluster) -> tuple[int, int, int]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -22,10 +21,12 @@ from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
 from muster.service import parts
 from muster.service.ask import Ask, Fault, refuse
+from muster.service.bastion import Bastion, bastion_of, made_of, profile_of
 from muster.service.desk import Desk
 from muster.service.intent import Intent
 from muster.service.lookup import References, find_stack, references
 from muster.service.preview import foretell
+from muster.service.revisions import revision
 from muster.service.wish import Wish, Wished, grown, record, still
 
 _NEEDED = ("name", "image", "flavor", "min_size", "max_size")
@@ -43,16 +44,18 @@ async def creation(desk: Desk, who: Who, ask: Ask) -> Intent[Wished]:
         known = ", ".join(sorted(desk.clouds))
         refuse([*faults, Fault("cloud", f"there is no cloud '{ask.cloud}'; there is {known}")])
     found = await references(desk, who, cloud, ask)
+    gate = await made_of(desk, who, cloud, ask, found)
     now = desk.clock.now()
     service = parts.service(ask, _first_service(found))
     rules, rule_faults = parts.scaling(ask, None)
     sizes = _first_sizes(ask)
-    faults += found.faults + rule_faults
+    faults += found.faults + gate.faults + rule_faults
     faults += parts.size_faults(ask, sizes, desk.max_cluster_size)
     faults += [*ability_faults(cloud, ask), *_first_faults(ask, found, service)]
     if faults:
         refuse(faults)
     profile = first_profile(who, ask, found, service, now)
+    guards = profile_of(who, ask, profile, gate, now)
     cluster = Cluster(
         id=new_id(),
         project=who.project,
@@ -67,6 +70,7 @@ async def creation(desk: Desk, who: Who, ask: Ask) -> Intent[Wished]:
         network=profile.server.network,
         keypair=profile.server.key_name,
         create_bastion=ask.create_bastion,
+        bastion=guards[0].id if guards else None,
         warm_pool=ask.warm_pool or 0,
         metadata=dict(ask.metadata or {}),
         service=service,
@@ -78,21 +82,24 @@ async def creation(desk: Desk, who: Who, ask: Ask) -> Intent[Wished]:
     await desk.store.read(lambda tx: _admit(desk, tx, cluster))
     await front_is_free(cloud, cluster)
     return Intent(
-        foretell=lambda: foretell(desk, cluster, (profile,), _stamp(cluster, profile)),
-        do=lambda: desk.store.write(lambda tx: _create(desk, tx, who, cluster, profile)),
+        foretell=lambda: foretell(desk, cluster, (profile, *guards), _stamp(cluster, profile)),
+        do=lambda: desk.store.write(lambda tx: _create(desk, tx, who, cluster, (profile, *guards))),
     )
 
 
-def _create(desk: Desk, tx: Transaction, who: Who, cluster: Cluster, profile: Profile) -> Wished:
+def _create(
+    desk: Desk, tx: Transaction, who: Who, cluster: Cluster, profiles: Sequence[Profile]
+) -> Wished:
     # Note [Names one at a time]
     # Two creations at the same moment would both see the name free. Taking one lease row per
     # installation makes the second wait until the first has committed; that the lease is over
     # at once keeps nobody out later.
     tx.leases.take("names", str(cluster.id), cluster.init_at, cluster.init_at)
     _admit(desk, tx, cluster)
-    tx.profiles.put(profile)
-    size = {"desired_size": cluster.desired, "image": profile.server.image_name}
-    reason = f"{cluster.user} asked for {cluster.desired} of {profile.server.image_name}"
+    tx.profiles.put(*profiles)
+    image = profiles[0].server.image_name
+    size = {"desired_size": cluster.desired, "image": image}
+    reason = f"{cluster.user} asked for {cluster.desired} of {image}"
     wish = Wish(verb=Verb.CLUSTER_CREATE, kind="cluster.created", reason=reason, inputs=size)
     return record(tx, who, cluster, wish, cluster.init_at)
 
@@ -175,28 +182,6 @@ def first_profile(
         health_path=service.health_path if service.traffic is not Traffic.TCP else "",
     )
     return revision(who, ask.name, server, now)
-
-
-def revision(who: Who, name: str, server: ServerSpec, now: datetime) -> Profile:
-    """Return a new profile of this server, with its spec in the clustering API's words."""
-    properties: dict[str, Any] = {"flavor": server.flavor.name, "image": server.image_name}
-    if server.network:
-        properties["networks"] = [{"network": server.network_name}]
-    if server.key_name:
-        properties["key_name"] = server.key_name
-    if server.user_data:
-        properties["user_data"] = server.user_data
-    if server.metadata:
-        properties["metadata"] = dict(server.metadata)
-    return Profile(
-        id=new_id(),
-        project=who.project,
-        user=who.user,
-        name=name,
-        spec={"type": "os.nova.server", "version": "1.0", "properties": properties},
-        server=server,
-        created_at=now,
-    )
 
 
 async def front_is_free(cloud: Cloud, cluster: Cluster) -> None:
@@ -288,6 +273,7 @@ class Whole:
     decision: DecisionRecord | None = None
     wish: Action | None = None  # the newest
     bindings: tuple[UUID, ...] = ()  # of policies, in the order they are asked
+    bastion: Bastion | None = None
 
 
 async def show(desk: Desk, find: Callable[[Transaction], Cluster]) -> Whole:
@@ -312,6 +298,7 @@ def whole(tx: Transaction, cluster: Cluster) -> Whole:
         decision=decisions[0] if decisions else None,
         wish=newest_wish(tx, cluster),
         bindings=tuple(bindings_of(tx, (cluster.id,)).get(cluster.id, ())),
+        bastion=bastion_of(tx, cluster),
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from muster.decide.foresee import foresee
 from muster.model.cluster import Cluster
-from muster.model.node import Node
+from muster.model.node import Node, bastion_id
 from muster.model.observed import Server
 from muster.model.plan import Snapshot
 from muster.model.profile import Profile
@@ -47,6 +47,7 @@ async def foretell(
             pool=pool,
             probes={each.node_id: each for each in tx.probes.find(mine)},
             record=record,
+            bastion=tx.solos.get(bastion_id(imagined.id)) if imagined.bastion else None,
         )
 
     now = await desk.store.read(snapshot)

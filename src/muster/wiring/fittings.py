@@ -14,7 +14,7 @@ from muster.drivers.balancers.haproxy import refusal as haproxy
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
 from muster.drivers.dns.rfc2136 import Reach, Updates, parsed
 from muster.drivers.options import options
-from muster.model.cloud import Ability
+from muster.model.cloud import Ability, Gate
 from muster.ports.balancer import Balancer
 from muster.ports.cloud import Cloud, CloudConfig
 
@@ -40,6 +40,7 @@ BALANCERS: Mapping[str, Choice] = {
 BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
 OTHERWISE = "caddy"
 NO_QUERIES = "no Prometheus server is set for this cloud: set its option prometheus"
+NO_WAY_IN = "a bastion is reached by plain TCP, which this balancer does not do: take haproxy"
 NO_NAMES = "no name server is set for this cloud: set its option dns"
 
 
@@ -52,6 +53,7 @@ class Options:
     balancer_port: int = 0  # of every front; 0: the cluster's own
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
     prometheus: Mapping[str, Any] = field(default_factory=dict)  # readings by queries
+    bastion: Mapping[str, Any] = field(default_factory=dict)  # what bastions are made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Fittings:
     balancer: str
     dns: Reach | None
     prometheus: prometheus.Options | None
+    gate: Gate
     said: tuple[str, ...]  # options about a balancer that somebody has set
 
 
@@ -86,7 +89,18 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     names = parsed(read.dns) if read.dns else None
     queries = prometheus.parsed(read.prometheus) if read.prometheus else None
     told = tuple(name for name in said if "balancer" in name)
-    return Fittings(read, chosen, names, queries, told)
+    return Fittings(read, chosen, names, queries, _gate(read.bastion, cloud), told)
+
+
+def _gate(said: Mapping[str, Any], cloud: str) -> Gate:
+    unknown = sorted(said.keys() - Gate.__dataclass_fields__.keys())
+    if unknown:
+        known = ", ".join(Gate.__dataclass_fields__)
+        raise _wrong(cloud, "bastion", f"has {known}, and no {unknown[0]}")
+    gate = options(Gate, said, "bastion")
+    if gate.port > 65535:
+        raise _wrong(cloud, "bastion", f"port is at most 65535, not {gate.port}")
+    return gate
 
 
 def _wrong(cloud: str, name: str, why: str) -> Invalid:
@@ -101,7 +115,8 @@ async def fitted(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
         await cloud.close()
         kind = cloud.about.kind
         raise _wrong(config.name, read.said[0], f"a {kind} cloud has a balancer of its own")
-    return _measured(_named(cloud, read.dns, config.installation), read.prometheus)
+    guarded = _guarded(cloud, read.gate)
+    return _measured(_named(guarded, read.dns, config.installation), read.prometheus)
 
 
 async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
@@ -116,6 +131,13 @@ async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
 
     about = replace(cloud.about, cannot={**choice.cannot, **cloud.about.cannot})
     return replace(cloud, about=about, balancer=balancer, close=close)
+
+
+def _guarded(cloud: Cloud, gate: Gate) -> Cloud:
+    about = replace(cloud.about, gate=gate)
+    if about.refusal(Ability.TCP):
+        about = replace(about, cannot={Ability.BASTION: NO_WAY_IN, **about.cannot})
+    return replace(cloud, about=about)
 
 
 def _named(cloud: Cloud, reach: Reach | None, installation: UUID) -> Cloud:

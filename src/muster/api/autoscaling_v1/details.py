@@ -5,8 +5,10 @@ from typing import Any
 
 import msgspec
 
+from muster.api.autoscaling_v1.bodies import SCHEDULE, STEP
 from muster.api.autoscaling_v1.render import InstanceOut, decision, instance_of
 from muster.api.lines import ClusterLine, Crew, line_of, running
+from muster.api.reading import Fields
 from muster.api.states import CAN
 from muster.api.words import moment
 from muster.model.action import Action
@@ -14,7 +16,8 @@ from muster.model.capacity import Amount
 from muster.model.cluster import Cluster, Service
 from muster.model.profile import Profile
 from muster.model.rollout import Strategy
-from muster.model.scaling import DecisionRecord, Scaling
+from muster.model.scaling import DecisionRecord, Floor, Scaling
+from muster.service.bastion import Bastion
 from muster.service.clusters import Whole
 from muster.service.parts import words
 
@@ -36,6 +39,7 @@ class Details(ClusterLine, kw_only=True):
     tls: bool
     load_balancer_port: int | None
     create_bastion: bool
+    bastion: dict[str, Any] | None
     scale_out_threshold: float | None
     scale_in_threshold: float | None
     metric: str | None
@@ -44,6 +48,11 @@ class Details(ClusterLine, kw_only=True):
     cooldown: float | None
     scale_in_window: float | None
     scaling_mode: str | None
+    predictive: str | None
+    warm_up: float | None
+    scale_out_window: float | None
+    steps: list[dict[str, Any]] | None
+    schedules: list[dict[str, Any]] | None
     update_strategy: dict[str, Any]
     health: dict[str, Any]
     drain_seconds: float | None
@@ -70,6 +79,7 @@ def details(whole: Whole) -> Details:
         **_rules(cluster.scaling),
         desired_size=cluster.desired,
         create_bastion=cluster.create_bastion,
+        bastion=_bastion(whole.bastion),
         update_strategy=strategy(cluster.strategy),
         health=_healing(cluster),
         warm_pool=cluster.warm_pool,
@@ -80,6 +90,23 @@ def details(whole: Whole) -> Details:
         current_action=_current(whole),
         boot_seconds=cluster.boot_s,
     )
+
+
+def _bastion(bastion: Bastion | None) -> dict[str, Any] | None:
+    """Return where people get in, and how the node behind it is."""
+    if bastion is None:
+        return None
+    node, service = bastion.node, bastion.keeper.service
+    return {
+        "id": str(node.id),
+        "name": node.name,
+        "status": node.status,
+        "reason": node.reason,
+        "address": (service.address or None) if service else None,
+        "port": service.port if service else None,
+        "instance_address": node.address or None,
+        "server": node.ref or None,
+    }
 
 
 def _made_of(profile: Profile | None) -> dict[str, Any]:
@@ -120,7 +147,27 @@ def _rules(scaling: Scaling | None) -> dict[str, Any]:
         "cooldown": scaling.cooldown_s if scaling else None,
         "scale_in_window": scaling.in_window_s if scaling else None,
         "scaling_mode": scaling.mode if scaling else None,
+        "predictive": _predictive(scaling.floor) if scaling else None,
+        "warm_up": scaling.warm_up_s if scaling else None,
+        "scale_out_window": scaling.out_window_s if scaling else None,
+        "steps": [_said(STEP, each) for each in said.steps.bands] if said.steps else None,
+        "schedules": _schedules(scaling),
     }
+
+
+def _predictive(floor: Floor | None) -> str | None:
+    return None if floor is None else "on" if floor.enabled else "shadow"
+
+
+def _schedules(scaling: Scaling | None) -> list[dict[str, Any]] | None:
+    made = scaling.schedules if scaling else ()
+    return [_said(SCHEDULE, each) for each in made] or None
+
+
+def _said(fields: Fields, made: Any) -> dict[str, Any]:
+    """Return a part of the rules in the words of the form, without what was not said."""
+    values = {name: getattr(made, row.ours or name) for name, row in fields.items()}
+    return {name: value for name, value in values.items() if value not in (None, "")}
 
 
 def _scaling(scaling: Scaling | None, last: DecisionRecord | None) -> dict[str, Any] | None:
