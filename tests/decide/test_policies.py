@@ -302,6 +302,12 @@ def test_a_region_has_room_for_so_many():
         ("affinity-1.0", {}, scene({Ability.ANTI_AFFINITY: "one host"}), "one host"),
         ("affinity-1.0", {"enable_drs_extension": True}, scene(), "vSphere"),
         (
+            "health-1.2",
+            {**SAID["health-1.2"], "recovery": {"fencing": ["COMPUTE"]}},
+            scene({Ability.FENCING: "nobody tells what is off"}),
+            "cannot fence servers: nobody tells",
+        ),
+        (
             "affinity-1.0",
             {"availability_zone": "a"},
             scene({Ability.ZONES: "one zone"}),

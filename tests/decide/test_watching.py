@@ -176,6 +176,34 @@ def test_a_former_server_that_will_not_go_is_ignored_only_where_that_is_allowed(
     assert sum(isinstance(each, CreateServer) for each in steps) == creates
 
 
+@pytest.mark.parametrize(
+    ("former", "abandoned", "creates"),
+    [(Seen.STOPPED, False, 0), (Seen.UNREACHABLE, False, 0), (Seen.UNREACHABLE, True, 1)],
+)
+def test_a_fenced_place_gets_no_next_server_before_the_former_is_surely_off(
+    former, abandoned, creates
+):
+    """Neither the time that it has nor leave to go on without counts here."""
+    healing = watched(HOST, fencing=True, delete_timeout_s=20, force_recreate=True)
+    before = seen(healing, former)
+    silent = {
+        id: replace(each, abandoned=abandoned and each.seen is Seen.UNREACHABLE)
+        for id, each in before.servers.items()
+    }
+    before = replace(before, servers=silent)
+    first = plan(before)
+    changed = {each.id: each for each in first.put}
+    later = replace(
+        before,
+        cluster=first.cluster,
+        nodes=tuple(changed.get(each.id, each) for each in before.nodes),
+        actions=first.actions,
+        now=NOW + timedelta(hours=1),
+    )
+    steps = (*first.steps, *plan(later).steps)
+    assert any(isinstance(each, CreateServer) for each in steps) == bool(creates)
+
+
 def test_nobody_is_seen_to_twice_at_once():
     snapshot = seen(watched(STATE), None)
     first = plan(snapshot)

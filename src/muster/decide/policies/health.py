@@ -214,8 +214,16 @@ def _refusal(properties: Properties, scene: Scene) -> str | None:
     cure, _ = _cure(properties["recovery"].get("actions", ()))
     if cure is not Cure.RECREATE and not scene.profile_type.startswith("os.nova.server"):
         return f"{cure} cannot be the recovery of nodes of type {scene.profile_type}"
-    reason = scene.cloud.refusal(_ABILITIES[cure]) if cure in _ABILITIES else None
-    return f"The cloud '{scene.cloud.name}' cannot rebuild servers: {reason}" if reason else None
+    cloud = scene.cloud
+    reason = cloud.refusal(_ABILITIES[cure]) if cure in _ABILITIES else None
+    if reason:
+        return f"The cloud '{cloud.name}' cannot rebuild servers: {reason}"
+    reason = cloud.refusal(Ability.FENCING) if _fences(properties) else None
+    return f"The cloud '{cloud.name}' cannot fence servers: {reason}" if reason else None
+
+
+def _fences(properties: Properties) -> bool:
+    return "COMPUTE" in properties["recovery"].get("fencing", ())
 
 
 def _effect(cluster: Cluster, attached: Attached) -> Cluster:
@@ -230,7 +238,7 @@ def _effect(cluster: Cluster, attached: Attached) -> Cluster:
         grace_s=detection["node_update_timeout"],
         cure=cure,
         reboot=reboot,
-        fencing="COMPUTE" in recovery.get("fencing", ()),
+        fencing=_fences(attached.properties),
         delete_timeout_s=recovery["node_delete_timeout"],
         force_recreate=recovery["node_force_recreate"],
     )
