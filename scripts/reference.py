@@ -155,8 +155,8 @@ def api_page() -> str:
         "# API",
         "",
         "The service has the same as an OpenAPI 3.1 document at `/openapi.json` and for people at "
-        "`/docs`. Every call that changes something takes `?plan=true`: it then answers with what "
-        "would happen and changes nothing.",
+        "`/docs`. Every call that has the parameter `plan` takes `?plan=true`: it then answers "
+        "with what would happen and changes nothing.",
         "",
     ]
     for path in sorted(said["paths"]):

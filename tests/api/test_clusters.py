@@ -216,6 +216,16 @@ async def test_a_plan_says_what_would_happen_and_changes_nothing(office: Office)
     assert (await office.call("GET", "/v1/events")).json()["events"] == []
 
 
+@pytest.mark.parametrize("query", ["plan=true", "plan=false", "plan_hash=0123"])
+async def test_nothing_is_made_of_a_plain_cluster_that_was_only_to_be_planned(
+    office: Office, query: str
+) -> None:
+    body = {"cluster": {"name": "plain", "profile_id": "any", "desired_capacity": 1}}
+    answer = await office.call("POST", f"/v1/clusters?{query}", body)
+    assert answer.status_code == 400
+    assert "Invalid parameter plan" in answer.json()["error"]["message"]
+
+
 async def test_every_wish_can_be_planned_held_to_its_plan_and_refused_when_stale(
     office: Office,
 ) -> None:

@@ -54,9 +54,17 @@ async def create_cluster(call: Asked) -> Response[Any]:
     See Note [Two forms].
     """
     if await _is_wrapped(call):
+        _refuse_plan(call)
         return await clustering.create(call)
     call.request.state.surface = "autoscaling"
     return await autoscaling.create(call)
+
+
+def _refuse_plan(call: Call) -> None:
+    """Refuse what the clustering API does not have, lest it be done by who only asked about it."""
+    for name in PLAN:
+        if name in call.request.query_params:
+            raise Invalid(f"Invalid parameter {name}", field=name)
 
 
 async def _is_wrapped(call: Call) -> bool:
