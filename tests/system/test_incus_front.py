@@ -1,0 +1,299 @@
+"""The whole front on real Incus members: HAProxy, a name server, and a way in by SSH."""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import dns.message
+import dns.query
+import pytest
+
+import haproxies
+import knots
+from house import House, house, until
+from testbed.incus import fabric, machine, rest
+from testbed.incus.bed import settings
+from testbed.incus.place import Place
+
+pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
+
+NAME = "web.example.test"
+WEB = {
+    "name": "web",
+    "cloud": "site",
+    "image": "demo-web",
+    "flavor": "tiny",
+    "min_size": 3,
+    "max_size": 6,
+    "port": 8080,
+    "health_path": "/health",
+    "dns_name": NAME,
+}
+PROMISED_S = 10
+_OPEN = build_opener(ProxyHandler({}))  # nobody stands between
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """A house beside the members with HAProxy and a name server of its own."""
+
+    it: House
+    place: Place
+    knot: knots.Knot
+    home: Path
+
+    def create(self, **more: object) -> None:
+        with self.it.session() as session:
+            session.call("POST", "/v1/clusters", {**WEB, **more})
+
+    def delete(self, name: str) -> None:
+        with self.it.session() as session:
+            session.call("DELETE", f"/v1/clusters/{name}")
+
+    def muster(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        return _ran([*self.it.program, *words], env=self.it.environ)
+
+    def resolved(self, name: str) -> list[str]:
+        asked = dns.message.make_query(name, "A")
+        answer = dns.query.udp(asked, "127.0.0.1", 5, self.knot.port)
+        return [str(record) for each in answer.answer for record in each]
+
+    def instances(self) -> dict[str, Any]:
+        listed = rest.call(self.place.socket("m1"), "GET", "/1.0/instances?recursion=1")
+        return {each["name"]: each for each in listed}
+
+    def balanced(self) -> list[Path]:
+        return list((self.it.home / "clouds" / "site" / "haproxy").glob("*/pools/*"))
+
+    def served(self) -> bool:
+        """Whether the name resolves at its server and an instance answers behind the address."""
+        return any(answers(f"http://{each}:8080/") for each in self.resolved(NAME))
+
+
+def answers(url: str, timeout_s: float = 5) -> bool:
+    try:
+        with _OPEN.open(Request(url, headers={"Connection": "close"}), timeout=timeout_s) as said:
+            return bool(said.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def front(incus_testbeds, tmp_path) -> Iterator[Front]:
+    haproxies.needed()
+    place = incus_testbeds(3)
+    with fabric.entered(place), knots.running() as knot:
+        said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
+        names = ", ".join(f"{k} = {v!r}" for k, v in knot.said.items())
+        options = f'kind = "incus", look_every_s = 1.0, {said}, dns = {{{names}}}'
+        clouds = f"{{site = {{{options}, bastion = {{flavor = 'tiny'}}}}}}"
+        with house(tmp_path / "home", MUSTER_CLOUDS=clouds) as it:
+            it.start()
+            made = Front(it, place, knot, tmp_path)
+            yield made
+            with it.session() as session:
+                for each in session.call("GET", "/v1/clusters")["clusters"]:
+                    session.call("DELETE", f"/v1/clusters/{each['name']}")
+            until(lambda: not made.instances(), 90, "nothing is left on any member")
+
+
+def test_one_request_makes_a_name_that_answers_and_a_way_in_by_ssh(front):
+    keys = Keys(front.home)
+    keys.make("hers")
+    keys.make("his")
+    with front.it.session() as session:
+        said = {"name": "hers", "public_key": keys.public("hers")}
+        session.call("POST", "/v1/keypairs", said)
+        began = monotonic()
+        session.call("POST", "/v1/clusters", {**WEB, "keypair": "hers", "create_bastion": True})
+    until(front.served, 60, "the name leads to an answer")
+    print(f"name, balancer and instance answer {monotonic() - began:.1f} s after the request")
+    front.it.settled("web")
+    ready = until(lambda: _bastion(front), 90, "the bastion is in order")
+    print(f"the bastion is in order {monotonic() - began:.1f} s after the request")
+    members = [e for e in front.instances().values() if "bastion" not in e["name"]]
+    assert {each["location"] for each in members} == {"m1", "m2", "m3"}
+
+    _tried_in(front, keys)
+    _bastion_killed(front, ready, keys)
+
+    with front.it.session() as session:
+        seen = front.it.details(session, "web")
+        where = f"/v1/clusters/web/{seen['id']}"
+        foretold = session.call("DELETE", where, query={"plan": "true"})
+        assert "the bastion web-bastion" in str(foretold)
+        session.call("DELETE", where)
+    until(lambda: not front.instances(), 90, "no instance is left")
+    until(lambda: not front.resolved(NAME), 30, "the name is withdrawn")
+    until(lambda: not front.balanced(), 60, "no pool is left")
+    with front.it.session() as session:
+        assert session.call("GET", "/v1/nodes")["nodes"] == []
+
+
+def _bastion(front: Front) -> dict[str, Any] | None:
+    with front.it.session() as session:
+        seen = front.it.details(session, "web")["bastion"]
+    return seen if seen and seen["address"] and seen["status"] == "ACTIVE" else None
+
+
+def _tried_in(front: Front, keys: "Keys") -> None:
+    """With the key one is let in, to the bastion's own network; with another key, or none, not."""
+    with front.it.session() as session:
+        seen = front.it.details(session, "web")
+    for number, instance in enumerate(seen["instances"], 1):
+        done = keys.ssh(front, "hers", str(number), "cat", "/etc/hostname")
+        assert (done.returncode, done.stdout.strip()) == (0, instance["ref"]), done.stderr
+    other = keys.ssh(front, "his", "1", "true")
+    assert other.returncode == 255
+    assert "Permission denied" in other.stderr
+    bastion = seen["bastion"]
+    nobody = keys.plain(bastion, "-o", "PubkeyAuthentication=no", "true")
+    assert nobody.returncode == 255
+    assert "Permission denied" in nobody.stderr or "No supported auth" in nobody.stderr
+    printed = front.muster("ssh", "web", "1", "--print", "-i", str(keys.home / "hers")).stdout
+    assert f"-p {bastion['port']}" in printed
+    assert bastion["address"] in printed
+
+
+def _bastion_killed(front: Front, before: dict[str, Any], keys: "Keys") -> None:
+    """A bastion that dies is made anew, and people find it where it was."""
+    name = before["server"]
+    first = front.instances()[name]
+    state = rest.call(front.place.socket("m1"), "GET", f"/1.0/instances/{name}/state")
+    kill(front.place, first["location"], state["pid"])
+    killed = monotonic()
+
+    def anew() -> bool:
+        now = _bastion(front)
+        return now is not None and now["server"] != name
+
+    until(anew, 60, "another bastion is there")
+    until(lambda: keys.ssh(front, "hers", "1", "true").returncode == 0, 30, "one gets in again")
+    print(f"a killed bastion let people in again after {monotonic() - killed:.1f} s")
+    again = _bastion(front)
+    assert again is not None
+    assert (again["address"], again["port"]) == (before["address"], before["port"])
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Pairs of keys, and the ssh that uses them, knowing no host and keeping none."""
+
+    home: Path
+
+    def make(self, name: str) -> None:
+        made = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.home / name)]
+        subprocess.run(made, check=True, timeout=60)
+
+    def public(self, name: str) -> str:
+        return (self.home / f"{name}.pub").read_text().strip()
+
+    def ssh(self, front: Front, key: str, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command that `muster ssh --print` tells, without a memory of hosts."""
+        there, *command = words
+        line = front.muster(
+            "ssh", "web", there, "-i", str(self.home / key), "--json", *command
+        ).stdout
+        said = [self._forgetful(each) for each in json.loads(line)["command"]]
+        return _ran([said[0], *self._options, *said[1:]])
+
+    def plain(self, bastion: dict[str, Any], *words: str) -> "subprocess.CompletedProcess[str]":
+        *options, command = words
+        where = ["-p", str(bastion["port"]), f"root@{bastion['address']}"]
+        new = ["-o", "StrictHostKeyChecking=accept-new"]
+        return _ran(["ssh", *self._options, *new, *options, *where, command])
+
+    @property
+    def _options(self) -> list[str]:
+        memory = f"UserKnownHostsFile={self.home / 'known'}"
+        return ["-F", "none", "-o", memory, "-o", "BatchMode=yes", "-o", "ConnectTimeout=15"]
+
+    def _forgetful(self, word: str) -> str:
+        start = "ProxyCommand=ssh "
+        rest_of = word.removeprefix(start)
+        return word if rest_of == word else f"{start}{' '.join(self._options)} {rest_of}"
+
+
+def _ran(words: list[str], **more: Any) -> "subprocess.CompletedProcess[str]":
+    plain: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 60}
+    return subprocess.run(words, stdin=subprocess.DEVNULL, **plain, **more)
+
+
+def kill(place: Place, member: str, pid: int) -> None:
+    """Kill a process by the pid that it has on its member."""
+    first = machine.first_process(place, member)
+    inside = ["nsenter", "-t", str(first), "-p", "-m", "kill", f"-{int(signal.SIGKILL)}", str(pid)]
+    subprocess.run(inside, check=True, timeout=30)
+
+
+def test_a_name_that_others_hold_is_not_taken_and_the_cluster_serves_all_the_same(front):
+    front.create(name="held", dns_name="held.example.test", min_size=1)
+
+    def told() -> bool:
+        with front.it.session() as session:
+            return "held by" in str(front.it.details(session, "held")["status_reason"])
+
+    until(told, 60, "it is said whose the name is not")
+    with front.it.session() as session:
+        url = front.it.details(session, "held")["load_balancer_url"]
+    until(lambda: answers(url), 60, "it serves at its address")
+    assert front.resolved("held.example.test") == ["192.0.2.7"]
+    front.delete("held")
+    until(lambda: not front.instances(), 90, "no instance is left")
+    assert front.resolved("held.example.test") == ["192.0.2.7"]
+
+
+def test_a_restart_of_muster_drops_no_request(front):
+    front.create()
+    until(front.served, 60, "the name leads to an answer")
+    front.it.settled("web")
+    (address,) = front.resolved(NAME)
+    with Clients(f"http://{address}:8080/health") as clients:
+        until(lambda: clients.answered > 200, 60, "clients are served")
+        assert front.it.stop() == 0
+        front.it.start()
+        front.it.kill()
+        front.it.start()
+        least = clients.answered + 200
+        until(lambda: clients.answered > least, 60, "clients are served after it")
+        front.it.settled("web")
+    assert clients.failed == []
+    print(f"stopped, killed and started twice under {clients.answered} requests")
+
+
+class Clients:
+    """Clients in threads of their own, in the network that they were started in."""
+
+    def __init__(self, url: str, many: int = 3) -> None:
+        self._url = url
+        self._over = Event()
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(many)]
+        self.answered = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> "Clients":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join(15)
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                with _OPEN.open(self._url, timeout=10) as said:
+                    said.read()
+                self.answered += 1
+            except OSError as error:
+                self.failed.append(str(error))
+            self._over.wait(0.01)
