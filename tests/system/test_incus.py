@@ -1,37 +1,20 @@
 """A cluster on real Incus members, from the request to the last instance that is gone."""
 
-import json
 import os
 import signal
 from collections.abc import Iterator
-from random import Random
-from threading import Event, Thread
 from time import monotonic
-from typing import Any
-from urllib.request import urlopen
 
 import pytest
 
-from house import House, house, until
-from muster.client.http import Session
-from testbed.incus import fabric, machine, rest
-from testbed.incus.bed import settings
+from house import House, until
+from incus_service import WEB, Load, ask, beside, change, instances, versions
+from testbed.incus import machine, rest
 from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
 SHARE = 300  # requests before and after something happens, at least
-KILLS = 8
-WEB = {
-    "name": "web",
-    "cloud": "site",
-    "image": "demo-web",
-    "flavor": "tiny",
-    "min_size": 3,
-    "max_size": 6,
-    "health_path": "/health",
-    "port": 8080,
-}
 
 
 @pytest.fixture
@@ -41,32 +24,8 @@ def place(incus_testbeds) -> Place:
 
 @pytest.fixture
 def it(place, tmp_path) -> Iterator[House]:
-    """A house beside the members, whose cloud `site` they are."""
-    said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
-    clouds = f'{{site = {{kind = "incus", look_every_s = 1.0, {said}}}}}'
-    with fabric.entered(place), house(tmp_path / "home", MUSTER_CLOUDS=clouds) as made:
-        made.start()
+    with beside(place, tmp_path / "home") as made:
         yield made
-        with made.session() as session:
-            names = [each["name"] for each in session.call("GET", "/v1/clusters")["clusters"]]
-            for name in names:
-                session.call("DELETE", f"/v1/clusters/{name}")
-        until(lambda: not instances(place), 60, "nothing is left on any member")
-
-
-def stopped(place: Place, member: str) -> None:
-    machine.end_daemon(place, member, signal.SIGTERM)
-
-
-def instances(place: Place) -> dict[str, Any]:
-    listed = rest.call(place.socket("m1"), "GET", "/1.0/instances?recursion=1")
-    return {each["name"]: each for each in listed}
-
-
-def ask(url: str) -> dict[str, Any]:
-    with urlopen(f"{url}/", timeout=5) as answer:
-        said: dict[str, Any] = json.load(answer)
-        return said
 
 
 def test_one_request_makes_a_service_spread_over_the_members(it, place):
@@ -124,54 +83,6 @@ def test_a_new_version_comes_in_without_a_failed_request(it, place):
         print(f"updated under {load.answered} requests")
 
 
-@pytest.mark.parametrize(
-    ("lost", "found"),
-    [
-        pytest.param(machine.crash, machine.boot, id="no power"),
-        pytest.param(fabric.cut, fabric.mend, id="link cut"),
-        pytest.param(stopped, machine.start, id="daemon stopped"),
-    ],
-)
-def test_a_member_that_comes_back_has_its_instances_still_and_nobody_has_two(
-    it, place, lost, found
-):
-    with it.session() as session:
-        session.call("POST", "/v1/clusters", WEB)
-        url = it.settled("web")["load_balancer_url"]
-        before = {name: each["location"] for name, each in instances(place).items()}
-        lost(place, "m2")
-        try:
-            until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
-            with Load(f"{url}/health") as load:
-                until(lambda: load.answered > SHARE, 60, "clients are served meanwhile")
-            assert load.failed == []
-        finally:
-            found(place, "m2")
-        until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
-        after = {name: each["location"] for name, each in instances(place).items()}
-        assert after == before
-
-
-def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(it, place):
-    seed = int(os.environ.get("CHAOS_SEED", "0")) or Random().randrange(1 << 30)
-    print(f"CHAOS_SEED={seed}")
-    dice = Random(seed)
-    with it.session() as session:
-        session.call("POST", "/v1/clusters", {**WEB, "min_size": 1})
-        seen = it.settled("web")
-        wanted = 1
-        for _ in range(KILLS):
-            wanted = dice.choice([each for each in range(1, 7) if each != wanted])
-            change(session, seen, desired_size=wanted)
-            moment = monotonic() + dice.uniform(0, 3)
-            until(lambda moment=moment: monotonic() > moment, 5, "the moment has come")
-            it.kill()
-            it.start()
-        it.settled("web", 90)
-        until(lambda: len(instances(place)) == wanted, 60, "there are as many as wanted")
-        assert {each["status"] for each in instances(place).values()} == {"Running"}
-
-
 def test_real_load_brings_more_instances_and_its_end_takes_them_away(it, place):
     scaled = {"min_size": 1, "max_size": 3, "target": 0.5, "cooldown": 1, "scale_in_window": 5}
     with it.session() as session:
@@ -183,49 +94,6 @@ def test_real_load_brings_more_instances_and_its_end_takes_them_away(it, place):
         assert load.failed == []
         until(lambda: len(instances(place)) == 1, 120, "nobody is left for nothing")
         assert ask(url)["version"] == "1"
-
-
-def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
-    session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
-
-
-def versions(place: Place) -> set[str]:
-    return {each["config"]["image.release"] for each in instances(place).values()}
-
-
-def statuses(session: Session) -> set[str]:
-    listed = session.call("GET", "/v1/instances")["instances"]
-    return {each["status"] for each in listed}
-
-
-class Load:
-    """Clients in threads of their own, which are in the network that they were started in."""
-
-    def __init__(self, url: str, clients: int = 4) -> None:
-        self._url = url
-        self._over = Event()
-        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
-        self.answered = 0
-        self.failed: list[str] = []
-
-    def __enter__(self) -> "Load":
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(10)
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                with urlopen(self._url, timeout=10) as answer:
-                    answer.read()
-                self.answered += 1
-            except OSError as error:
-                self.failed.append(str(error))
 
 
 def kill(place: Place, member: str, pid: int) -> None:

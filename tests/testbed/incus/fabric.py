@@ -75,6 +75,17 @@ def mend(place: Place, member: str) -> None:
     run("ip", "-n", place.fabric, "link", "set", f"{member}e0", "up")
 
 
+def isolate(place: Place, member: str) -> None:
+    """Take all of the member's network away: nothing on it is reached, and everything runs on."""
+    for number in (0, 1):
+        run("ip", "-n", place.fabric, "link", "set", f"{member}e{number}", "down")
+
+
+def rejoin(place: Place, member: str) -> None:
+    for number in (0, 1):
+        run("ip", "-n", place.fabric, "link", "set", f"{member}e{number}", "up")
+
+
 @contextmanager
 def entered(place: Place) -> Iterator[None]:
     """Have this thread, and what it starts, be in the fabric until the block ends."""

@@ -115,6 +115,10 @@ class Lookout:
             await self.found()
         return self._recent
 
+    def knows(self, ref: str) -> bool:
+        """Return whether it was listed last as an instance of ours, by any question."""
+        return any(each.ref == ref for each in self._recent)
+
     async def _after(self, earlier: asyncio.Task[Sequence[Server]] | None) -> Sequence[Server]:
         if earlier is not None:
             await asyncio.wait([earlier])
@@ -209,6 +213,7 @@ class Lookout:
             image=found.tags.image,
             project=found.tags.project,
             reason=reason,
+            abandoned=seen is Seen.UNREACHABLE and roster.holds_dead(found.host),
         )
 
     def _address(self, found: Found) -> str:

@@ -10,7 +10,8 @@ from muster.drivers.incus.rest import Call, Rest
 ALONE = "none"  # what Incus calls the location of everything on a server without a cluster
 FRESH_S = 1.0
 PING_S = 1.5
-DOUBT_S = 5.0  # renewed by every listing that it does not answer in
+DOUBT_S = 15.0  # renewed by every listing that it does not answer in
+OFFLINE = "Offline"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +32,19 @@ class Member:
 # Note [Member statuses]
 # A status is what the cluster believes, and late: a dead member is Online for up to the
 # offline threshold, one is Evacuated as soon as its evacuation begins, and after healing it
-# is Evacuated while everything on it runs again. So it decides where new instances go and
-# nothing else; what runs is said by the instances, and by whether the member answers.
+# is Evacuated while everything on it runs again. So it decides where new instances go; what
+# runs is said by the instances, and by whether the member answers. Where one does not, being
+# Offline adds that the others, who agree on that in a database of which most of them are
+# needed, have not heard of it for as long as they are patient.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roster:
     clustered: bool
     members: Mapping[str, Member]
+
+    def holds_dead(self, name: str) -> bool:
+        """Return whether the others hold a member dead, of whom no more than half may be."""
+        dead = {each.name for each in self.members.values() if each.status == OFFLINE}
+        return name in dead and 2 * len(dead) <= len(self.members)
 
     def zone(self, name: str) -> str:
         member = self.members.get(name)

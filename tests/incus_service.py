@@ -1,0 +1,111 @@
+"""A web service on real Incus members: what tests ask of it, and clients that it has."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
+from urllib.request import urlopen
+
+from house import House, house, until
+from muster.client.http import Session
+from testbed.incus import fabric, rest
+from testbed.incus.bed import settings
+from testbed.incus.place import Place
+
+WEB = {
+    "name": "web",
+    "cloud": "site",
+    "image": "demo-web",
+    "flavor": "tiny",
+    "min_size": 3,
+    "max_size": 6,
+    "health_path": "/health",
+    "port": 8080,
+}
+
+
+@contextmanager
+def beside(place: Place, home: Path) -> Iterator[House]:
+    """Run a house beside the members, whose cloud `site` they are; nothing outlives it."""
+    said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
+    clouds = f'{{site = {{kind = "incus", look_every_s = 1.0, {said}}}}}'
+    with fabric.entered(place), house(home, MUSTER_CLOUDS=clouds) as made:
+        made.start()
+        yield made
+        with made.session() as session:
+            names = [each["name"] for each in session.call("GET", "/v1/clusters")["clusters"]]
+            for name in names:
+                session.call("DELETE", f"/v1/clusters/{name}")
+        until(lambda: not instances(place), 90, "nothing is left on any member")
+
+
+def instances(place: Place, member: str = "m1") -> dict[str, Any]:
+    listed = rest.call(place.socket(member), "GET", "/1.0/instances?recursion=1")
+    return {each["name"]: each for each in listed}
+
+
+def whereabouts(place: Place) -> dict[str, str]:
+    return {name: each["location"] for name, each in instances(place).items()}
+
+
+def ask(url: str) -> dict[str, Any]:
+    with urlopen(f"{url}/", timeout=5) as answer:
+        said: dict[str, Any] = json.load(answer)
+        return said
+
+
+def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
+    session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
+
+
+def versions(place: Place) -> set[str]:
+    return {each["config"]["image.release"] for each in instances(place).values()}
+
+
+def statuses(session: Session) -> set[str]:
+    listed = session.call("GET", "/v1/instances")["instances"]
+    return {each["status"] for each in listed}
+
+
+def passed(seconds: float) -> None:
+    """Let time pass, for what must not happen meanwhile."""
+    end = monotonic() + seconds
+    until(lambda: monotonic() > end, seconds + 5, "time passes")
+
+
+class Load:
+    """Clients in threads of their own, which are in the network that they were started in."""
+
+    def __init__(self, url: str, clients: int = 4) -> None:
+        self._url = url
+        self._over = Event()
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self.answered = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> "Load":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join(10)
+
+    def more(self, count: int, deadline_s: float = 60) -> None:
+        """Wait until so many more are answered."""
+        least = self.answered + count
+        until(lambda: self.answered >= least, deadline_s, f"{count} more are answered")
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                with urlopen(self._url, timeout=10) as answer:
+                    answer.read()
+                self.answered += 1
+            except OSError as error:
+                self.failed.append(str(error))

@@ -1,0 +1,139 @@
+"""Members of an Incus cluster are lost and come back: what is served meanwhile, and by whom."""
+
+import signal
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+
+from house import House, until
+from incus_service import WEB, Load, ask, beside, instances, passed, statuses, whereabouts
+from testbed.incus import fabric, machine
+from testbed.incus.bed import OFFLINE_AFTER_S
+from testbed.incus.place import Place
+
+pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
+
+SHARE = 300  # requests that are answered while something is amiss, at least
+PROMISED_S = 30  # from a power cut until what was there is served elsewhere
+LONG_S = OFFLINE_AFTER_S + 18.0  # by then a lost member is given up, if it is at all
+
+
+@pytest.fixture
+def place(incus_testbeds) -> Place:
+    return incus_testbeds(3)
+
+
+@pytest.fixture
+def it(place, tmp_path) -> Iterator[House]:
+    with beside(place, tmp_path / "home") as made:
+        yield made
+
+
+def stopped(place: Place, member: str) -> None:
+    machine.end_daemon(place, member, signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("lost", "found"),
+    [
+        pytest.param(machine.crash, machine.boot, id="no power"),
+        pytest.param(fabric.isolate, fabric.rejoin, id="no network"),
+    ],
+)
+def test_what_a_lost_member_had_is_served_elsewhere_and_none_twice_when_it_returns(
+    it, place, lost, found
+):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        url = it.settled("web")["load_balancer_url"]
+        before = whereabouts(place)
+        gone = {name for name, where in before.items() if where == "m2"}
+        assert gone
+        with Load(f"{url}/health", clients=2) as load:
+            lost(place, "m2")
+            began = monotonic()
+            try:
+
+                def replaced() -> set[str] | None:
+                    made = instances(place)
+                    new = made.keys() - before.keys()
+                    well = all(made[name]["status"] == "Running" for name in new)
+                    ids = {made[n]["config"]["user.muster.server"] for n in new if well}
+                    return ids if well and len(new) == len(gone) else None
+
+                served = until(replaced, 120, "as many run elsewhere")
+                heard: set[str] = set()
+                until(lambda: heard.add(ask(url)["instance"]) or served <= heard, 60, "they serve")
+                took = monotonic() - began
+                assert "m2" not in {w for n, w in whereabouts(place).items() if n not in gone}
+            finally:
+                found(place, "m2")
+            until(lambda: not gone & instances(place).keys(), 90, "those left behind go")
+            until(lambda: statuses(session) == {"ACTIVE"}, 60, "all is well again")
+        assert sum(each["status"] == "Running" for each in instances(place).values()) == 3
+        assert len(instances(place)) == 3
+        late = "" if took <= PROMISED_S else " (promised: 30 s)"
+        print(f"served elsewhere after {took:.1f} s{late}; {len(load.failed)} of {load.answered}")
+
+
+@pytest.mark.parametrize(
+    ("lost", "found"),
+    [
+        pytest.param(fabric.cut, fabric.mend, id="link of the API cut"),
+        pytest.param(stopped, machine.start, id="daemon stopped"),
+    ],
+)
+def test_who_still_answers_is_not_replaced_however_long_its_member_is_away(it, place, lost, found):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        url = it.settled("web")["load_balancer_url"]
+        before = whereabouts(place)
+        with Load(f"{url}/health", clients=2) as load:
+            lost(place, "m2")
+            try:
+                until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
+                passed(LONG_S)
+                load.more(SHARE)
+            finally:
+                found(place, "m2")
+            until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
+        assert load.failed == []
+        assert whereabouts(place) == before
+
+
+def test_a_member_back_before_it_is_given_up_keeps_what_it_had(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        it.settled("web")
+        before = whereabouts(place)
+        machine.crash(place, "m2")
+        try:
+            until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
+        finally:
+            machine.boot(place, "m2")
+        until(lambda: statuses(session) == {"ACTIVE"}, 120, "all is well again")
+        assert whereabouts(place) == before
+
+
+def test_while_most_members_are_lost_nothing_is_done_and_that_is_said(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        it.settled("web")
+        before = whereabouts(place)
+        lost = ("m2", "m3")
+
+        def said(kind: str) -> bool:
+            return bool(session.call("GET", "/v1/events", query={"kind": kind})["events"])
+
+        for member in lost:
+            stopped(place, member)
+        try:
+            until(lambda: said("cloud.unreachable"), 60, "that the cloud is away is said")
+            passed(LONG_S)
+        finally:
+            for member in lost:
+                machine.start(place, member)
+        until(lambda: said("cloud.back"), 90, "that it is back is said")
+        until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
+        assert whereabouts(place) == before
