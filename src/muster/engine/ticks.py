@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from time import perf_counter
@@ -20,8 +21,10 @@ from muster.engine.sweep import mark_all, tidy
 from muster.engine.trim import trim
 from muster.engine.turns import Turns
 from muster.model.scaling import Decision
+from muster.ports.stirs import Stirs
 
 TRIM_EVERY = timedelta(hours=1)
+LEAST_REST_S = 0.1  # between two looks, however much there is to hear
 
 
 class Ticks:
@@ -48,7 +51,7 @@ class Ticks:
         for name, reach in self._site.clouds.items():
             pace = reach.cloud.about.pace
             tasks += [
-                self._repeat("look", partial(self.look, name), pace.look_every),
+                self._repeat("look", partial(self.look, name), pace.look_every, reach.cloud.stirs),
                 self._repeat("probe", partial(self.probe, name), pace.probe_every),
                 self._watch_on(name, pace.probe_every),
                 self._repeat("sample", partial(self.sample, name), pace.sample_every),
@@ -107,15 +110,30 @@ class Ticks:
         return self._site.clouds[cloud] if await self._turns.ours(f"cloud/{cloud}") else None
 
     async def _repeat(
-        self, tick: str, work: Callable[[], Awaitable[object]], every: timedelta
+        self,
+        tick: str,
+        work: Callable[[], Awaitable[object]],
+        every: timedelta,
+        sooner: Stirs | None = None,
     ) -> None:
+        """Do it again and again, and at once where there is news of what it looks at."""
         while True:
             began = perf_counter()
             ended = await attempt(tick, lambda: _completed(work))
             took = perf_counter() - began
             TICK_SECONDS.labels(tick).observe(took)
             TICKS.labels(tick, "done" if ended else "setback").inc()
-            await asyncio.sleep(max(every.total_seconds() - took, 0.05))
+            rest = max(every.total_seconds() - took, 0.05)
+            await asyncio.sleep(min(rest, LEAST_REST_S) if sooner else rest)
+            if sooner and rest > LEAST_REST_S:
+                await _news(sooner, rest - LEAST_REST_S)
+
+
+async def _news(sooner: Stirs, seconds: float) -> None:
+    """Wait for news, or until `seconds` are over."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await sooner.stirred()
 
 
 async def _completed(work: Callable[[], Awaitable[object]]) -> bool:

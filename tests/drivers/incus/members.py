@@ -1,5 +1,7 @@
 """A cloud over real members, and what can be done to them."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -19,7 +21,7 @@ from muster.model.observed import Seen, Server
 from muster.model.profile import ServerSpec
 from muster.model.step import ServerOrder
 from muster.ports.cloud import Cloud, CloudConfig
-from testbed.incus import rest
+from testbed.incus import machine, rest
 from testbed.incus.bed import settings
 from testbed.incus.fabric import entered
 from testbed.incus.place import Place
@@ -131,3 +133,35 @@ async def _cleared(cloud: Cloud) -> bool:
         return not await cloud.compute.list_servers()
     except Transient:
         return False
+
+
+def kill(place: Place, member: str, pid: int) -> None:
+    """Kill the process that a member knows as `pid`."""
+    first = machine.first_process(place, member)
+    os.kill(_inner(first, pid), signal.SIGKILL)
+
+
+def _inner(first: int | None, pid: int) -> int:
+    """Return the pid, as we see it, of the process that a member knows as `pid`."""
+    for folder in os.listdir("/proc"):
+        if folder.isdigit():
+            try:
+                with open(f"/proc/{folder}/status") as file:
+                    lines = dict(line.split(":", 1) for line in file if ":" in line)
+            except OSError:
+                continue
+            numbers = lines.get("NSpid", "").split()
+            if len(numbers) > 2 and numbers[1] == str(pid) and _same_space(first, folder):
+                return int(folder)
+    raise AssertionError(f"nobody is {pid} there")
+
+
+def _same_space(first: int | None, pid: str) -> bool:
+    """Whether the process is somewhere below the member's first process."""
+    current = int(pid)
+    while current > 1:
+        if current == first:
+            return True
+        with open(f"/proc/{current}/stat") as file:
+            current = int(file.read().rpartition(")")[2].split()[1])
+    return False

@@ -10,7 +10,7 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from drivers.incus.members import Site, opened, until
+from drivers.incus.members import kill, opened, Site, until
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.model.observed import Seen
 from muster.model.placement import Affinity, Group
@@ -164,8 +164,7 @@ async def test_calls_go_through_another_member_when_the_first_is_away(site):
 async def test_a_killed_container_is_stopped_and_never_called_broken(site):
     [server] = await site.running(site.order(zone="z1"))
     state = site.asked(f"/1.0/instances/{server.ref}/state")
-    first = machine.first_process(site.place, "m1")
-    os.kill(inner(first, state["pid"]), signal.SIGKILL)
+    kill(site.place, "m1", state["pid"])
     seen = set()
 
     async def stopped() -> bool:
@@ -174,32 +173,6 @@ async def test_a_killed_container_is_stopped_and_never_called_broken(site):
 
     await until(stopped)
     assert Seen.BROKEN not in seen
-
-
-def inner(first, pid):
-    """Return the pid, as we see it, of the process that a member knows as `pid`."""
-    for folder in os.listdir("/proc"):
-        if folder.isdigit():
-            try:
-                with open(f"/proc/{folder}/status") as file:
-                    lines = dict(line.split(":", 1) for line in file if ":" in line)
-            except OSError:
-                continue
-            numbers = lines.get("NSpid", "").split()
-            if len(numbers) > 2 and numbers[1] == str(pid) and same_space(first, folder):
-                return int(folder)
-    raise AssertionError(f"nobody is {pid} there")
-
-
-def same_space(first, pid):
-    """Whether the process is somewhere below the member's first process."""
-    current = int(pid)
-    while current > 1:
-        if current == first:
-            return True
-        with open(f"/proc/{current}/stat") as file:
-            current = int(file.read().rpartition(")")[2].split()[1])
-    return False
 
 
 async def test_an_evacuated_instance_runs_elsewhere_as_the_same(site):

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 from muster.base.errors import DriverError
 from muster.base.log import log
+from muster.drivers.incus.commands import IncusCommands
 from muster.drivers.incus.compute import IncusCompute
 from muster.drivers.incus.images import IncusImages
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.making import Maker
 from muster.drivers.incus.members import Members
 from muster.drivers.incus.networks import IncusNetworks
+from muster.drivers.incus.news import News
 from muster.drivers.incus.operating import Operator
 from muster.drivers.incus.options import Options, parsed
 from muster.drivers.incus.rest import Rest
@@ -47,11 +49,18 @@ async def open_cloud(config: CloudConfig) -> Cloud:
 
     lookout = Lookout(rest, members, config.clock, config.installation)
     volumes = IncusVolumes(rest, lookout, members, options)
+    maker = Maker(rest, lookout, volumes, options)
+    news = News(rest, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
     hands = (
-        Maker(rest, lookout, volumes, options),
+        maker,
         Operator(rest, lookout, members),
         Meter(rest, lookout, config.clock, config.installation),
     )
+
+    async def close() -> None:
+        await news.close()
+        await rest.close()
+
     return Cloud(
         about=about,
         compute=IncusCompute(rest, lookout, hands, config.installation),
@@ -59,7 +68,9 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         networks=IncusNetworks(rest, options),
         prober=HttpProber(options.probe_timeout_s),
         volumes=volumes,
-        close=rest.close,
+        commands=IncusCommands(rest, lookout),
+        stirs=news,
+        close=close,
     )
 
 

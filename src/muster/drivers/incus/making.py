@@ -34,6 +34,11 @@ class Maker:
         self._coming: dict[str, Taken] = {}  # by ref: chosen, and perhaps not listed yet
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by ref
 
+    def works_on(self, ref: str) -> bool:
+        """Return whether something is being done here to that instance right now."""
+        turn = self._turns.get(ref)
+        return ref in self._lookout.busy or (turn is not None and turn.locked())
+
     async def create(self, order: ServerOrder, installation: UUID) -> Server:
         """Return the ordered server, made and started unless it was before."""
         ref = instance_name(order)

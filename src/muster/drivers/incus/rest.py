@@ -70,6 +70,23 @@ class Rest:
                 self._order.append(url)
         self._names = dict(members)
 
+    @property
+    def tls(self) -> ssl.SSLContext | None:
+        return self._tls
+
+    @property
+    def project(self) -> str:
+        return self._options.project
+
+    @property
+    def urls(self) -> list[str]:
+        """Return where we can speak to somebody, who answered last first."""
+        return list(self._order)
+
+    def url(self, member: str) -> str:
+        """Return where `member` itself is reached, or else somebody who reaches it."""
+        return self._names.get(member) or self._order[0]
+
     def reaches(self, member: str) -> bool:
         """Return whether `member` can be asked itself, and not only through another."""
         return member in self._names
@@ -102,6 +119,11 @@ class Rest:
         if answer.is_error:
             raise refusal(_json(answer, where), f"GET {where}")
         return answer.text
+
+    async def begin(self, call: Call, at: str = "") -> Mapping[str, Any]:
+        """Make the call and return the operation that it begins, which is not waited for."""
+        said: Mapping[str, Any] = (await self._said(call, at))["metadata"]
+        return said
 
     async def put_into_effect(self, call: Call, at: str = "") -> Mapping[str, Any]:
         """Make the call, wait for the operation that it begins, and return its metadata.

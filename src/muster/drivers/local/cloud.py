@@ -8,6 +8,7 @@ from pathlib import Path
 
 from muster.drivers.dns.hosts import HostsFile
 from muster.drivers.local import cgroups, options
+from muster.drivers.local.commands import LocalCommands
 from muster.drivers.local.compute import LocalCompute
 from muster.drivers.local.folders import Folders
 from muster.drivers.local.intake import LocalImages
@@ -68,6 +69,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=LocalImages(site),
         networks=LocalNetworks(said),
         volumes=LocalVolumes(site),
+        commands=LocalCommands(site),
         prober=HttpProber(said.probe_timeout_s),
         dns=HostsFile(_hosts(config, said), config.installation),
         close=close,
