@@ -1,8 +1,12 @@
 """Instances of all clusters."""
 
+import sys
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
-from muster.cli.asking import Asking, asking
+from muster.cli.asking import NUMBER, Asking, asking
 from muster.cli.show import field, listing, local, pairs
 
 
@@ -56,6 +60,43 @@ def instance_log(asked: Asking, instance: str, lines: int) -> None:
     with asked.session() as session:
         text = session.text(at("instances", instance, "log"), {"lines": lines})
     asked.show({"log": text}, lambda out: click.echo(text, nl=not text.endswith("\n")))
+
+
+@instance.command("exec", context_settings={"ignore_unknown_options": True})
+@click.argument("instance")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.option("--timeout", type=NUMBER, default=30.0, show_default=True, help="Seconds.")
+@click.option("--stdin", "reads", is_flag=True, help="Give it what this command reads.")
+@asking
+def instance_exec(
+    asked: Asking, instance: str, command: tuple[str, ...], timeout: float, reads: bool
+) -> None:
+    """Run COMMAND in INSTANCE and end as it ended.
+
+    Put `--` before it: muster instance exec web-001 -- sh -c 'ps aux'. No shell reads its words
+    but one that you name.
+    """
+    from muster.client.http import at
+
+    body: dict[str, object] = {"command": list(command), "timeout_seconds": timeout}
+    if reads:
+        body["input"] = sys.stdin.read()
+    with asked.session() as session:
+        ended = session.call("POST", at("instances", instance, "exec"), body, patience_s=timeout)
+    if asked.as_json:
+        asked.show(ended, lambda out: None)
+    else:
+        _print_ended(ended)
+    click.get_current_context().exit(124 if ended["timed_out"] else ended["exit_code"])
+
+
+def _print_ended(ended: Mapping[str, Any]) -> None:
+    click.echo(ended["output"], nl=False)
+    click.echo(ended["errors"], nl=False, err=True)
+    if ended["truncated"]:
+        click.echo("It printed more than is kept.", err=True)
+    if ended["timed_out"]:
+        click.echo("It took too long and was killed.", err=True)
 
 
 def _verb(name: str, about: str, done: str) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import httpx2
 
+PATIENCE_S = 60.0
 Answer = Any  # JSON: dict, list, str, int, float, bool, None
 
 
@@ -76,7 +77,7 @@ class Session:
             base_url=access.url,
             headers=access.headers,
             auth=auth,
-            timeout=httpx2.Timeout(60, connect=5),
+            timeout=httpx2.Timeout(PATIENCE_S, connect=5),
             verify=access.verify,
         )
 
@@ -97,11 +98,15 @@ class Session:
         path: str,
         body: object = None,
         query: Mapping[str, object] | None = None,
+        *,
+        patience_s: float = 0.0,
     ) -> Answer:
         """Return the JSON of the answer, None where there is none.
 
-        Raises `ApiError` for a refusal and `Unreachable` where nobody answers.
+        `patience_s` is what the server needs for it beyond what is usual. Raises `ApiError`
+        for a refusal and `Unreachable` where nobody answers.
         """
+        self._http.timeout = httpx2.Timeout(PATIENCE_S + patience_s, connect=5)
         return _read(self._asked(method, path, body, query))
 
     def wish(

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 MOST_BYTES = 1 << 20  # that are kept of what it prints, of each of the two
 
+PATIENCE_S = 30.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
     words: tuple[str, ...]  # the program first; no shell reads them
     environment: Mapping[str, str] = field(default_factory=dict)
     given: bytes = b""  # what it reads
-    patience_s: float = 30.0
+    patience_s: float = PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,6 +44,7 @@ KINDS: Mapping[str, str] = {
     "cluster.updated": "another shape was asked for (start), and is there (end)",
     "image.saved": "an image or a snapshot can be used",
     "node.checked": "a look at a node was asked for (start), and taken (end)",
+    "node.command": "somebody ran a command in an instance, and how it ended",
     "node.created": "a node was asked for (start), and is there (end)",
     "node.delete_asked": "somebody asked for this very instance to go",
     "node.deleted": "a node was to go (start), and nothing is left of it (end)",

@@ -60,7 +60,7 @@ def _by_id(tx: Transaction, ids: set[UUID]) -> dict[UUID | None, Cluster]:
     return {each.id: each for each in found}
 
 
-def _find(tx: Transaction, who: Who, said: str) -> Instance:
+def find(tx: Transaction, who: Who, said: str) -> Instance:
     """Return the instance of that id or name. Raises `NotFound` for those of other projects."""
     id = as_id(said)
     node = tx.nodes.get(id) if id else None
@@ -79,7 +79,7 @@ def _find(tx: Transaction, who: Who, said: str) -> Instance:
 
 async def show(desk: Desk, who: Who, said: str) -> Instance:
     """Return the instance as stored, with its server as the cloud shows it now."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     cloud = desk.cloud(found.cluster.cloud)
     for server in await cloud.compute.list_servers(found.node.tag):
         if server.server_id == found.node.server_id:
@@ -89,15 +89,15 @@ async def show(desk: Desk, who: Who, said: str) -> Instance:
 
 async def log(desk: Desk, who: Who, said: str, lines: int) -> str:
     """Return the newest lines that the instance has printed."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     cloud = desk.cloud(found.cluster.cloud)
     why = cloud.about.refusal(Ability.CONSOLE_LOG)
     if why is not None:
         raise Unsupported(f"cloud {cloud.about.name} cannot do this: {why}")
-    return await cloud.compute.console_log(_running(found), lines)
+    return await cloud.compute.console_log(server_of(found), lines)
 
 
-def _running(found: Instance) -> str:
+def server_of(found: Instance) -> str:
     """Return the cloud's id of the server. Raises `Conflict` where there is none yet."""
     if not found.node.ref:
         raise Conflict(f"instance '{found.node.name}' has no server yet: it is {found.node.status}")
@@ -106,12 +106,12 @@ def _running(found: Instance) -> str:
 
 async def snapshot(desk: Desk, who: Who, said: str, name: str) -> Intent[ImageOf]:
     """Return the intent to make an image of the instance as it is."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     cloud = desk.cloud(found.cluster.cloud)
     why = cloud.about.refusal(Ability.SNAPSHOT)
     if why is not None:
         raise Unsupported(f"cloud {cloud.about.name} cannot do this: {why}")
-    ref = _running(found)
+    ref = server_of(found)
 
     async def save() -> ImageOf:
         image = await cloud.images.snapshot(new_id(), name, found.node.project, ref)
@@ -141,7 +141,7 @@ def _saved(who: Who, found: Instance, image: Image, now: datetime) -> Event:
 
 async def replacement(desk: Desk, who: Who, said: str) -> Intent[Wished]:
     """Return the intent to put another instance in the place of this one, drained first."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     _refuse_leaving(found)
     wish = Wish(
         verb=Verb.CLUSTER_REPLACE_NODES,
@@ -154,7 +154,7 @@ async def replacement(desk: Desk, who: Who, said: str) -> Intent[Wished]:
 
 async def deletion(desk: Desk, who: Who, said: str) -> Intent[Wished]:
     """Return the intent to remove this instance, the cluster being one smaller then."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     _refuse_leaving(found)
     smaller = found.cluster.desired - 1
     if smaller < found.cluster.min_size:
@@ -178,7 +178,7 @@ async def deletion(desk: Desk, who: Who, said: str) -> Intent[Wished]:
 
 async def protection(desk: Desk, who: Who, said: str, *, on: bool) -> Intent[Wished]:
     """Return the intent to keep scaling and updates off this instance, or to let them again."""
-    found = await desk.store.read(lambda tx: _find(tx, who, said))
+    found = await desk.store.read(lambda tx: find(tx, who, said))
     word = "protect" if on else "unprotect"
     wish = Wish(
         verb=Verb.CLUSTER_OPERATION,
@@ -217,7 +217,7 @@ async def _changed(
 
     def write(tx: Transaction) -> Wished:
         stored = still(tx, seen)
-        node = _find(tx, who, str(found.node.id)).node
+        node = find(tx, who, str(found.node.id)).node
         tx.nodes.put(change(node))
         return record(tx, who, replace(grown(stored, now), desired=size), wish, now)
 

@@ -1,6 +1,5 @@
 """Members of a cluster go away and come back: what is known of the rest, and of what was there."""
 
-import os
 import signal
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from uuid import uuid4
 import anyio
 import pytest
 
-from drivers.incus.members import kill, opened, Site, until
+from drivers.incus.members import Site, kill, opened, until
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.model.observed import Seen
 from muster.model.placement import Affinity, Group

@@ -30,18 +30,19 @@ class Teller:
         self.door = door
         self.asked: list[str] = []
         self.listeners: set[ServerConnection] = set()
+        self.somebody = asyncio.Event()
 
     async def serve(self, socket: ServerConnection) -> None:
         assert socket.request
         self.asked.append(socket.request.path)
         self.listeners.add(socket)
+        self.somebody.set()
         await socket.wait_closed()
         self.listeners.discard(socket)
 
     async def heard(self) -> None:
         with anyio.fail_after(DEADLINE_S):
-            while not self.listeners:
-                await asyncio.sleep(0.01)
+            await self.somebody.wait()
 
     async def tell(self, action: str, name: str = OURS) -> None:
         said = {"action": action, "name": name, "source": f"/1.0/instances/{name}"}
@@ -49,6 +50,7 @@ class Teller:
             await each.send(json.dumps({"type": "lifecycle", "metadata": said}))
 
     async def hang_up(self) -> None:
+        self.somebody.clear()
         for each in list(self.listeners):
             await each.close()
 
@@ -120,7 +122,8 @@ async def test_a_line_that_broke_is_news_and_is_laid_again(news, teller) -> None
 
 async def test_nonsense_breaks_the_line_and_nothing_else(news, teller) -> None:
     waiting = await listening(news, teller)
-    for each in teller.listeners:
+    teller.somebody.clear()
+    for each in list(teller.listeners):
         await each.send("no JSON")
     await comes(waiting)
     await teller.heard()

@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import MediaType, Response, delete, get, post
 
 from muster.api.autoscaling_v1 import render
@@ -11,9 +12,11 @@ from muster.api.autoscaling_v1.clusters import wished
 from muster.api.autoscaling_v1.details import Details
 from muster.api.call import PLAN, Asked, Param, PlanAnswer, Word, carried_out
 from muster.api.paging import Listing, query
-from muster.api.reading import Field, Fields, text
+from muster.api.reading import Field, Fields, list_of, number, text, words_by_name
+from muster.base.errors import Invalid
+from muster.model.command import PATIENCE_S, Command, Ended
 from muster.model.node import NodeStatus
-from muster.service import actions, instances
+from muster.service import actions, commands, instances
 from muster.service.images import ImageOf
 
 INSTANCES = Listing(
@@ -27,6 +30,16 @@ SNAPSHOT: Fields = {
         "what the image is called",
         required=True,
     )
+}
+COMMAND: Fields = {
+    "command": Field(
+        list_of(text(high=131072, lines=True), 4096),
+        "the program and its words; no shell reads them",
+        required=True,
+    ),
+    "environment": Field(words_by_name(256), "added to the instance's own"),
+    "input": Field(text(low=0, high=2**19, lines=True), "what the program reads"),
+    "timeout_seconds": Field(number(0, 600, above=True), "then it is killed; default: 30"),
 }
 LINES = {
     "lines": Param("how many", {"type": "integer", "minimum": 1, "maximum": 10000}),
@@ -72,6 +85,39 @@ async def snapshot_instance(call: Asked, identity: Word) -> Response[Any]:
     return await carried_out(call, prepare, answer)
 
 
+class EndedOut(msgspec.Struct):
+    exit_code: int
+    output: str
+    errors: str
+    timed_out: bool
+    truncated: bool
+
+
+@post("/v1/instances/{identity:str}/exec", status_code=200, opt={"query": PLAN, "body": COMMAND})
+async def run_command(call: Asked, identity: Word) -> Response[Any]:
+    """Run a command in an instance as its administrator, and return what it printed."""
+    prepare = partial(
+        commands.execution, call.desk, call.who, identity, _command(await call.fields(COMMAND))
+    )
+
+    async def answer(ended: Ended) -> Response[EndedOut]:
+        out, wrong = (each.decode(errors="replace") for each in (ended.output, ended.errors))
+        return Response(EndedOut(ended.code, out, wrong, not ended.in_time, not ended.whole))
+
+    return await carried_out(call, prepare, answer)
+
+
+def _command(said: dict[str, Any]) -> Command:
+    if not said["command"]:
+        raise Invalid("must name a program", field="command")
+    return Command(
+        words=said["command"],
+        environment=said.get("environment", {}),
+        given=said.get("input", "").encode(),
+        patience_s=said.get("timeout_seconds", PATIENCE_S),
+    )
+
+
 @post("/v1/instances/{identity:str}/replace", status_code=202, opt={"query": PLAN})
 async def replace_instance(call: Asked, identity: Word) -> Wished:
     """Put another instance in the place of this one, drained first."""
@@ -102,6 +148,7 @@ ROUTES = (
     list_instances,
     show_instance,
     instance_log,
+    run_command,
     snapshot_instance,
     replace_instance,
     protect_instance,
