@@ -5,6 +5,9 @@ BIN := .venv/bin
 PYTEST_ARGS ?=
 WORKERS ?= 2
 
+# Without its caches, Python would compile every test anew in every process.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run test check lint types imports unit bench chaos docs lock format clean \
 	testbed-up testbed-down
 

@@ -6,6 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 
 import patience
 import postgres
@@ -17,6 +18,14 @@ from testbed.incus.bed import lent
 from testbed.incus.place import Place, lacking
 
 patience.load()
+# Plain lines: the default draws each traceback with all values in it, which takes seconds.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(),
+    ]
+)
 
 Opened = SqliteStore | PostgresStore
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
-from litestar.testing import AsyncTestClient
 from prometheus_client import CollectorRegistry
 
 from muster.api.app import build
@@ -71,7 +71,7 @@ class Office:
     clock: ManualClock
     app: Litestar
     home: Path
-    clients: dict[str, AsyncTestClient[Any]] = field(default_factory=dict)
+    clients: dict[str, AsyncClient] = field(default_factory=dict)
     _engine: Engine | None = None
 
     @property
@@ -178,7 +178,8 @@ async def opened(
         registry=CollectorRegistry(),
     )
     office = Office(desk, clock, app, home)
-    async with AsyncTestClient(app, base_url=HERE, raise_server_exceptions=False) as client:
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url=HERE) as client:
         office.clients["all"] = client
         yield office
     for cloud in have.values():

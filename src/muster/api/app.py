@@ -1,6 +1,7 @@
 """The whole API: surfaces, guard, errors, document, put together."""
 
-from functools import cache, partial
+from copy import copy
+from functools import cache
 from typing import Any
 
 from litestar import Litestar, Request, Response, Router
@@ -70,6 +71,10 @@ CLUSTERING = (
 OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = webhooks.ROUTES  # asked without saying who one is
 
 
+# Note [Routes are made once]
+# Litestar works every handler out anew for each application, a quarter of a second for ours.
+# What comes of it knows nobody: desk, identity and counters are in the state, which each
+# application has for itself. So routes are made once a process, and applications are copies.
 def build(
     desk: Desk,
     identity: Identity,
@@ -79,29 +84,38 @@ def build(
     registry: CollectorRegistry = REGISTRY,
 ) -> Litestar:
     """Return the application. `loopback_names`: answer only to names of the loopback."""
+    app = copy(_routed())
+    app.state = State(
+        {
+            "desk": desk,
+            "door": Door(identity=identity, loopback_names=loopback_names),
+            "engine_lag": engine_lag,
+            "registry": registry,
+            "document": _document,
+            "pages": _pages,
+        }
+    )
+    app.asgi_handler = Watched(Versioned(app.asgi_handler), registry)
+    return app
 
-    async def the_call(request: Request[Any, Any, State]) -> Call:
-        check_query(request)
-        return Call(desk, request)
 
-    async def the_clustering_call(request: Request[Any, Any, State]) -> Call:
-        asking.check(request)
-        return Call(desk, request)
-
+@cache
+def _routed() -> Litestar:
+    """Return an application that serves nobody yet. See Note [Routes are made once]."""
     guarded = Router("/", route_handlers=list(HANDLERS), guards=[guard])
     clustering, doors = (
         Router(
             "/",
             route_handlers=list(routes),
             guards=guards,
-            dependencies={"call": Provide(the_clustering_call)},
+            dependencies={"call": Provide(_clustering_call)},
             opt={"surface": "clustering"},
         )
         for routes, guards in ((CLUSTERING, [guard]), (OPEN_CLUSTERING, []))
     )
-    app = Litestar(
+    return Litestar(
         route_handlers=[guarded, clustering, doors, *discovery.OPEN, *about.OPEN],
-        dependencies={"call": Provide(the_call)},
+        dependencies={"call": Provide(_call)},
         exception_handlers={Exception: fault},
         request_max_body_size=BODY_LIMIT,
         logging_config=None,
@@ -112,19 +126,27 @@ def build(
             render_plugins=[],
             use_handler_docstrings=True,
         ),
-        state=State(
-            {
-                "desk": desk,
-                "door": Door(identity=identity, loopback_names=loopback_names),
-                "engine_lag": engine_lag,
-                "registry": registry,
-            }
-        ),
     )
-    app.state.document = cache(partial(document.encoded, app))
-    app.state.pages = cache(partial(document.pages, app))
-    app.asgi_handler = Watched(Versioned(app.asgi_handler), registry)
-    return app
+
+
+async def _call(request: Request[Any, Any, State]) -> Call:
+    check_query(request)
+    return Call(request.app.state.desk, request)
+
+
+async def _clustering_call(request: Request[Any, Any, State]) -> Call:
+    asking.check(request)
+    return Call(request.app.state.desk, request)
+
+
+@cache
+def _document() -> bytes:
+    return document.encoded(_routed())
+
+
+@cache
+def _pages() -> bytes:
+    return document.pages(_routed())
 
 
 def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
