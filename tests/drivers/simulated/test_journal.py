@@ -229,8 +229,8 @@ async def test_compaction_keeps_everything_that_still_matters(tmp_path: Path) ->
     with pytest.raises(Transient):
         await scene.cloud.images.list_images()
     scene.world.make_sick(one.ref)
-    scene.world.cut_off(three.host)  # not of the one that holds requests: they would fail
     await scene.cloud.compute.delete_server(three.ref)
+    scene.world.cut_off(three.host)  # not of the one that holds requests: they would fail
     clock.advance(1)
     before = (tmp_path / "world.journal").stat().st_ino
     scene.world.set_load(cluster, 50)

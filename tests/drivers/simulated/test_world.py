@@ -284,6 +284,45 @@ async def test_a_host_that_is_cut_off_hides_servers_that_run_on() -> None:
     assert [each.seen for each in await scene.listed()] == [Seen.RUNNING]
 
 
+async def test_a_host_without_power_is_held_dead_after_a_while_and_starts_what_ran() -> None:
+    scene = await a_scene(zones=["z1"], hosts=3, create_s=2, offline_s=10)
+    server = await scene.create(uuid4())
+    scene.clock.advance(5)
+    scene.world.lose(server.host)
+    for after_s, dead in ((0, False), (9, False), (1, True)):
+        scene.clock.advance(after_s)
+        [shown] = await scene.listed()
+        assert (shown.seen, shown.abandoned) == (Seen.UNREACHABLE, dead)
+    assert await _probed(scene.cloud.prober, server)
+    with pytest.raises(Transient):
+        await scene.cloud.compute.delete_server(server.ref)
+    scene.world.power_back(server.host)
+    for after_s, seen in ((0, Seen.BUILDING), (2, Seen.RUNNING)):
+        scene.clock.advance(after_s)
+        [shown] = await scene.listed()
+        assert (shown.seen, shown.abandoned) == (seen, False)
+
+
+async def test_a_host_of_which_nothing_is_told_goes_on_serving() -> None:
+    scene = await a_scene(zones=["z1"], hosts=3, offline_s=10)
+    server = await scene.create(uuid4())
+    scene.world.silence(server.host)
+    scene.clock.advance(10)
+    [shown] = await scene.listed()
+    assert (shown.seen, shown.abandoned) == (Seen.UNREACHABLE, True)
+    assert await _probed(scene.cloud.prober, server) is None
+
+
+async def test_no_host_is_held_dead_while_most_are_silent() -> None:
+    scene = await a_scene(zones=["z1"], hosts=3, offline_s=10)
+    cluster = uuid4()
+    servers = [await scene.create(cluster, index) for index in range(3)]
+    for server in servers[:2]:
+        scene.world.lose(server.host)
+    scene.clock.advance(60)
+    assert not any(each.abandoned for each in await scene.listed())
+
+
 async def test_an_application_answers_on_its_own_port_only() -> None:
     scene = await a_scene()
     server = await scene.create(uuid4(), port=9000)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from muster.base.errors import Permanent, Transient
 from muster.drivers.simulated.entries import Created, Going, Make, Turned, VolumePut
-from muster.drivers.simulated.hosts import Need
+from muster.drivers.simulated.hosts import SILENT, Need
 from muster.drivers.simulated.machine import NEVER, Machine, ref
 from muster.drivers.simulated.networks import NETWORKS
 from muster.drivers.simulated.world import World, turned
@@ -64,7 +64,7 @@ class SimulatedCompute:
     async def delete_server(self, ref: str) -> None:
         world = self.world
         with world.call("delete_server", ref), world.still() as now:
-            machine = self._own(ref)
+            machine = self._reached(ref)
             if machine and machine.gone_at == NEVER:
                 wait = machine.make.wait_s
                 takes = world.options.delete_s if wait < 0 else wait
@@ -75,7 +75,7 @@ class SimulatedCompute:
     ) -> None:
         world = self.world
         with world.call("operate_server", ref), world.still() as now:
-            machine = self._own(ref)
+            machine = self._reached(ref)
             if not machine or machine.gone_at < NEVER:
                 raise Permanent(f"there is no server {ref}", ref=ref)
             host = str(params.get("host") or "")
@@ -115,6 +115,12 @@ class SimulatedCompute:
     def _own(self, ref: str) -> Machine | None:
         machine = self.world.state.machines.get(ref)
         return machine if machine and machine.installation == self._installation else None
+
+    def _reached(self, ref: str) -> Machine | None:
+        machine = self._own(ref)
+        if machine and self.world.state.condition(machine) in SILENT:
+            raise Transient(f"the host of {ref} does not answer", ref=ref)
+        return machine
 
     def _creation(self, order: ServerOrder, name: str, now: float) -> Created:
         make = self._make(order)

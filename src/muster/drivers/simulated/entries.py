@@ -64,7 +64,7 @@ class Going(Entry, frozen=True, tag="delete"):
 
 class HostTurned(Entry, frozen=True, tag="host"):
     host: str
-    condition: str  # "" in order | "dark" no power | "cut off" no network
+    condition: str  # "" in order | "dark" what ran is broken | one of hosts.SILENT
 
 
 class Imaged(Entry, frozen=True, tag="image"):

@@ -7,6 +7,11 @@ from uuid import UUID
 from muster.drivers.simulated.options import Options
 from muster.model.placement import Affinity, Group
 
+# How a host is whose machines cannot be looked at: its network is away, or its power until it
+# comes back and starts them again, or only what would tell of them, while they answer.
+CUT_OFF, POWERLESS, MUTE = "cut off", "powerless", "mute"
+SILENT = frozenset({CUT_OFF, POWERLESS, MUTE})
+
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -28,6 +33,8 @@ class Hosts:
             self._by_zone[zone].append(f"{zone}-h{number // len(options.zones) + 1}")
         self.zones = {host: zone for zone, hosts in self._by_zone.items() for host in hosts}
         self.condition = dict.fromkeys(self.zones, "")
+        self.since = dict.fromkeys(self.zones, 0.0)  # when that turned
+        self._offline_s = options.offline_s
         self._load = dict.fromkeys(self.zones, 0)
         self._turn = dict.fromkeys(options.zones, 0)
         self._spread: dict[UUID, dict[str, int]] = {}
@@ -44,6 +51,15 @@ class Hosts:
         spread[zone] = spread.get(zone, 0) + by
         if by < 0 and not any(spread.values()):
             del self._spread[cluster_id]
+
+    def turn(self, host: str, condition: str, at: float) -> None:
+        self.condition[host], self.since[host] = condition, at
+
+    def holds_dead(self, host: str, now: float) -> bool:
+        """Return whether the others hold a silent host dead, which takes half of all in order."""
+        silent = [each for each, condition in self.condition.items() if condition in SILENT]
+        patient = now - self.since.get(host, now) < self._offline_s
+        return host in silent and not patient and 2 * len(silent) <= len(self.zones)
 
     def zone(self, host: str) -> str:
         """Return the host's zone; one that the options no longer name tells it by its name."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from muster.drivers.simulated.entries import Created, Make
+from muster.drivers.simulated.hosts import MUTE, SILENT
 from muster.model.observed import Seen, Server
 
 NEVER = float("inf")
@@ -80,13 +81,14 @@ def address(serial: int, network: str) -> str:
     return f"10.{second}.{serial >> 8 & 0xFF}.{serial & 0xFF}"
 
 
-def shown(machine: Machine, now: float, host: str) -> Server:
-    """Return the machine as its cloud shows it, on a host in that condition."""
+def shown(machine: Machine, now: float, host: str, *, dead: bool = False) -> Server:
+    """Return the machine as its cloud shows it, on a host in that condition, or held dead."""
     seen, reason = _seen(machine, now, host)
     server = machine.shown
-    if seen is server.seen and reason == server.reason:
+    abandoned = dead and seen is Seen.UNREACHABLE
+    if (seen, reason, abandoned) == (server.seen, server.reason, server.abandoned):
         return server
-    return replace(server, seen=seen, reason=reason)
+    return replace(server, seen=seen, reason=reason, abandoned=abandoned)
 
 
 # Note [Going is not running]
@@ -96,7 +98,7 @@ def _seen(machine: Machine, now: float, host: str) -> tuple[Seen, str]:
     """Return its condition: the first line that holds. See Note [Going is not running]."""
     if machine.gone_at < NEVER:
         return Seen.STOPPED, "it is being deleted"
-    if host == "cut off":
+    if host in SILENT:
         return Seen.UNREACHABLE, "its host does not answer"
     if machine.broken:
         return Seen.BROKEN, machine.broken
@@ -109,14 +111,16 @@ def _seen(machine: Machine, now: float, host: str) -> tuple[Seen, str]:
     return Seen.RUNNING, ""
 
 
-def next_turn(machine: Machine, now: float) -> float:
+def next_turn(machine: Machine, now: float, host: str = "") -> float:
     """Return until when what is shown now stays true if nothing happens."""
+    if host in SILENT:
+        return now  # the others may come to hold the host dead
     return machine.runs_at if now < machine.runs_at else NEVER
 
 
 def answer(machine: Machine, now: float, host: str) -> str | None:
     """Return why the application on it does not answer well, or None if it does."""
-    seen, reason = _seen(machine, now, host)
+    seen, reason = _seen(machine, now, "" if host == MUTE else host)
     if seen is Seen.UNREACHABLE:
         return "no answer"
     if seen is not Seen.RUNNING:

@@ -24,6 +24,7 @@ class Options:
     jitter: float = 0.0
     zones: tuple[str, ...] = ("z1", "z2", "z3")
     hosts: int = 12  # spread over the zones
+    offline_s: float = 10.0  # of a host's silence, until the others hold it dead
     slots: int = 0  # servers per host; 0: no limit
     requests_per_vcpu: float = 100.0  # what one processor can serve in a second
     request_s: float = 0.01  # how long a request takes when nobody else is there

@@ -10,7 +10,7 @@ from uuid import UUID
 from muster.drivers.simulated import entries as e
 from muster.drivers.simulated.builtin import BUILT_IN
 from muster.drivers.simulated.disks import Disks
-from muster.drivers.simulated.hosts import Hosts
+from muster.drivers.simulated.hosts import POWERLESS, Hosts
 from muster.drivers.simulated.load import Account, Stint, Worker, account, latency, share
 from muster.drivers.simulated.machine import (
     NEVER,
@@ -127,8 +127,10 @@ class State:
 
     def view(self, machine: Machine, now: float) -> Server:
         if now >= machine.shown_until:
-            machine.shown = shown(machine, now, self.condition(machine))
-            machine.shown_until = next_turn(machine, now)
+            host = self.condition(machine)
+            dead = bool(host) and self.hosts.holds_dead(machine.shown.host, now)
+            machine.shown = shown(machine, now, host, dead=dead)
+            machine.shown_until = next_turn(machine, now, host)
         return machine.shown
 
     def fleet(self, installation: UUID, cluster_id: UUID | None) -> Iterator[Machine]:
@@ -278,7 +280,13 @@ class State:
         machines = [m for m in self.machines.values() if m.shown.host == entry.host]
         for machine in machines:
             self._disturb(machine, entry.at)
-        self.hosts.condition[entry.host] = entry.condition
+        had_power = self.hosts.condition.get(entry.host) != POWERLESS
+        self.hosts.turn(entry.host, entry.condition, entry.at)
+        if not (had_power or entry.condition):  # it starts again what ran
+            for machine in machines:
+                boot = max(machine.answers_at - machine.runs_at, 0.0)
+                machine.runs_at = max(machine.runs_at, entry.at + self.options.create_s)
+                machine.answers_at = machine.runs_at + boot
         if entry.condition == "dark":
             for machine in machines:
                 machine.broken = "its host lost power"
@@ -334,7 +342,7 @@ def snapshot(state: State, now: float) -> Iterator[e.Entry]:
     yield e.Numbered(now, state.serial)
     for host, condition in state.hosts.condition.items():
         if condition:  # before the machines: what a power cut broke is written with each
-            yield e.HostTurned(now, host, condition)
+            yield e.HostTurned(state.hosts.since[host], host, condition)
     for machine in state.machines.values():
         server = machine.shown
         yield e.Created(

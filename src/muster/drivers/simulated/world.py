@@ -13,6 +13,7 @@ from muster.base.clock import Clock
 from muster.base.errors import Invalid, Permanent
 from muster.drivers.simulated import entries as e
 from muster.drivers.simulated.faults import ERRORS, Faults, error
+from muster.drivers.simulated.hosts import CUT_OFF, MUTE, POWERLESS
 from muster.drivers.simulated.machine import Machine
 from muster.drivers.simulated.options import Options
 from muster.drivers.simulated.state import State, snapshot
@@ -139,7 +140,15 @@ class World:
 
     def cut_off(self, host: str) -> None:
         """Have a host and its machines not answer until `power_back`; they run on unseen."""
-        self._turn_host(host, "cut off")
+        self._turn_host(host, CUT_OFF)
+
+    def lose(self, host: str) -> None:
+        """Take a host's power until `power_back`, which starts its machines again."""
+        self._turn_host(host, POWERLESS)
+
+    def silence(self, host: str) -> None:
+        """Have nothing be told of a host's machines until `power_back`; they answer as before."""
+        self._turn_host(host, MUTE)
 
     def power_back(self, host: str) -> None:
         """Put a host in order again; what a power cut broke stays broken."""
