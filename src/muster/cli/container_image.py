@@ -1,10 +1,8 @@
 """A container image made of Debian's packages alone: a web server, SSH, a few megabytes."""
 
 import gzip
-import io
 import json
 import platform
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+from muster.cli.tarball import Lacking, printed, put_entry, put_link, put_text
 
 DYNAMIC = ("dropbear-bin", "libc6", "libcrypt1", "libgmp10", "libtomcrypt1", "libtommath1")
 PACKAGES = ("busybox-static", "zlib1g", *DYNAMIC)
@@ -47,10 +47,6 @@ TEMPLATES: Mapping[str, tuple[str, str]] = {
 ROUNDS_PER_MS = 300  # of the shell's loop, on a processor of today, about
 
 
-class Lacking(Exception):
-    """Something that an image is made of cannot be had here."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     name: str = "demo-web"
@@ -76,23 +72,23 @@ def build(recipe: Recipe, target: Path) -> int:
 
 
 def _write(archive: tarfile.TarFile, recipe: Recipe, found: Mapping[str, Path]) -> None:
-    _text(archive, "muster-image.toml", _manifest(recipe))
-    _text(archive, "metadata.yaml", _metadata(recipe))
+    put_text(archive, "muster-image.toml", _manifest(recipe))
+    put_text(archive, "metadata.yaml", _metadata(recipe))
     for name, (_, content) in TEMPLATES.items():
-        _text(archive, f"templates/{name}.tpl", content)
-    _entry(archive, "rootfs", tarfile.DIRTYPE, 0o755)
+        put_text(archive, f"templates/{name}.tpl", content)
+    put_entry(archive, "rootfs", tarfile.DIRTYPE, 0o755)
     for folder in FOLDERS.split():
         mode = {"tmp": 0o1777, "root": 0o700, "root/.ssh": 0o700}.get(folder, 0o755)
-        _entry(archive, f"rootfs/{folder}", tarfile.DIRTYPE, mode)
+        put_entry(archive, f"rootfs/{folder}", tarfile.DIRTYPE, mode)
     for path, text in TEXTS.items():
-        _text(archive, f"rootfs/{path}", text)
-    _text(archive, "rootfs/etc/muster-image", f"{recipe.name} {recipe.version}\n")
+        put_text(archive, f"rootfs/{path}", text)
+    put_text(archive, "rootfs/etc/muster-image", f"{recipe.name} {recipe.version}\n")
     _scripts(archive, recipe)
     for path, source in found.items():
-        _text(archive, f"rootfs/{path}", source.read_bytes(), 0o755)
+        put_text(archive, f"rootfs/{path}", source.read_bytes(), 0o755)
     for applet in _applets(found["bin/busybox"]):
-        _link(archive, f"rootfs/bin/{applet}", "busybox")
-    _link(archive, "rootfs/sbin/init", "/bin/busybox")
+        put_link(archive, f"rootfs/bin/{applet}", "busybox")
+    put_link(archive, "rootfs/sbin/init", "/bin/busybox")
 
 
 def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
@@ -111,7 +107,7 @@ def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
         text = files("muster.cli").joinpath("container", name).read_text()
         for blank, value in blanks.items():
             text = text.replace(blank, value)
-        _text(archive, f"rootfs/{path}", text, mode)
+        put_text(archive, f"rootfs/{path}", text, mode)
 
 
 def _manifest(recipe: Recipe) -> str:
@@ -143,27 +139,8 @@ def _metadata(recipe: Recipe) -> str:
     return json.dumps(said, indent=1) + "\n"
 
 
-def _entry(archive: tarfile.TarFile, name: str, kind: bytes, mode: int) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.mode = kind, mode
-    archive.addfile(entry)
-
-
-def _text(archive: tarfile.TarFile, name: str, said: str | bytes, mode: int = 0o644) -> None:
-    content = said.encode() if isinstance(said, str) else said
-    entry = tarfile.TarInfo(name)
-    entry.size, entry.mode = len(content), mode
-    archive.addfile(entry, io.BytesIO(content))
-
-
-def _link(archive: tarfile.TarFile, name: str, target: str) -> None:
-    entry = tarfile.TarInfo(name)
-    entry.type, entry.linkname = tarfile.SYMTYPE, target
-    archive.addfile(entry)
-
-
 def _applets(busybox: Path) -> list[str]:
-    names = _said(str(busybox), "--list").split()
+    names = printed(str(busybox), "--list").split()
     return [name for name in names if name != "busybox"]
 
 
@@ -209,17 +186,7 @@ def _unpacked(aside: Path, recipe: Recipe) -> Path:
     root = aside / "root"
     root.mkdir()
     packages = PACKAGES if recipe.ssh else PACKAGES[:1]
-    _said("apt-get", "download", "-qq", *packages, where=aside)
+    printed("apt-get", "download", "-qq", *packages, where=aside)
     for package in sorted(aside.glob("*.deb")):
-        _said("dpkg-deb", "-x", str(package), str(root))
+        printed("dpkg-deb", "-x", str(package), str(root))
     return root
-
-
-def _said(*command: str, where: Path | None = None) -> str:
-    try:
-        done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise Lacking(f"{command[0]} is not on this machine: an image needs Debian") from None
-    if done.returncode:
-        raise Lacking(f"{command[0]}: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout

@@ -64,22 +64,37 @@ def image_delete(asked: Asking, name_or_id: str) -> None:
 
 @image.command("build")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--name", default="demo-web", show_default=True)
+@click.option("--name", help="Default: demo-web; debian with --cloud-init.")
 @click.option("--version", default="1", show_default=True)
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--ssh/--no-ssh", default=True, show_default=True, help="With an SSH server.")
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Default: 8080; 22, SSH, with --cloud-init."
+)
+@click.option("--ssh/--no-ssh", default=None, help="With an SSH server. Default: with.")
+@click.option(
+    "--cloud-init", is_flag=True, help="Debian with cloud-init, by debootstrap; as root only."
+)
 @asking
-def image_build(asked: Asking, target: Path, **said: Any) -> None:
-    """Make a small container image at TARGET from Debian packages; no server is asked.
+def image_build(asked: Asking, target: Path, cloud_init: bool, **said: Any) -> None:
+    """Make a container image at TARGET from Debian packages; no server is asked.
 
-    It serves HTTP with /health and a page that tells version and instance.
+    A small one, made in seconds, serves HTTP with /health and a page that tells version and
+    instance. With --cloud-init it is a Debian that reads user data and keys like any other, made
+    in a minute or more; what it serves is up to the user data.
     """
-    from muster.cli.container_image import Lacking, Recipe, build
+    from muster.cli import cloud_init_image, container_image
+    from muster.cli.tarball import Lacking
 
+    if cloud_init and said.pop("ssh") is False:
+        raise click.UsageError("--no-ssh is for the small image; one with cloud-init has SSH")
+    given = {name: value for name, value in said.items() if value is not None}
     try:
-        made = {"path": str(target), "size": build(Recipe(**said), target)}
+        if cloud_init:
+            count = cloud_init_image.build(cloud_init_image.Recipe(**given), target)
+        else:
+            count = container_image.build(container_image.Recipe(**given), target)
     except (Lacking, OSError) as error:
         raise click.ClickException(str(error)) from None
+    made = {"path": str(target), "size": count}
     asked.show(made, lambda out: out.print(f"{target} is made: {size(made['size'])}"))
 
 
