@@ -1,11 +1,13 @@
 """The store on SQLite: one writer thread, and readers beside it."""
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
@@ -42,13 +44,24 @@ def engine(place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
 
 def _opened(place: SqliteFile) -> sqlite3.Connection:
     if place.path is not None:
-        place.path.parent.mkdir(parents=True, exist_ok=True)
-        # Only for us: certificates' keys and digests of tokens are in it.
-        os.close(os.open(place.path, os.O_CREAT | os.O_RDWR, 0o600))
+        _made(place.path)
     conn = sqlite3.connect(place.name, isolation_level=None, check_same_thread=False)
     for pragma in _PRAGMAS:
         conn.execute(pragma)
     return conn
+
+
+# Note [Locks of a process]
+# A file's locks belong to a process and not to who opened it: whoever closes the file once
+# gives up the locks of every connection that this process has to it. The next program that
+# looks into the database then takes itself for the last one, and removes the log of writes
+# that the connections go on writing to; all of that would be lost with the process. So the
+# file of the database is never opened here but by SQLite, once it is there.
+def _made(path: Path) -> None:
+    """Make the file, for us alone: keys and digests are in it. See Note [Locks of a process]."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 class _Readers:
