@@ -12,21 +12,14 @@ import click
 
 from muster.cli.asking import Asking, asking
 from muster.cli.demo_screen import Screen
+from muster.cli.demo_setting import Setting, prepare, setting, switch_off
 from muster.cli.load import Load, wait_for
 from muster.client.waiting import Failed, path
 
 if TYPE_CHECKING:
     from muster.client.http import Session
 
-# Note [A demo for two processors]
-# Everything shares the machine: members, balancer, server and the load itself. One
-# request costs a member `WORK_MS` of processor time and a `tiny` member has a quarter of
-# a processor, so `HIGH` requests a second keep three or four members at the target, less
-# than one processor altogether, which leaves the other for the rest.
-WORK_MS = 1.5
-LOW, HIGH = 60, 250
-GROWN = 3  # members that HIGH needs at least
-ENOUGH = 10_500  # requests: zero failed of ten thousand is the promise
+GROWN = 3  # members that the high load needs at least
 BODY = {
     "image": "demo-web",
     "flavor": "tiny",
@@ -57,7 +50,7 @@ class Figures:
 @click.command()
 @click.option("--name", default="web", show_default=True, help="Of the cluster.")
 @click.option("--port", default=8080, show_default=True, help="Of its load balancer.")
-@click.option("--cloud", help="Where; default: the server's default cloud.")
+@click.option("--cloud", help="Where: a cloud's name or kind. Default: the server's default.")
 @click.option("--keep", is_flag=True, help="Leave the cluster there at the end.")
 @asking
 def demo(asked: Asking, name: str, port: int, cloud: str | None, keep: bool) -> None:
@@ -66,19 +59,52 @@ def demo(asked: Asking, name: str, port: int, cloud: str | None, keep: bool) -> 
     Takes about a minute, uses at most one processor or so, and leaves
     nothing behind. See Note [A demo for two processors].
     """
-    body = {**BODY, "name": name, "port": port} | ({"cloud": cloud} if cloud else {})
     figures = Figures()
-    with asked.session() as session, _cluster(asked, session, body, keep, figures) as made:
-        url = f"{made['load_balancer_url'].rstrip('/')}/work?ms={WORK_MS}"
-        with Load(url) as load, Screen(asked, made, load) as screen:
-            _grow(session, made, load, screen, figures)
-            _heal(session, made, load, screen, figures)
-            _shrink(session, made, load, screen, figures)
-            _update(session, made, load, screen, figures)
-            load.rate = 0
+    with asked.session() as session:
+        where = setting(session, cloud)
+        prepare(session, where, asked.console())
+        body = {**BODY, "name": name, "port": port}
+        body |= {"cloud": where.cloud} if where.cloud else {}
+        with _cluster(asked, session, body, keep, figures) as made:
+            load = _play(asked, session, made, where, figures)
     _report(asked, load, figures)
     if load.phases["shrink"].failed or load.phases["update"].failed:
         raise SystemExit(1)
+
+
+def _play(
+    asked: Asking, session: "Session", made: dict[str, Any], where: Setting, figures: Figures
+) -> Load:
+    """Take the cluster through its life, and return the load with what became of it."""
+    url = f"{made['load_balancer_url'].rstrip('/')}{where.work}"
+    with Load(url) as load, Screen(asked, made, load) as screen:
+        stage = Stage(session, made, load, screen, figures, where)
+        _grow(stage)
+        _heal(stage)
+        _shrink(stage)
+        _update(stage)
+        load.rate = 0
+    return load
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that a phase of the demo plays with."""
+
+    session: "Session"
+    made: dict[str, Any]
+    load: Load
+    screen: Screen
+    figures: Figures
+    where: Setting
+
+    def seen(self) -> dict[str, Any]:
+        answer = self.session.call("GET", path(self.made))
+        assert isinstance(answer, dict)
+        return answer
+
+    def ready(self) -> list[dict[str, Any]]:
+        return [i for i in self.seen()["instances"] if i["ready_at"] and not i["leaving"]]
 
 
 @contextmanager
@@ -119,52 +145,47 @@ def _answers(session: "Session", made: dict[str, Any]) -> bool:
         return False
 
 
-def _seen(session: "Session", made: dict[str, Any]) -> dict[str, Any]:
-    answer = session.call("GET", path(made))
-    assert isinstance(answer, dict)
-    return answer
-
-
-def _ready(seen: dict[str, Any]) -> list[dict[str, Any]]:
-    return [i for i in seen["instances"] if i["ready_at"] and not i["leaving"]]
-
-
-def _grow(
-    session: "Session", made: dict[str, Any], load: Load, screen: Screen, figures: Figures
-) -> None:
+def _grow(it: Stage) -> None:
     """A little load, then a step; measure until a member that was not there before answers."""
-    screen.phase(load, "quiet", LOW)
-    wait_for(lambda: load.phases.get("quiet") is not None and load.phases["quiet"].sent > LOW, 5)
+    load, low = it.load, it.where.low
+    it.screen.phase(load, "quiet", low)
+    wait_for(lambda: load.phases.get("quiet") is not None and load.phases["quiet"].sent > low, 5)
     before = set(load.first_seen)
-    screen.phase(load, "step", HIGH)
-    figures.out = wait_for(lambda: bool(set(load.first_seen) - before), 30, 0.01)
-    wait_for(lambda: len(_ready(_seen(session, made))) >= GROWN, 15)
-    figures.peak = len(_ready(_seen(session, made)))
+    it.screen.phase(load, "step", it.where.high)
+    it.figures.out = wait_for(lambda: bool(set(load.first_seen) - before), 30, 0.01)
+    wait_for(lambda: len(it.ready()) >= GROWN, 15)
+    it.figures.peak = len(it.ready())
 
 
-def _heal(
-    session: "Session", made: dict[str, Any], load: Load, screen: Screen, figures: Figures
-) -> None:
+def _heal(it: Stage) -> None:
     """Kill a member without warning; measure until there are as many well ones as before."""
-    screen.phase(load, "kill", HIGH)
-    seen = _seen(session, made)
-    victim = _ready(seen)[0]
-    pid = _process_of(victim)
-    if pid is None:
-        figures.notes.append("no member was killed: its process is not on this machine")
+    it.screen.phase(it.load, "kill", it.where.high)
+    before = it.ready()
+    victim = before[0]
+    if not _killed(it, victim):
+        it.figures.notes.append("no member was killed: its process is not on this machine")
         return
-    os.killpg(os.getpgid(pid), signal.SIGKILL)
     began = time.monotonic()
-    born = victim["ready_at"]
 
     def healed() -> bool:
-        now = {i["id"]: i for i in _ready(_seen(session, made))}
+        now = {i["id"]: i for i in it.ready()}
         same = now.get(victim["id"])
-        replaced = same["ready_at"] != born if same else True
-        return replaced and len(now) >= len(_ready(seen))
+        replaced = same["ready_at"] != victim["ready_at"] if same else True
+        return replaced and len(now) >= len(before)
 
     if wait_for(healed, 30, 0.02) is not None:
-        figures.healed = time.monotonic() - began
+        it.figures.healed = time.monotonic() - began
+
+
+def _killed(it: Stage, victim: dict[str, Any]) -> bool:
+    """Kill a member; False: there is no way to."""
+    if it.where.containers:
+        switch_off(it.session, victim)
+        return True
+    pid = _process_of(victim)
+    if pid is not None:
+        os.killpg(os.getpgid(pid), signal.SIGKILL)
+    return pid is not None
 
 
 def _process_of(instance: dict[str, Any]) -> int | None:
@@ -184,31 +205,27 @@ def _process_of(instance: dict[str, Any]) -> int | None:
     return None
 
 
-def _shrink(
-    session: "Session", made: dict[str, Any], load: Load, screen: Screen, figures: Figures
-) -> None:
+def _shrink(it: Stage) -> None:
     """The load ends but for a little; measure until the smallest size is reached."""
-    screen.phase(load, "shrink", LOW)
-    figures.shrunk = wait_for(
-        lambda: len(_seen(session, made)["instances"]) == made["min_size"], 60, 0.2
+    it.screen.phase(it.load, "shrink", it.where.low)
+    it.figures.shrunk = wait_for(
+        lambda: len(it.seen()["instances"]) == it.made["min_size"], 60, 0.2
     )
 
 
-def _update(
-    session: "Session", made: dict[str, Any], load: Load, screen: Screen, figures: Figures
-) -> None:
+def _update(it: Stage) -> None:
     """Roll to the next version under load; measure until the update says that it is done."""
-    screen.phase(load, "update", HIGH)
-    grown = wait_for(lambda: len(_ready(_seen(session, made))) >= GROWN, 20)
+    it.screen.phase(it.load, "update", it.where.high)
+    grown = wait_for(lambda: len(it.ready()) >= GROWN, 20)
     if grown is None:
-        figures.notes.append("the update began before the cluster had grown again")
-    session.call("PATCH", path(made), {"image": "demo-web-v2"})
+        it.figures.notes.append("the update began before the cluster had grown again")
+    it.session.call("PATCH", path(it.made), {"image": "demo-web-v2"})
 
     def updated() -> bool:
-        return (_seen(session, made).get("update") or {}).get("state") == "done"
+        return (it.seen().get("update") or {}).get("state") == "done"
 
-    figures.updated = wait_for(updated, 90, 0.1)
-    wait_for(lambda: load.total.sent >= ENOUGH, 60, 0.2)
+    it.figures.updated = wait_for(updated, 90, 0.1)
+    wait_for(lambda: it.load.total.sent >= it.where.enough, 60, 0.2)
 
 
 def _report(asked: Asking, load: Load, figures: Figures) -> None:

@@ -54,7 +54,7 @@ def main(words: list[str]) -> int:
             return 1
         bed.up(HERE, int(rest_of[0]) if rest_of else 3)
         bed.join(HERE)
-        print(_settings())
+        _tell_how()
     elif command == "down":
         bed.down(HERE)
     elif command == "status":
@@ -67,11 +67,17 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def _settings() -> str:
-    """Return how a Muster is started beside the members."""
+def _tell_how() -> None:
+    """Print how a Muster is started beside the members, and what to try then."""
     options = {"kind": "incus", **bed.settings(HERE)}
     said = ", ".join(f'{name} = "{value}"' for name, value in options.items())
-    return f"MUSTER_CLOUDS='{{site = {{{said}}}}}'"
+    beside = f"PYTHONPATH=tests {sys.executable} -m testbed.incus fabric env"
+    muster = Path(sys.executable).with_name("muster")
+    clouds = f"MUSTER_CLOUDS='{{site = {{{said}}}}}'"
+    print("Muster, which has to be in the members' network:")
+    print(f"  {beside} MUSTER_HOME=/tmp/muster-site {clouds} {muster} serve")
+    print("and in another terminal:")
+    print(f"  {beside} {muster} demo --cloud incus")
 
 
 def _status() -> None:
