@@ -13,7 +13,15 @@ from litestar.openapi import OpenAPIConfig
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from muster.api import about, dispatch, document, faults
-from muster.api.autoscaling_v1 import callers, catalog, clusters, instances, stream, volumes
+from muster.api.autoscaling_v1 import (
+    callers,
+    catalog,
+    clouds,
+    clusters,
+    instances,
+    stream,
+    volumes,
+)
 from muster.api.call import Call, check_query
 from muster.api.clustering_v1 import about as revisions
 from muster.api.clustering_v1 import (
@@ -47,6 +55,7 @@ HANDLERS = (
     *catalog.ROUTES,
     *instances.ROUTES,
     *volumes.ROUTES,
+    *clouds.ROUTES,
     *callers.ROUTES,
     *stream.ROUTES,
     *about.GUARDED,

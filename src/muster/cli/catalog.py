@@ -1,4 +1,4 @@
-"""Flavors, keypairs, networks, clouds and tokens."""
+"""Flavors, keypairs, networks and tokens."""
 
 from typing import Any
 
@@ -105,25 +105,6 @@ def network_list(asked: Asking, cloud: str | None) -> None:
         rows = session.call("GET", "/v1/networks", query={"cloud": cloud})["networks"]
     columns = [(k.upper(), field(k)) for k in ("name", "cidr", "cloud", "id")]
     asked.show(rows, lambda out: listing(out, rows, columns, "No networks."))
-
-
-@click.group()
-def cloud() -> None:
-    """Clouds that instances can run on."""
-
-
-@cloud.command("list")
-@asking
-def cloud_list(asked: Asking) -> None:
-    """List clouds and what each cannot do."""
-    with asked.session() as session:
-        rows = session.call("GET", "/v1/clouds")["clouds"]
-    columns = [
-        ("NAME", field("name")),
-        ("KIND", field("kind")),
-        ("CANNOT", lambda row: ", ".join(row.get("cannot") or {})),
-    ]
-    asked.show(rows, lambda out: listing(out, rows, columns, "No clouds."))
 
 
 @click.group()

@@ -16,7 +16,7 @@ COMMANDS = {
     "flavor": ("muster.cli.catalog", "Sizes of instances."),
     "keypair": ("muster.cli.catalog", "SSH keys that instances let in."),
     "network": ("muster.cli.catalog", "Networks that instances can be on."),
-    "cloud": ("muster.cli.catalog", "Clouds that instances can run on."),
+    "cloud": ("muster.cli.cloud", "Clouds that instances can run on."),
     "token": ("muster.cli.catalog", "Tokens for scripts and other programs."),
     "instance": ("muster.cli.instance", "Instances: health, log, replace, protect."),
     "volume": ("muster.cli.volume", "Disks that outlive instances."),

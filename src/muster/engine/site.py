@@ -54,7 +54,7 @@ class Remembered:
 @dataclass(slots=True)
 class Site:
     store: Store
-    clouds: Mapping[str, Reach]
+    clouds: dict[str, Reach]
     clock: Clock
     signal: Signal
     pace: EnginePace

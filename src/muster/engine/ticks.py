@@ -39,24 +39,50 @@ class Ticks:
         self._rounds = Rounds(site)
         self._watches: dict[str, Watches] = {}
         self._told: dict[str, Told] = {}
+        self._of_cloud: dict[str, list[asyncio.Task[None]]] = {}
+        self._started = False
 
     def start(self) -> list[asyncio.Task[None]]:
-        """Begin to do all of it at each cloud's own pace, until the tasks are cancelled."""
+        """Begin to do all of it at each cloud's own pace; return what is of no cloud."""
         every = timedelta(seconds=self._site.pace.sweep_every_s)
-        tasks = [
+        self._started = True
+        for name in self._site.clouds:
+            self.begin(name)
+        tasks = (
             self._repeat("sweep", self.sweep, every),
             self._repeat("trim", self.trim, TRIM_EVERY),
             self._repeat("presence", self.presence.tell, SAY_EVERY),
-        ]
-        for name, reach in self._site.clouds.items():
-            pace = reach.cloud.about.pace
-            tasks += [
-                self._repeat("look", partial(self.look, name), pace.look_every, reach.cloud.stirs),
+        )
+        return [asyncio.create_task(task) for task in tasks]
+
+    def begin(self, name: str) -> None:
+        """Begin with what concerns one cloud, unless nothing has begun at all."""
+        if not self._started:
+            return
+        cloud = self._site.clouds[name].cloud
+        pace = cloud.about.pace
+        self._of_cloud[name] = [
+            asyncio.create_task(task)
+            for task in (
+                self._repeat("look", partial(self.look, name), pace.look_every, cloud.stirs),
                 self._repeat("probe", partial(self.probe, name), pace.probe_every),
                 self._watch_on(name, pace.probe_every),
                 self._repeat("sample", partial(self.sample, name), pace.sample_every),
-            ]
-        return [asyncio.create_task(task) for task in tasks]
+            )
+        ]
+
+    async def end(self, name: str) -> None:
+        """End what concerns one cloud."""
+        tasks = self._of_cloud.pop(name, [])
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """End what concerns any cloud."""
+        self._started = False
+        for name in list(self._of_cloud):
+            await self.end(name)
 
     async def look(self, cloud: str) -> None:
         """List every server of the cloud; mark whom that concerns; deal with strays."""
@@ -92,7 +118,7 @@ class Ticks:
         """Have every cluster looked at, and remove pools and names that none has."""
         if await self._turns.ours("sweep"):
             await mark_all(self._site)
-            for reach in self._site.clouds.values():
+            for reach in list(self._site.clouds.values()):
                 await tidy(self._site, reach)
 
     async def trim(self) -> int:

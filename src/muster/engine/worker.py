@@ -37,14 +37,28 @@ class Engine:
         reaches = {name: reach(cloud) for name, cloud in clouds.items()}
         self.site = Site(store=store, clouds=reaches, clock=clock, signal=signal, pace=pace)
         self.ticks = Ticks(self.site)
+        self._hooks: Hooks | None = None
         self._held: dict[Claim, asyncio.Task[None]] = {}
         self._stopping = False
         self._nudge = asyncio.Event()
 
     def ask_by(self, hooks: Hooks) -> None:
         """Have questions of lifecycle hooks delivered by `hooks`; without, nobody is asked."""
+        self._hooks = hooks
         for each in self.site.clouds.values():
             each.hooks = hooks
+
+    def admit(self, cloud: Cloud) -> None:
+        """Look after one more cloud from now on."""
+        name = cloud.about.name
+        self.site.clouds[name] = reach(cloud)
+        self.site.clouds[name].hooks = self._hooks
+        self.ticks.begin(name)
+
+    async def dismiss(self, name: str) -> None:
+        """Look after that cloud no more; whoever had something there has left it."""
+        await self.ticks.end(name)
+        self.site.clouds.pop(name, None)
 
     def visit_by(self, visitor: Visitor) -> None:
         """Have addresses of health policies polled by `visitor`; without, none are."""
@@ -70,7 +84,7 @@ class Engine:
         finally:
             for task in around:
                 task.cancel()
-            await asyncio.gather(*around, return_exceptions=True)
+            await asyncio.gather(*around, self.ticks.stop(), return_exceptions=True)
             await self._finish()
 
     async def settle(self, rounds: int = 100) -> int:

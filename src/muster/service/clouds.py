@@ -1,12 +1,16 @@
-"""Clouds and their networks, as a menu shows them."""
+"""Clouds and their networks, as a menu shows them; taking clouds on, and letting go of them."""
 
 from dataclasses import dataclass
 
-from muster.base.errors import Invalid
+from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
+from muster.model.admission import CloudAsk
 from muster.model.catalog import Network
 from muster.model.cloud import About
+from muster.ports.admission import Admission
 from muster.ports.cloud import Cloud
+from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
+from muster.service.intent import Intent, plain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,71 @@ def listing(desk: Desk) -> list[About]:
     """Return all clouds, the default one first."""
     names = sorted(desk.clouds, key=lambda name: (name != desk.default_cloud, name))
     return [desk.clouds[name].about for name in names]
+
+
+def show(desk: Desk, name: str) -> About:
+    if name not in desk.clouds:
+        raise NotFound(f"there is no cloud '{name}'; there is {', '.join(sorted(desk.clouds))}")
+    return desk.clouds[name].about
+
+
+def url_of(desk: Desk, name: str) -> str | None:
+    """Return where a cloud is that was taken on while we ran; None for those of the settings."""
+    added = desk.admission.admitted() if desk.admission else {}
+    return str(added[name].get("url", "")) if name in added else None
+
+
+def addition(desk: Desk, ask: CloudAsk) -> Intent[About]:
+    """Return the intent to take a cloud on, which is there from then on."""
+    admission = _admission(desk)
+    if ask.name in desk.clouds:
+        raise Conflict(f"there is a cloud '{ask.name}' already", field="name")
+
+    async def add() -> About:
+        await admission.admit(ask)
+        return desk.clouds[ask.name].about
+
+    where = f" at {ask.url}" if ask.url else ""
+    return plain(add, f"take cloud {ask.name} on, of kind {ask.kind}{where}")
+
+
+async def removal(desk: Desk, name: str) -> Intent[None]:
+    """Return the intent to let go of a cloud that nobody uses; what is in it stays."""
+    admission = _admission(desk)
+    show(desk, name)
+    if name not in admission.admitted():
+        text = f"cloud '{name}' is built in or stands in the settings: take it out there"
+        raise Conflict(text)
+    if name == desk.default_cloud:
+        raise Conflict(f"cloud '{name}' is the default cloud: set another first")
+
+    def check(tx: Transaction) -> None:
+        if user := _user(tx, name):
+            raise Conflict(f"cloud '{name}' is in use by {user}: delete that first")
+
+    async def remove() -> None:
+        await desk.store.read(check)
+        await admission.dismiss(name)
+
+    await desk.store.read(check)
+    lost = (f"cloud {name}; its volumes and images stay in it and are looked after no more",)
+    return plain(remove, f"let go of cloud {name}", loses=lost)
+
+
+def _admission(desk: Desk) -> Admission:
+    if desk.admission is None:
+        raise Unsupported("no cloud is taken on while this server runs: set it in its settings")
+    return desk.admission
+
+
+def _user(tx: Transaction, name: str) -> str:
+    """Return what is made for that cloud, or ""."""
+    there = Query(where={"cloud": (name,)}, limit=1)
+    for word, rows in (("cluster", tx.clusters), ("node", tx.solos)):
+        for each in rows.find(there):
+            return f"{word} '{each.name}'"
+    kept = (each for each in tx.profiles.find(Query()) if each.cloud == name and each.kept)
+    return next((f"profile '{each.name}'" for each in kept), "")
 
 
 def chosen(desk: Desk, name: str) -> list[Cloud]:

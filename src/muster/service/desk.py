@@ -8,6 +8,7 @@ from muster.base.clock import Clock
 from muster.base.errors import Bug
 from muster.model.policy_type import Floor, PolicyType
 from muster.model.profile_type import ProfileType
+from muster.ports.admission import Admission
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
 from muster.ports.store import Store
@@ -21,6 +22,7 @@ class Desk:
     clock: Clock
     signal: Signal
     default_cloud: str
+    admission: Admission | None = None  # None: no cloud is taken on while it runs
     max_cluster_size: int = 1000
     max_clusters: int = 1000  # per project
     installation: UUID = field(default=UUID(int=0))

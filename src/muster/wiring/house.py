@@ -2,29 +2,26 @@
 
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 from muster.base.clock import Clock, SystemClock
-from muster.base.errors import Invalid
 from muster.base.ids import new_id
 from muster.drivers.hooks import Post
-from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.drivers.visitor import HttpVisitor
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.policy_type import Floor
-from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.store import Store, Transaction
 from muster.service.desk import Desk
 from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
-from muster.wiring.fittings import fitted, fittings, parted
+from muster.wiring.clouds import Clouds
 from muster.wiring.types import policy_types, profile_types
 
 
@@ -50,13 +47,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         store = await connect(settings.database, signal, clock)
         closing.push_async_callback(store.close)
         installation = await store.write(_installation)
-        clouds = {}
-        for name, options in _clouds(settings).items():
-            clouds[name] = await _open_cloud(settings, name, options, installation, clock)
-            closing.push_async_callback(clouds[name].close)
+        clouds = Clouds(settings=settings, installation=installation, clock=clock)
+        closing.push_async_callback(clouds.close)
+        await clouds.open_all()
         desk = Desk(
             store=store,
-            clouds=clouds,
+            clouds=clouds.open,
+            admission=clouds,
             clock=clock,
             signal=store.signal,
             default_cloud=settings.default_cloud,
@@ -71,7 +68,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             delete_with_dependency=settings.delete_with_dependency,
             name_unique=settings.name_unique,
         )
-        engine = Engine(store, clouds, clock, store.signal, _pace(settings))
+        engine = Engine(store, clouds.open, clock, store.signal, _pace(settings))
+        clouds.engine = engine
         hooks = Post(store, clock)
         closing.push_async_callback(hooks.close)
         engine.ask_by(hooks)
@@ -96,40 +94,6 @@ def _installation(tx: Transaction) -> UUID:
         known = str(new_id())
         tx.settings.put("installation", known)
     return UUID(known)
-
-
-def _clouds(settings: Settings) -> Mapping[str, Mapping[str, object]]:
-    """Return every cloud by name, the built-in ones changed by what the settings say of them."""
-    clouds = {name: {**options} for name, options in BUILT_IN.items()}
-    for name, said in settings.clouds.items():
-        clouds[name] = {**clouds.get(name, {}), **said}
-    for name, options in clouds.items():
-        if options.get("kind") not in DRIVERS:
-            known = ", ".join(DRIVERS)
-            raise Invalid(f"clouds.{name}.kind must be one of {known}", field=f"clouds.{name}.kind")
-    if settings.default_cloud not in clouds:
-        known = ", ".join(clouds)
-        raise Invalid(f"default_cloud must be one of {known}", field="default_cloud")
-    return clouds
-
-
-async def _open_cloud(
-    settings: Settings,
-    name: str,
-    options: Mapping[str, object],
-    installation: UUID,
-    clock: Clock,
-) -> Cloud:
-    kind, (own, others) = str(options["kind"]), parted(options)
-    fit = fittings(kind, others, name)
-    config = CloudConfig(
-        name=name,
-        home=settings.home / "clouds" / name,
-        installation=installation,
-        clock=clock,
-        options=own,
-    )
-    return await fitted(await DRIVERS[kind](config), fit, config)
 
 
 def _pace(settings: Settings) -> EnginePace:

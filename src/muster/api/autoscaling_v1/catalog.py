@@ -16,7 +16,6 @@ from muster.api.words import moment
 from muster.base.errors import Forbidden, Invalid
 from muster.base.ids import new_id
 from muster.model.catalog import Flavor, Keypair
-from muster.model.cloud import About
 from muster.model.who import Right
 from muster.service import clouds, flavors, images, keypairs
 from muster.service.images import ImageOf
@@ -159,22 +158,6 @@ async def list_networks(call: Asked) -> dict[str, Any]:
     }
 
 
-@get("/v1/clouds")
-async def list_clouds(call: Asked) -> dict[str, Any]:
-    """List clouds, the default one first, and what each cannot do."""
-    default = call.desk.default_cloud
-    return {"clouds": [_cloud(each, default) for each in clouds.listing(call.desk)]}
-
-
-def _cloud(about: About, default: str) -> dict[str, Any]:
-    return {
-        "name": about.name,
-        "kind": about.kind,
-        "default": about.name == default,
-        "cannot": {str(ability): why for ability, why in about.cannot.items()},
-    }
-
-
 class ImageOut(msgspec.Struct):
     id: str
     name: str
@@ -292,7 +275,6 @@ ROUTES = (
     create_keypair,
     delete_keypair,
     list_networks,
-    list_clouds,
     list_images,
     show_image,
     import_image,

@@ -1,0 +1,89 @@
+"""The routes of clouds."""
+
+from functools import partial
+from typing import Any
+
+from litestar import Response, delete, get, post
+
+from muster.api.autoscaling_v1.catalog import gone
+from muster.api.call import PLAN, Asked, Call, Word, carried_out
+from muster.api.reading import At, Field, Fields, Kind, shown, text
+from muster.model.admission import CloudAsk
+from muster.model.cloud import About
+from muster.model.who import Right
+from muster.service import clouds
+from muster.service.intent import Intent
+
+
+def _options() -> Kind:
+    def read(at: At, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return at.wrong(f"must be an object, not {shown(value)}")
+        return dict(value)
+
+    return Kind(read, {"type": "object"})
+
+
+_PEM = text(high=65536, lines=True)
+CLOUD: Fields = {
+    "name": Field(
+        text(high=63, like=r"[A-Za-z0-9][A-Za-z0-9-]*", must="letters, digits and '-'"),
+        "what it is called, also as a region",
+        required=True,
+    ),
+    "kind": Field(text(high=63), "incus, simulated ...", required=True),
+    "url": Field(text(high=1024), "of Incus: unix:, unix:/path or https://host:8443"),
+    "token": Field(text(high=65536), "a trust token of Incus: incus config trust add NAME"),
+    "certificate": Field(_PEM, "PEM: a certificate that Incus trusts, instead of a token"),
+    "key": Field(_PEM, "PEM: its key"),
+    "fingerprint": Field(text(high=128), "of the server's certificate; a token has it"),
+    "options": Field(_options(), "further ones, as in the settings file"),
+}
+
+
+@get("/v1/clouds")
+async def list_clouds(call: Asked) -> dict[str, Any]:
+    """List clouds, the default one first, and what each cannot do."""
+    return {"clouds": [_cloud(call, each) for each in clouds.listing(call.desk)]}
+
+
+@get("/v1/clouds/{name:str}")
+async def show_cloud(call: Asked, name: Word) -> dict[str, Any]:
+    """Show a cloud."""
+    return {"cloud": _cloud(call, clouds.show(call.desk, name))}
+
+
+@post("/v1/clouds", opt={"query": PLAN, "body": CLOUD, "right": Right.OPERATE})
+async def add_cloud(call: Asked) -> Response[Any]:
+    """Take another cloud on; it is there at once, and after a restart."""
+    ask = CloudAsk(**await call.fields(CLOUD))
+
+    async def answer(made: About) -> Response[Any]:
+        return Response({"cloud": _cloud(call, made)}, status_code=201)
+
+    async def prepare() -> Intent[About]:
+        return clouds.addition(call.desk, ask)
+
+    return await carried_out(call, prepare, answer)
+
+
+@delete("/v1/clouds/{name:str}", status_code=200, opt={"query": PLAN, "right": Right.OPERATE})
+async def remove_cloud(call: Asked, name: Word) -> Response[Any]:
+    """Let go of a cloud that was added and that nothing uses; what is in it stays."""
+    return await carried_out(call, partial(clouds.removal, call.desk, name), gone)
+
+
+def _cloud(call: Call, about: About) -> dict[str, Any]:
+    url = clouds.url_of(call.desk, about.name)
+    return {
+        "name": about.name,
+        "kind": about.kind,
+        "default": about.name == call.desk.default_cloud,
+        "cannot": {str(ability): why for ability, why in about.cannot.items()},
+        "zones": list(about.zones),
+        "added": url is not None,
+        "url": url or None,
+    }
+
+
+ROUTES = (list_clouds, show_cloud, add_cloud, remove_cloud)

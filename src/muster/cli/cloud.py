@@ -1,0 +1,84 @@
+"""Clouds: listed, taken on, let go."""
+
+from typing import Any
+
+import click
+
+from muster.cli.asking import Asking, asking, text_of
+from muster.cli.given import pairs_option
+from muster.cli.show import field, listing, pairs
+
+
+@click.group()
+def cloud() -> None:
+    """Clouds that instances can run on."""
+
+
+@cloud.command("list")
+@asking
+def cloud_list(asked: Asking) -> None:
+    """List clouds and what each cannot do."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/clouds")["clouds"]
+    columns = [
+        ("NAME", field("name")),
+        ("KIND", field("kind")),
+        ("URL", field("url")),
+        ("CANNOT", lambda row: ", ".join(row.get("cannot") or {})),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No clouds."))
+
+
+@cloud.command("show")
+@click.argument("name")
+@asking
+def cloud_show(asked: Asking, name: str) -> None:
+    """Show everything about a cloud, and why it cannot do what it cannot."""
+    from muster.client.http import at
+
+    with asked.session() as session:
+        seen = session.call("GET", at("clouds", name))["cloud"]
+    why = [(f"cannot {ability}", said) for ability, said in seen["cannot"].items()]
+    rows = [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in seen.items()]
+    about = [each for each in rows if each[0] != "cannot"]
+    asked.show(seen, lambda out: pairs(out, [*about, *why]))
+
+
+@cloud.command("add")
+@click.argument("name")
+@click.option("--incus", "url", help="Of an Incus server: unix:, unix:/path, https://host:8443.")
+@click.option("--token", help="A trust token: incus config trust add NAME prints one.")
+@click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="PEM, instead.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="PEM, of --cert.")
+@click.option("--fingerprint", help="Of the server's certificate; a token has it.")
+@click.option("--kind", help="Another kind than incus, such as simulated.")
+@pairs_option("--option options", "As in the settings file, such as project=lab; may be repeated.")
+@asking
+def cloud_add(asked: Asking, name: str, **said: Any) -> None:
+    """Take a cloud on as NAME. It is there at once, and after a restart.
+
+    With a token Muster makes a certificate, has the servers trust it, and holds them to
+    theirs: muster cloud add lab --incus https://10.0.0.1:8443 --token ...
+    """
+    body = {"name": name, "kind": said["kind"] or "incus", "options": dict(said["options"])}
+    body |= {each: said[each] for each in ("url", "token", "fingerprint") if said[each]}
+    if said["cert"]:
+        body["certificate"] = text_of(said["cert"], "--cert")
+    if said["key"]:
+        body["key"] = text_of(said["key"], "--key")
+    with asked.session() as session:
+        made = session.call("POST", "/v1/clouds", body)["cloud"]
+    where = f" at {made['url']}" if made["url"] else ""
+    asked.show(made, lambda out: out.print(f"Cloud {name} is there{where}."))
+
+
+@cloud.command("remove")
+@click.argument("name")
+@asking
+def cloud_remove(asked: Asking, name: str) -> None:
+    """Let go of a cloud that was added and that nothing uses; what is in it stays."""
+    from muster.client.http import at
+
+    with asked.session() as session:
+        session.call("DELETE", at("clouds", name))
+    asked.show(None, lambda out: out.print(f"Cloud {name} is looked after no more."))
