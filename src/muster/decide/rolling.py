@@ -102,6 +102,7 @@ def advance(draft: Draft) -> None:
     """Turn the rollout where it has got further, failed, or ended."""
     rollout = draft.cluster.rollout
     if rollout is None or not rollout.under_way:
+        _ask_as(draft, draft.cluster.profile_id)
         return
     before = ranks(draft, rollout)
     if rollout.state in (_S.ROLLING, _S.ROLLING_BACK):
@@ -194,6 +195,7 @@ def _complete(draft: Draft, seen: Ranks) -> bool:
 
 
 def _end(draft: Draft, rollout: Rollout) -> None:
+    _ask_as(draft, rollout.target)
     if rollout.state is _S.ROLLING_BACK:
         draft.change(rollout=rollout.turned(_S.ROLLED_BACK, draft.now, rollout.reason))
         draft.tell("rollout.done", f"rolled back: {rollout.reason}", level=Level.WARN)
@@ -207,6 +209,21 @@ def _end(draft: Draft, rollout: Rollout) -> None:
     )
     desired = draft.cluster.desired
     draft.tell("rollout.done", "every node is of the new revision", done=desired, total=desired)
+
+
+def _ask_as(draft: Draft, revision: UUID) -> None:
+    """Ask from now on where the revision in force says, and others elsewhere while any is left.
+
+    See Note [Two paths].
+    """
+    service = draft.cluster.service
+    if service is None or not service.former:
+        return
+    path = service.path_of(revision)
+    paths = {each.profile_id: service.path_of(each.profile_id) for each in draft.places}
+    former = tuple((id, said) for id, said in sorted(paths.items()) if said != path)
+    if (path, former) != (service.health_path, service.former):
+        draft.change(service=replace(service, health_path=path, former=former))
 
 
 def _replaceable(each: Place, target: UUID) -> bool:

@@ -22,7 +22,7 @@ def question(service: Service, node: Node, server: Server) -> Question:
         server_id=server.server_id,
         address=server.address or node.address,
         port=service.member_at(node.port),
-        path=service.health_path,
+        path=service.path_of(node.profile_id),
         traffic=Traffic.TCP if by_connecting else Traffic.HTTP,
         method=monitor.method,
         codes=monitor.codes,

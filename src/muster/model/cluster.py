@@ -50,6 +50,11 @@ CLUSTER_TRANSITIONS: Mapping[ClusterStatus, frozenset[ClusterStatus]] = {
 }
 
 
+# Note [Two paths]
+# An update may bring an application that says elsewhere how it is. While instances of both
+# revisions are there, each is asked on the path of its own, and `former` says which that is
+# for all but the newest. A balancer has one path for all of its members: meanwhile it only
+# connects to them, and who is well is seen by our own questions.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """What the cluster offers to clients through its load balancer."""
@@ -68,11 +73,26 @@ class Service:
     persistence: Persistence = Persistence.NONE
     cookie: str = ""
     connections: int = 0  # at once at most; 0: as many as come
+    former: tuple[tuple[UUID, str], ...] = ()  # revisions with another path: see Note [Two paths]
+
+    def path_of(self, profile_id: UUID) -> str:
+        """Return where an instance of this revision is asked how it is. See Note [Two paths]."""
+        return (
+            dict(self.former).get(profile_id, self.health_path) if self.former else self.health_path
+        )
 
     @property
     def asked(self) -> bool:
         """Whether applications are asked how they are; else whatever runs is well."""
         return self.monitor.kind in (MonitorKind.HTTP, MonitorKind.TCP)
+
+    @property
+    def monitored(self) -> Monitor:
+        """How the balancer is to watch its members. See Note [Two paths]."""
+        by_path = self.monitor.kind is MonitorKind.HTTP
+        return (
+            replace(self.monitor, kind=MonitorKind.TCP) if self.former and by_path else self.monitor
+        )
 
     def member_at(self, said: int) -> int:
         """Return where a node listens that says `said` itself, 0 for nothing."""
@@ -208,7 +228,7 @@ class Cluster:
             method=service.method,
             certificate=service.certificate,
             key=service.key,
-            monitor=service.monitor,
+            monitor=service.monitored,
             persistence=service.persistence,
             cookie=service.cookie,
             connections=service.connections,

@@ -24,6 +24,7 @@ from muster.service.clusters import (
 from muster.service.desk import Desk
 from muster.service.intent import Intent
 from muster.service.lookup import References, find_stack, references
+from muster.service.paths import parted, returning
 from muster.service.preview import foretell
 from muster.service.revisions import revision
 from muster.service.wish import Wish, Wished, grown, record, still
@@ -199,7 +200,7 @@ def _with_revision(who: Who, ask: Ask, basis: _Basis, now: datetime) -> Change:
     if server == basis.old.server:
         return Change(at=now, cluster=plain, said=said)
     profile = revision(who, plain.name, server, now)
-    plain = replace(plain, keypair=server.key_name)
+    plain = replace(plain, keypair=server.key_name, service=parted(basis.seen, plain.service))
     if plain.strategy.kind is UpdateKind.OPPORTUNISTIC:
         # Nothing is replaced, so there is nothing to succeed: the revision is in force at once.
         kept = (*plain.revisions, plain.profile_id)[-REVISIONS:]
@@ -378,12 +379,16 @@ async def turn(desk: Desk, who: Who, where: tuple[str, str], verb: str) -> Inten
     made, kind, by = TURNS[verb]
     now = desk.clock.now()
     why = f"{by} {who.user}"
-    imagined = made(grown(seen, now), now, why)
+    paths = {each.id: each.server.health_path for each in profiles if each.server}
+
+    def turned(cluster: Cluster) -> Cluster:
+        return returning(made(grown(cluster, now), now, why), paths)
+
+    imagined = turned(seen)
     wish = Wish(verb=Verb.CLUSTER_UPDATE, kind=kind, reason=why, inputs={"operation": verb})
 
     def write(tx: Transaction) -> Wished:
-        turned = made(grown(still(tx, seen), now), now, why)
-        return record(tx, who, turned, wish, now)
+        return record(tx, who, turned(still(tx, seen)), wish, now)
 
     return Intent(
         foretell=lambda: foretell(desk, imagined, profiles, f"{verb}/{seen.generation}"),
