@@ -134,6 +134,8 @@ class World:
                 del servers[node.server_id]
             else:
                 servers[node.server_id] = replace(servers[node.server_id], seen=seen)
+                if seen is Seen.UNREACHABLE:
+                    self.lost[node.server_id] = self.snapshot.now
         self.snapshot = replace(self.snapshot, servers=servers)
 
     def make_sick(self, *indexes: int) -> None:
@@ -184,10 +186,8 @@ class World:
         match step:
             case CreateServer():
                 self._create(step)
-            case DeleteServer() if self._is_away(step.server_id):
-                self._failed(step)
             case DeleteServer():
-                self.dying.setdefault(step.server_id, self.snapshot.now)
+                self._delete(step)
             case PutPool():
                 self._put_pool(step.pool)
             case RemovePool():
@@ -204,9 +204,12 @@ class World:
                 self.asked.append(step.token)
                 self._put_node(asked(self._node(step.node_id), Done(), self.snapshot.now))
 
-    def _is_away(self, server_id: UUID) -> bool:
-        server = self.snapshot.servers.get(server_id)
-        return server is not None and server.seen is Seen.UNREACHABLE
+    def _delete(self, step: DeleteServer) -> None:
+        server = self.snapshot.servers.get(step.server_id)
+        if server is not None and server.seen is Seen.UNREACHABLE:
+            self._failed(step)
+        else:
+            self.dying.setdefault(step.server_id, self.snapshot.now)
 
     def _failed(self, step: Step) -> None:
         id = getattr(step, "node_id", None)

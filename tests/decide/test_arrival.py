@@ -25,7 +25,9 @@ from muster.model.capacity import Amount
 from muster.model.cluster import ClusterStatus, Healing
 from muster.model.node import NodeStatus, Why
 from muster.model.observed import Seen
+from muster.model.plan import Plan, Snapshot
 from muster.model.rollout import RolloutState, Strategy
+from muster.model.step import PutPool
 from patience import examples
 
 PASSES = 900
@@ -495,3 +497,43 @@ def test_with_healing_switched_off_nothing_is_replaced():
     assert world.cluster.status is ClusterStatus.WARNING
     assert world.snapshot.nodes[0].status is NodeStatus.ERROR
     assert all(n.incarnation == 1 for n in world.snapshot.nodes)
+
+
+def one_serves_each_place(before: Snapshot, decided: Plan, after: Snapshot) -> None:
+    """The pool is only ever told of the present server of a place, never of a former one."""
+    present = {n.id: (n.server_id, n.address) for n in after.nodes}
+    for step in decided.steps:
+        if isinstance(step, PutPool):
+            for member in step.pool.members:
+                server_id, known = present[member.node_id]
+                server = before.servers.get(server_id)
+                assert member.address == ((server and server.address) or known)
+
+
+@LIFE
+@given(
+    st.integers(1, 9),
+    st.sampled_from([0.0, 5.0, 12.0, 40.0]),
+    st.sampled_from([5.0, 12.0, float("inf")]),
+    st.booleans(),
+    st.sets(st.integers(0, 2), min_size=1, max_size=2),
+    st.integers(0, 5),
+)
+def test_hosts_that_go_and_come_back_leave_one_server_to_each_place(
+    size, back_s, dead_s, dark, hosts, seed
+):
+    world = running(size, service=a_service())
+    world.nature = Nature(back_s=back_s, dead_s=dead_s, dark=dark, seed=seed, fails=0.1)
+    world.checks.append(one_serves_each_place)
+    there = {n.index for n in world.snapshot.nodes if int(n.index) % 3 in hosts}
+    answered = not dark
+    world.break_servers(*there, seen=Seen.UNREACHABLE)
+
+    world.settle(PASSES)
+
+    consistent(world)
+    assert world.cluster.status is ClusterStatus.ACTIVE
+    servers = world.snapshot.servers.values()
+    assert sorted(s.server_id for s in servers) == sorted(n.server_id for n in world.snapshot.nodes)
+    if answered or dead_s > back_s or back_s < Healing().lost_wait_s:
+        assert {n.incarnation for n in world.snapshot.nodes} == {1}

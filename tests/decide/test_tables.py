@@ -11,6 +11,7 @@ from muster.decide.capacity import resized
 from muster.decide.destiny import DESTINY, FITNESS, Fitness, Stage, Want
 from muster.decide.explain import sentence
 from muster.decide.limits import next_look
+from muster.decide.losses import VERDICT, Host, Verdict, Voice
 from muster.decide.verdict import SERVED
 from muster.decide.victims import _RANK
 from muster.model.capacity import Bounds, By, ByPercent, Exactly, Refusal
@@ -29,6 +30,13 @@ def test_the_tables_by_fitness_are_total():
     assert set(FITNESS) == set(product(Stage, Seen))
     assert set(SERVED) == set(Fitness)
     assert set(_RANK) == set(Fitness)
+    assert set(VERDICT) == set(product(Host, Voice))
+
+
+@pytest.mark.parametrize(("host", "voice"), list(product(Host, Voice)))
+def test_only_what_is_dead_and_not_heard_is_replaced(host, voice):
+    replaced = VERDICT[host, voice] is not Verdict.WAIT
+    assert replaced == (host is Host.DEAD and voice is not Voice.ANSWERS)
 
 
 @pytest.mark.parametrize(
