@@ -13,13 +13,15 @@ from muster.model.action import Action, ActionStatus, Verb, action_name
 from muster.model.cluster import Cluster
 from muster.model.event import OF_VERB
 from muster.model.node import Leaving, Node, NodeStatus, Why
-from muster.model.observed import Seen
+from muster.model.observed import Seen, Server
 from muster.model.step import OperateServer, Operation, PostHook
 
 _S = ActionStatus
 DERIVED = "Derived Action"
 STOP_FIRST = "cluster.stop_node_before_delete"  # a setting of the cluster
 STOP_WITHIN = timedelta(seconds=30)
+STOP_TIMEOUT = "cluster.stop_timeout_before_update"  # another one: seconds
+_LOOK = timedelta(seconds=0.5)
 HOOKED = "Derived Action with Lifecycle Hook"
 
 
@@ -154,23 +156,65 @@ def stops_first(draft: Draft, each: Place) -> bool:
     if until is None:
         each.leaving = replace(leaving, stopping_until=draft.now + STOP_WITHIN)
         each.edit(leaving=each.leaving)
-        told = _told(draft, each, Verb.NODE_OPERATION, DERIVED)
-        stop = altered(
-            told,
-            name=action_name(told.verb, each.node.id, Operation.STOP),
-            inputs={"operation": Operation.STOP, "update_parent_status": False},
-        )
-        draft.turn(stop, _S.RUNNING)
-        draft.steps.append(
-            OperateServer(
-                node_id=each.node.id,
-                ref=server.ref,
-                operation=Operation.STOP,
-                action_id=stop.id,
-                why=leaving.reason,
-            )
-        )
+        _stop(draft, each, server, leaving.reason)
     return True
+
+
+def _stop(
+    draft: Draft, each: Place, server: Server, why: str, within_s: float | None = None
+) -> None:
+    """Ask its server once to stop, and tell of that as of an operation."""
+    told = _told(draft, each, Verb.NODE_OPERATION, DERIVED)
+    stop = altered(
+        told,
+        name=action_name(told.verb, each.node.id, Operation.STOP),
+        inputs={"operation": Operation.STOP, "update_parent_status": False},
+    )
+    draft.turn(stop, _S.RUNNING)
+    draft.steps.append(
+        OperateServer(
+            node_id=each.node.id,
+            ref=server.ref,
+            operation=Operation.STOP,
+            action_id=stop.id,
+            within_s=within_s,
+            why=why,
+        )
+    )
+
+
+# Note [Stopped before an update]
+# A cluster may want a server that is replaced in its place by one of another revision stopped
+# before, and says how long it has for that. Meanwhile it counts as put to rest, not as ill. There
+# is no way back once it was asked: whatever becomes of the update, it gets its next server.
+def stops_before_update(draft: Draft, each: Place) -> bool:
+    """Return whether its server has to stop before the place is updated; have it asked once.
+
+    See Note [Stopped before an update].
+    """
+    server, until = each.server, each.node.stopping_until
+    if server is None or server.seen is not Seen.RUNNING:
+        return False
+    if until is None:
+        limit = stop_timeout(draft.cluster)
+        if not limit or each.node.parked or each.anew in (None, each.profile_id):
+            return False
+        until = draft.now + timedelta(seconds=limit)
+        each.edit(stopping_until=until, parked=Operation.STOP.value)
+        _stop(draft, each, server, "its next server is of another profile", limit)
+    elif draft.now >= until:
+        return False
+    each.fate = Destiny.HOLD
+    draft.wait(f"{each.node.name} stops first", min(until, draft.now + _LOOK))
+    return True
+
+
+def stop_timeout(cluster: Cluster) -> int:
+    """Return how many seconds a server has to stop before it is updated; 0: it just goes."""
+    try:
+        return max(0, int(cluster.config.get(STOP_TIMEOUT, 0)))
+    except (TypeError, ValueError):
+        return 0
 
 
 def keep_waiting(draft: Draft) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from muster.decide.departures import is_held, part, stops_first
+from muster.decide.departures import is_held, part, stops_before_update, stops_first
 from muster.decide.destiny import Destiny, Fitness, Want, destiny
 from muster.decide.draft import Draft, Place
 from muster.decide.filling import create, hold, reborn
@@ -185,6 +185,8 @@ def _renew(draft: Draft, each: Place) -> None:
             return
         each.fate = Destiny.REMOVE  # out of the pool first: see `members.py`
         draft.wait(f"{each.node.name} leaves the load balancer", draft.now + DRAIN_LOOK)
+        return
+    if stops_before_update(draft, each):
         return
     each.renew_by = None
     each.edit(renew_by=None, tries=0, retry_at=None)

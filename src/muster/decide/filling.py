@@ -100,6 +100,7 @@ def reborn(draft: Draft, each: Place) -> None:
         back_at=None,
         open_requests=0,
         parked="",
+        stopping_until=None,
     )
     each.profile_id = _profile_anew(draft, each)
     if each.profile_id != each.node.profile_id:

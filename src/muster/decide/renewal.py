@@ -39,7 +39,11 @@ def updating(draft: Draft, profile_id: UUID) -> bool:
 def withdraw(draft: Draft, each: Place) -> None:
     """Let a place that is being drained for its next server go on, if nobody wants that now."""
     request, target = each.request, draft.cluster.target
-    if request is not None and request.verb in (Verb.NODE_UPDATE, Verb.NODE_RECOVER):
+    if each.node.stopping_until is not None and each.leaving is None:
+        each.anew = target if request is None else each.anew or target
+        each.available = False
+        return
+    if request is not None and each.anew is not None:  # which has it get its next server
         return
     if each.leaving is None and each.profile_id != target and updating(draft, target):
         each.anew = target

@@ -23,6 +23,7 @@ _MENDED, _GONE = "Recovery succeeded", "the node is gone"
 _LOOK = timedelta(seconds=0.5)
 
 _ALWAYS = frozenset({Verb.NODE_CHECK, Verb.NODE_RECOVER, Verb.NODE_UPDATE, Verb.NODE_OPERATION})
+_LATER = frozenset({Verb.NODE_RECOVER, Verb.NODE_OPERATION})  # than a server that is stopping
 _BY_NAME = frozenset({Verb.NODE_CREATE, Verb.NODE_DELETE})
 
 # How a node is called while something asked for is being done to it.
@@ -68,14 +69,24 @@ def _take_up(draft: Draft, each: Place | None, action: Action) -> None:
         _end(draft, None, action, _S.FAILED, _GONE)
     elif each.leaving is not None:
         _end(draft, each, action, _S.CANCELLED, "the node is on its way out")
+    elif action.inputs.get("update_parent_status") is False:
+        _own(draft, each, action)
     elif action.verb is Verb.NODE_CHECK:
         _check(draft, each, action)
+    elif action.verb in _LATER and each.node.stopping_until is not None:
+        draft.wait(f"{action.name} waits for the next server", draft.now + _LOOK)
     elif each.request is not None:
         draft.wait(f"{action.name} waits for {each.request.name}", draft.now + _LOOK)
     else:
         each.request = action
         if handler := _HANDLERS.get(action.verb):
             handler(draft, each, action)
+
+
+def _own(draft: Draft, each: Place, action: Action) -> None:
+    """End what the engine began by itself before a server was to go, once that has gone."""
+    if each.node.stopping_until is None:
+        _end(draft, each, action, _S.CANCELLED, "its server has gone")
 
 
 def _check(draft: Draft, each: Place, action: Action) -> None:

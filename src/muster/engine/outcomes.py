@@ -182,6 +182,9 @@ def operated(node: Node, operation: Operation, outcome: Outcome, now: datetime) 
     """
     if node.leaving is not None:
         return _stopped_first(node, node.leaving, now)
+    if node.stopping_until is not None:  # whatever is not done now is not waited for
+        until = node.stopping_until if isinstance(outcome, Done) else now
+        return replace(node, stopping_until=until, updated_at=now)
     mending = node.status is NodeStatus.RECOVERING
     match outcome:
         case Done():

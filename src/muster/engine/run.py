@@ -67,15 +67,18 @@ async def _work(
 
 async def run_step(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
     """Return how the step ended; whatever it raises is an outcome too."""
+    deadline = DEADLINES[type(step)]
+    if isinstance(step, OperateServer) and step.within_s is not None:
+        deadline = min(deadline, step.within_s)
     try:
-        async with asyncio.timeout(DEADLINES[type(step)]):
+        async with asyncio.timeout(deadline):
             return await _call(reach, cluster, step)
     except Permanent as error:
         return Failed(error.text)
     except DriverError as error:
         return Retry(error.text)
     except TimeoutError:
-        return Retry(f"no answer within {DEADLINES[type(step)]:.0f} s")
+        return Retry(f"no answer within {deadline:.0f} s")
     except Exception as error:
         log(cluster=str(cluster.id), step=repr(step)).exception("step.broke")
         return Retry(f"internal error: {type(error).__name__}")

@@ -108,6 +108,7 @@ class Node:
 
     leaving: Leaving | None = None
     renew_by: datetime | None = None  # it gets its next server here; open sessions have until then
+    stopping_until: datetime | None = None  # its server was asked to stop before that, until then
     health: Health = Health()
     began_at: datetime | None = None  # when the present server was asked for
     ready_at: datetime | None = None  # when it was first in order on every count

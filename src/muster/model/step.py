@@ -84,6 +84,7 @@ class OperateServer:
     operation: Operation
     params: Mapping[str, Any] = field(default_factory=dict)
     action_id: UUID  # the request this fulfils
+    within_s: float | None = None  # it has so long; None: as long as any operation
     why: str
 
 
