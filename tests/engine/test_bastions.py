@@ -69,6 +69,20 @@ async def test_a_bastion_that_dies_is_made_anew_behind_the_same_address():
         assert len(await scene.servers()) == 3
 
 
+async def test_a_bastion_that_runs_and_lets_nobody_in_is_made_anew():
+    async with a_scene() as scene:
+        await wished(scene)
+        await scene.with_ticks(6)
+        before = await scene.node(BASTION)
+        scene.world.make_sick(before.ref)
+        await scene.with_ticks(40)
+
+        node = await scene.node(BASTION)
+        assert (node.status, node.incarnation) == (NodeStatus.ACTIVE, 2)
+        assert len(await scene.servers()) == 3
+        assert not await scene.due()
+
+
 async def test_its_pool_is_not_taken_for_one_that_nobody_has():
     async with a_scene() as scene:
         await wished(scene)

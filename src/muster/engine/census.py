@@ -7,7 +7,7 @@ from uuid import UUID
 
 from muster.engine.site import Remembered
 from muster.model.cluster import Cluster
-from muster.model.node import Node
+from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe
 from muster.model.pool import Condition
 from muster.ports.store import Query, Store, Transaction
@@ -43,6 +43,7 @@ class Census:
         self._stamps: dict[UUID, datetime | None] = {}
         self._newest: datetime | None = None
         self._known: dict[UUID, Known] = {}
+        self._bastions: dict[UUID, Known] = {}
 
     async def refresh(self) -> None:
         """Take in what has changed since the last time."""
@@ -53,10 +54,22 @@ class Census:
             for gone in self._stamps.keys() - ids:
                 self._stamps.pop(gone)
                 self._known.pop(gone, None)
+        await self._look_at_bastions()
 
     def on(self, cloud: str) -> list[Known]:
-        """Return the clusters of one cloud that serve, scale or are watched."""
-        return [known for known in self._known.values() if known.cluster.cloud == cloud]
+        """Return the clusters of one cloud that serve, scale or are watched, and their bastions."""
+        everybody = (*self._known.values(), *self._bastions.values())
+        return [known for known in everybody if known.cluster.cloud == cloud]
+
+    async def _look_at_bastions(self) -> None:
+        """Read the few nodes that let people in: no stamp tells of them."""
+        guarded = [known.cluster for known in self._known.values() if known.cluster.bastion]
+        ids = tuple(bastion_id(each.id) for each in guarded)
+        found = await self._store.read(lambda tx: _alone(tx, ids)) if ids else []
+        before, self._bastions = self._bastions, {each.cluster.id: each for each in found}
+        for id, known in self._bastions.items():
+            if id in before:
+                _carry_over(before[id], known)
 
     def _changes(self, tx: Transaction) -> tuple[list[Known], set[UUID] | None]:
         touched = [each for each in self._newest_first(tx) if self._is_new(each)]
@@ -115,15 +128,17 @@ class Census:
             self._known.pop(cluster.id, None)
             return
         before = self._known.get(cluster.id)
-        if before:  # failures in a row are counted here and not in the store
-            for id, probe in known.probes.items():
-                heard = before.probes.get(id)
-                if heard and (heard.server_id, heard.condition) == (
-                    probe.server_id,
-                    probe.condition,
-                ):
-                    known.probes[id] = heard
+        if before:
+            _carry_over(before, known)
         self._known[cluster.id] = known
+
+
+def _carry_over(before: Known, known: Known) -> None:
+    """Keep what was heard: failures in a row are counted here and not in the store."""
+    for id, probe in known.probes.items():
+        heard = before.probes.get(id)
+        if heard and (heard.server_id, heard.condition) == (probe.server_id, probe.condition):
+            known.probes[id] = heard
 
 
 def _has_a_crowd(cluster: Cluster) -> bool:
@@ -158,3 +173,20 @@ def _with_members(tx: Transaction, cluster: Cluster) -> Known:
         servers=tuple(node.server_id for node in nodes),
         probes={probe.node_id: probe for probe in tx.probes.find(ours)},
     )
+
+
+def _alone(tx: Transaction, ids: tuple[UUID, ...]) -> list[Known]:
+    """Return the nodes that stand alone, each with who looks after it."""
+    these = Query(where={"id": ids})
+    nodes = {node.id: node for node in tx.nodes.find(these)}
+    probes = {each.node_id: each for each in tx.probes.find(these)}
+    return [
+        Known(
+            cluster=keeper,
+            nodes=(nodes[keeper.id],),
+            servers=(nodes[keeper.id].server_id,),
+            probes={id: probe for id, probe in probes.items() if id == keeper.id},
+        )
+        for keeper in tx.solos.find(these)
+        if keeper.id in nodes
+    ]

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from muster.engine.census import Known
 from muster.engine.site import Reach, Site
+from muster.engine.subjects import subject
 from muster.model.pool import Condition, MemberState, PoolSeen
-from muster.ports.store import Query
 
 Told = dict[UUID, dict[UUID, tuple[Condition, int]]]  # cluster -> node -> health, open requests
 
@@ -28,9 +28,8 @@ async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Kn
     for gone in told.keys() - {known.cluster.id for known in crowd}:
         del told[gone]
     if turned:
-        there = Query(where={"id": tuple(turned)})
         await site.store.write(
-            lambda tx: tx.marks.mark(*(each.id for each in tx.clusters.find(there)))
+            lambda tx: tx.marks.mark(*(each for each in turned if subject(tx, each)))
         )
 
 

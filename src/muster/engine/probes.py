@@ -7,6 +7,7 @@ from datetime import datetime
 from muster.engine.asking import question
 from muster.engine.census import Known
 from muster.engine.site import Reach, Site
+from muster.engine.subjects import subject
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.observed import Probe, Seen
@@ -51,7 +52,7 @@ def _was_well(before: Probe, question: Question) -> bool:
 
 def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
     """Keep what turned, and have the clusters looked at; one struck out meanwhile has none."""
-    there = {id for id in {each.cluster_id for each in turned} if tx.clusters.get(id)}
+    there = {id for id in {each.cluster_id for each in turned} if subject(tx, id)}
     mine = [each for each in turned if each.cluster_id in there]
     stored = tx.probes.find(Query(where={"id": tuple(each.node_id for each in mine)}))
     before = {each.node_id: each for each in stored}
