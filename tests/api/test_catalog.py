@@ -2,13 +2,15 @@
 
 import io
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from muster.base.errors import Unavailable
-from office import MANIFEST, Office, opened
+from muster.model.cloud import Ability
+from office import MANIFEST, WEB, Office, opened
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ ann"
 
@@ -184,3 +186,18 @@ async def test_what_nobody_foresaw_is_an_id_and_no_details(office: Office) -> No
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert answer.headers["x-openstack-request-id"] in answer.json()["error"]["message"]
+
+
+async def test_a_flavor_says_what_its_instances_are(office: Office) -> None:
+    body = {"name": "whole", "vcpus": 2, "memory_mib": 1024, "machine": "virtual-machine"}
+    made = await office.call("POST", "/v1/flavors", body)
+    assert made.json()["flavor"]["machine"] == "virtual-machine"
+    wrong = await office.call("POST", "/v1/flavors", {**body, "name": "x", "machine": "mainframe"})
+    assert wrong.status_code == 400
+    cloud = office.desk.clouds["simulated"]
+    unable = {Ability.VIRTUAL_MACHINES: "it has no KVM"}
+    about = replace(cloud.about, cannot=unable)
+    office.desk.clouds["simulated"] = replace(cloud, about=about)  # type: ignore[index]
+    refused = await office.call("POST", "/v1/clusters", {**WEB, "flavor": "whole"})
+    assert refused.status_code == 400
+    assert "it has no KVM" in refused.text

@@ -30,10 +30,16 @@ def flavor_list(asked: Asking) -> None:
 )
 @click.option("--memory", type=int, required=True, help="MiB.")
 @click.option("--disk", type=int, default=0, help="GiB.")
+@click.option(
+    "--machine",
+    type=click.Choice(["container", "virtual-machine"]),
+    help="What an instance is, where a cloud makes both. Default: its cloud's way.",
+)
 @asking
-def flavor_create(asked: Asking, name: str, vcpus: float, memory: int, disk: int) -> None:
+def flavor_create(asked: Asking, name: str, memory: int, disk: int, **said: Any) -> None:
     """Add a flavor called NAME."""
-    body = {"name": name, "vcpus": vcpus, "memory_mib": memory, "disk_gib": disk}
+    body = {"name": name, "memory_mib": memory, "disk_gib": disk}
+    body |= {k: v for k, v in said.items() if v is not None}
     with asked.session() as session:
         made = session.call("POST", "/v1/flavors", body)["flavor"]
     asked.show(made, lambda out: out.print(f"Flavor {made['name']} is there: {made['id']}"))

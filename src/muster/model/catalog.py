@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+VIRTUAL = "virtual-machine"
+MACHINES = ("container", VIRTUAL)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flavor:
@@ -13,6 +16,7 @@ class Flavor:
     vcpus: float
     memory_mib: int
     disk_gib: int = 0
+    machine: str = ""  # what an instance of it is, of MACHINES; "": as the cloud likes
     project: str = ""  # "" is everybody's
     created_at: datetime | None = None
 
@@ -42,6 +46,7 @@ class Image:
     snapshot_of: str = ""  # the instance it was taken from
     port: int | None = None  # what the manifest says the application listens on
     health_path: str | None = None
+    machine: str = ""  # what it makes, of MACHINES; "": as the cloud likes
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 

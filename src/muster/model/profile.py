@@ -32,7 +32,6 @@ class ServerSpec:
     port: int | None = None
     health_path: str = ""
     disks: tuple[Disk, ...] = ()  # volumes of its own, that come and go with it
-    machine: str = ""  # "container" or "virtual-machine"; "": as the cloud likes
     taken: bool = False  # its names were not looked up, for its cloud takes any
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from muster.base.errors import Invalid, NotFound
-from muster.model.catalog import Flavor, Image, Keypair, Network
+from muster.model.catalog import VIRTUAL, Flavor, Image, Keypair, Network
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
 from muster.model.who import Right, Who
@@ -121,9 +121,24 @@ async def references(desk: Desk, who: Who, cloud: Cloud, ask: Ask) -> References
         faults.append(Fault("flavor", f"there is no flavor '{ask.flavor}'"))
     if ask.keypair and keypair is None:
         faults.append(Fault("keypair", f"there is no keypair '{ask.keypair}' in this project"))
+    if flavor is not None and (why := machine_refusal(cloud, flavor, image)):
+        faults.append(Fault("flavor", why))
     return References(
         image=image, flavor=flavor, network=network, keypair=keypair, faults=tuple(faults)
     )
+
+
+def machine_refusal(cloud: Cloud, flavor: Flavor, image: Image | None) -> str | None:
+    """Return why no such machine is made of the image in this cloud, or None."""
+    about = cloud.about
+    why = about.refusal(Ability.VIRTUAL_MACHINES) if flavor.machine == VIRTUAL else None
+    if why:
+        return f"flavor '{flavor.name}' is a {flavor.machine}, and cloud {about.name}: {why}"
+    kinds = {each for each in (flavor.machine, image.machine if image else "") if each}
+    if image and len(kinds) > 1:
+        text = f"flavor '{flavor.name}' is a {flavor.machine}, and image '{image.name}'"
+        return f"{text} makes a {image.machine}"
+    return None
 
 
 def _network(

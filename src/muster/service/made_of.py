@@ -18,7 +18,7 @@ from muster.ports.store import Transaction
 from muster.service import disks
 from muster.service.desk import Desk
 from muster.service.hosting import host_of
-from muster.service.lookup import find_flavor, find_image, find_keypair
+from muster.service.lookup import find_flavor, find_image, find_keypair, machine_refusal
 
 _UNNAMED = UUID("6f1d7f0e-5c0c-5b8f-9d0a-2f4c1f4e9a57")  # ids of flavors that nobody has made
 # What one property needs that not every cloud can.
@@ -101,7 +101,7 @@ class _Found:
 async def _server(desk: Desk, who: Who, cloud: Cloud, properties: Mapping[str, Any]) -> ServerSpec:
     found = await _looked_up(desk, who, cloud, properties)
     wrong = [
-        *_unknown(found, properties),
+        *_unknown(cloud, found, properties),
         *_unable(cloud, properties),
         *disks.disk_faults(cloud, properties),
     ]
@@ -152,8 +152,8 @@ def _first_network(properties: Mapping[str, Any]) -> str:
     return next((str(each["network"]) for each in networks if each.get("network")), "")
 
 
-def _unknown(found: _Found, properties: Mapping[str, Any]) -> Iterator[Invalid]:
-    """Yield an error for each name that stands for nothing."""
+def _unknown(cloud: Cloud, found: _Found, properties: Mapping[str, Any]) -> Iterator[Invalid]:
+    """Yield an error for each name that stands for nothing, or for what does not go together."""
     if found.image is None and properties.get("image"):
         yield _missing("image", properties["image"])
     elif found.image is None:
@@ -163,6 +163,8 @@ def _unknown(found: _Found, properties: Mapping[str, Any]) -> Iterator[Invalid]:
         yield Invalid(text, field="image")
     if found.flavor is None:
         yield _missing("flavor", properties["flavor"])
+    elif why := machine_refusal(cloud, found.flavor, found.image):
+        yield Invalid(f"{why}.", field="flavor")
     if found.keypair is None and properties.get("key_name"):
         yield _missing("key_name", properties["key_name"])
     if found.network is None and _first_network(properties):

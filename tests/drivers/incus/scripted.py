@@ -16,6 +16,7 @@ from muster.drivers.incus.cloud import open_cloud
 from muster.ports.cloud import Cloud, CloudConfig
 
 HANG = "hang"
+STAMP = "as-it-was"
 CREATED = "2030-01-01T00:00:00.123456789Z"
 
 
@@ -25,6 +26,7 @@ class Request:
     path: str
     query: Mapping[str, str]
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def line(self) -> str:
@@ -78,12 +80,14 @@ async def _read(head: str, reader: asyncio.StreamReader) -> Request:
     content = await reader.readexactly(int(headers.get("content-length", "0")))
     query = {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
     body = json.loads(content) if content else None
-    return Request(method, urlsplit(target).path, query, body)
+    return Request(method, urlsplit(target).path, query, body, headers)
 
 
 def _write(writer: asyncio.StreamWriter, status: int, body: Any) -> None:
     content = json.dumps(body).encode()
-    writer.write(f"HTTP/1.1 {status} -\r\nContent-Length: {len(content)}\r\n\r\n".encode())
+    writer.write(
+        f"HTTP/1.1 {status} -\r\nETag: {STAMP}\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    )
     writer.write(content)
 
 

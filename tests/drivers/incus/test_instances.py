@@ -14,6 +14,7 @@ import builders
 from drivers.incus.members import Site, opened, until
 from muster.base.errors import Permanent
 from muster.cli.container_image import Recipe, build
+from muster.model.cloud import Ability
 from muster.model.observed import Seen
 from muster.model.step import Operation
 
@@ -159,4 +160,17 @@ async def test_an_image_or_network_that_is_not_there_is_refused_for_good(site):
     for wrong in ({"image": str(uuid4())}, {"network": "no-such-network"}):
         with pytest.raises(Permanent):
             await site.cloud.compute.create_server(site.order(spec=wrong))
+    assert not await site.cloud.compute.list_servers(site.cluster)
+
+
+async def test_a_server_that_makes_no_virtual_machines_says_why_in_its_own_words(site):
+    told = site.cloud.about.refusal(Ability.VIRTUAL_MACHINES)
+    if told is None:
+        pytest.skip("this machine has KVM")
+    warned = site.asked("/1.0/warnings?recursion=1")
+    [why] = {x["last_message"] for x in warned if x["type"] == "Instance type not operational"}
+    assert why in told
+    machine = builders.a_flavor(machine="virtual-machine")
+    with pytest.raises(Permanent, match="virtual-machine"):
+        await site.cloud.compute.create_server(site.order(spec={"flavor": machine}))
     assert not await site.cloud.compute.list_servers(site.cluster)

@@ -50,6 +50,15 @@ def test_a_flavor_becomes_limits(vcpus, cpu, allowance):
     assert said["limits.memory"] == "512MiB"
 
 
+def test_a_virtual_machine_has_its_memory_and_whole_processors():
+    flavor = builders.a_flavor(vcpus=1.5, memory_mib=512, machine="virtual-machine")
+    assert limits(flavor) == {"limits.cpu": "2", "limits.memory": "512MiB"}
+    spec = ServerSpec(image="ab" * 32, image_name="x", flavor=flavor)
+    assert instance(an_order(spec=spec), UUID(int=7), "default", "p")["type"] == "virtual-machine"
+    plain = ServerSpec(image="ab" * 32, image_name="x", flavor=builders.TINY)
+    assert instance(an_order(spec=plain), UUID(int=7), "default", "p")["type"] == "container"
+
+
 def test_a_flavor_of_nothing_is_refused():
     with pytest.raises(Permanent):
         limits(builders.a_flavor(vcpus=0))

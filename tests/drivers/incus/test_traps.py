@@ -318,6 +318,8 @@ async def test_starting_what_runs_asks_for_nothing(bed):
         ("Image not provided for instance creation", Permanent),
         ("Failed loading network: Network not found", Permanent),
         ("Invalid devices: Device validation failed", Permanent),
+        ('Instance type "virtual-machine" is not supported on this server: no KVM', Permanent),
+        ("Requested image's type \"container\" doesn't match instance type", Permanent),
         ("something nobody has seen so far", Transient),
     ],
 )

@@ -11,11 +11,11 @@ import msgspec
 from litestar import Response, delete, get, post
 
 from muster.api.call import PLAN, Asked, Call, Param, Word, carried_out
-from muster.api.reading import Field, Fields, integer, number, text
+from muster.api.reading import Field, Fields, integer, number, one_of, text
 from muster.api.words import moment
 from muster.base.errors import Forbidden, Invalid
 from muster.base.ids import new_id
-from muster.model.catalog import Flavor, Keypair
+from muster.model.catalog import MACHINES, Flavor, Keypair
 from muster.model.who import Right
 from muster.service import clouds, flavors, images, keypairs
 from muster.service.images import ImageOf
@@ -29,6 +29,9 @@ FLAVOR: Fields = {
     "vcpus": Field(number(0, 1024, above=True), "processors, or a share of one", required=True),
     "memory_mib": Field(integer(1, 2**24), "MiB", required=True),
     "disk_gib": Field(integer(0, 2**20), "GiB"),
+    "machine": Field(
+        one_of({each: each for each in MACHINES}), "what an instance is; default: its cloud's way"
+    ),
 }
 KEYPAIR: Fields = {
     "name": Field(_NAME, "unique in the project", required=True),
@@ -55,11 +58,19 @@ class FlavorOut(msgspec.Struct):
     memory_mib: int
     disk_gib: int
     project: str | None
+    machine: str | None
 
 
 def _flavor(one: Flavor) -> FlavorOut:
-    name, project = one.name, one.project or None
-    return FlavorOut(str(one.id), name, one.vcpus, one.memory_mib, one.disk_gib, project)
+    return FlavorOut(
+        id=str(one.id),
+        name=one.name,
+        vcpus=one.vcpus,
+        memory_mib=one.memory_mib,
+        disk_gib=one.disk_gib,
+        project=one.project or None,
+        machine=one.machine or None,
+    )
 
 
 async def gone(_: None) -> Response[None]:
@@ -169,6 +180,7 @@ class ImageOut(msgspec.Struct):
     snapshot_of: str | None
     port: int | None
     health_path: str | None
+    machine: str | None
     created_at: str | None
 
 
@@ -185,6 +197,7 @@ def image(one: ImageOf) -> ImageOut:
         snapshot_of=seen.snapshot_of or None,
         port=seen.port,
         health_path=seen.health_path,
+        machine=seen.machine or None,
         created_at=moment(seen.created_at),
     )
 

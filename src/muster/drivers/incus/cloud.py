@@ -29,6 +29,7 @@ CANNOT: Mapping[Ability, str] = {
     Ability.RESCUE: "a container has no boot disk to be rescued; rebuild it instead",
     Ability.CHANGE_PASSWORD: "nobody logs in by password here: give the cluster a key pair",
 }
+INOPERATIVE = "Instance type not operational"  # what Incus calls a warning that says why
 ONE_HOST = "there is one server only, no cluster of them"
 ALONE: Mapping[Ability, str] = {
     Ability.ZONES: ONE_HOST,
@@ -45,7 +46,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     options = parsed(config.options)
     rest = Rest(options)
     members = Members(rest)
-    about = await _about(members, options, config.name)
+    about = await _about(rest, members, options, config.name)
 
     lookout = Lookout(rest, members, config.clock, config.installation)
     volumes = IncusVolumes(rest, lookout, members, options)
@@ -74,13 +75,26 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     )
 
 
-async def _about(members: Members, options: Options, name: str) -> About:
+async def _about(rest: Rest, members: Members, options: Options, name: str) -> About:
     about = About(name=name, kind="incus", cannot=CANNOT, pace=options.pace)
     try:
         roster = await members.roster()
+        machines = await _without_machines(rest)
     except DriverError as error:
         log(cloud=name).warning("cloud.unreachable", reason=error.text)
         return about
     zones = sorted(set().union(*(each.zones for each in roster.members.values())))
-    cannot = CANNOT if len(roster.members) > 1 else {**CANNOT, **ALONE}
+    alone = {} if len(roster.members) > 1 else ALONE
+    cannot = {**CANNOT, **alone, **machines}
     return replace(about, cannot=cannot, zones=tuple(zones))
+
+
+async def _without_machines(rest: Rest) -> Mapping[Ability, str]:
+    """Return why the server makes no virtual machines, in its own words; nothing if it does."""
+    driver = str((await rest.get("/1.0"))["environment"].get("driver", ""))
+    if "qemu" in driver:
+        return {}
+    warnings = await rest.find("/1.0/warnings", recursion="1") or []
+    told = (str(w["last_message"]) for w in warnings if w["type"] == INOPERATIVE)
+    why = next(told, f"it runs {driver or 'none'} only")
+    return {Ability.VIRTUAL_MACHINES: f"the server makes containers only: {why}"}

@@ -29,13 +29,10 @@ class IncusImages:
         self._installation = installation
 
     async def list_images(self) -> Sequence[Image]:
-        """Return containers' images: ours, and those that nobody's installation has made."""
+        """Return the images: ours, and those that nobody's installation has made."""
         listed = await self._rest.get("/1.0/images", recursion="1")
         images = [
-            _image(each)
-            for each in listed
-            if each["type"] == "container"
-            if self._of(each) in ("", str(self._installation))
+            _image(each) for each in listed if self._of(each) in ("", str(self._installation))
         ]
         return sorted(images, key=lambda each: (each.name, each.id))
 
@@ -187,4 +184,5 @@ def _image(said: Mapping[str, Any]) -> Image:
         snapshot_of=told.get(f"{MARK}snapshot_of", ""),
         port=int(port) if port.isdigit() else None,
         health_path=told.get(f"{MARK}health_path"),
+        machine=said["type"],
     )

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from muster.base.errors import Permanent
 from muster.drivers.incus.tags import PREFIX, instance_name, written
-from muster.model.catalog import Flavor
+from muster.model.catalog import VIRTUAL, Flavor
 from muster.model.step import ServerOrder
 
 PERIOD_MS = 100
+CONTAINER = "container"
 METADATA = "user.metadata."
 DISKS = f"{PREFIX}disks"
 CLOUD_CONFIG = "#cloud-config"
@@ -31,7 +32,7 @@ def instance(order: ServerOrder, installation: UUID, profile: str, pool: str) ->
     config |= {DISKS: str(len(spec.disks))} if spec.disks else {}
     return {
         "name": instance_name(order),
-        "type": spec.machine or "container",
+        "type": spec.flavor.machine or CONTAINER,
         "start": not spec.disks,
         "profiles": [profile],
         "config": config,
@@ -52,14 +53,19 @@ def _root(tags: Mapping[str, str], flavor: Flavor, pool: str) -> Mapping[str, st
 
 
 def limits(flavor: Flavor) -> Mapping[str, str]:
-    """Return what keeps an instance to its flavor: whole processors, and a share of their time."""
+    """Return what keeps an instance to its flavor: whole processors, and a share of their time.
+
+    A virtual machine has its memory, and whole processors only.
+    """
     if flavor.vcpus <= 0 or flavor.memory_mib <= 0:
         raise Permanent(f"flavor {flavor.name} has no processor or no memory")
     said = {
         "limits.cpu": str(ceil(flavor.vcpus)),
         "limits.memory": f"{flavor.memory_mib}MiB",
-        "limits.memory.enforce": "hard",
     }
+    if flavor.machine == VIRTUAL:
+        return said
+    said["limits.memory.enforce"] = "hard"
     if flavor.vcpus != ceil(flavor.vcpus):
         said["limits.cpu.allowance"] = f"{round(flavor.vcpus * PERIOD_MS)}ms/{PERIOD_MS}ms"
     return said

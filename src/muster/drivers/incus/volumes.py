@@ -21,6 +21,7 @@ from muster.drivers.incus.tags import PREFIX
 from muster.model.volume import Volume, VolumeOrder
 
 COPY_S = 600.0
+CHANGED = 412  # it is not as it was read any more
 FROM = f"{PREFIX}from"
 UNLIMITED = frozenset({"dir"})  # drivers of pools that hold no volume to its size
 _NEEDED = ("architecture", "config", "description", "devices", "ephemeral", "profiles", "stateful")
@@ -161,8 +162,10 @@ class IncusVolumes:
             try:
                 await self._rest.put_into_effect(call)
             except DriverError as error:
-                if error.details.get("status") != 412:
+                if error.details.get("status") != CHANGED:
                     raise
+            else:
+                return
         raise Transient(f"{server_ref} is being changed by others all the while")
 
     async def _make(self, order: VolumeOrder) -> None:
