@@ -36,9 +36,8 @@ def beside(place: Place, home: Path) -> Iterator[House]:
         made.start()
         yield made
         with made.session() as session:
-            names = [each["name"] for each in session.call("GET", "/v1/clusters")["clusters"]]
-            for name in names:
-                session.call("DELETE", f"/v1/clusters/{name}")
+            for each in session.call("GET", "/v1/clusters")["clusters"]:
+                session.call("DELETE", f"/v1/clusters/{each['name']}/{each['id']}")
         until(lambda: not instances(place), 90, "nothing is left on any member")
 
 

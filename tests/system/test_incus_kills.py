@@ -142,7 +142,11 @@ def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(it, place):
             it.start()
         game.bring_back(all_of_them=True)
         expected = {"web": game.size} | ({"other": 2} if game.second else {})
-        until(lambda: stands(session, place) == expected, PATIENCE_S, f"{expected} stand")
+        try:
+            until(lambda: stands(session, place) == expected, PATIENCE_S, f"{expected} stand")
+        except AssertionError:
+            print(f"{dict(game.played)}\n{told(session, place)}\n{it.told()}")
+            raise
         for name in expected:
             it.settled(name, PATIENCE_S)
         assert stands(session, place) == expected
@@ -168,6 +172,20 @@ def stands(session: Session, place: Place) -> dict[str, int] | None:
         return None
     names = {each["id"]: each["name"] for each in session.call("GET", "/v1/clusters")["clusters"]}
     return dict(Counter(names[each["cluster_id"]] for each in rows))
+
+
+def told(session: Session, place: Place) -> str:
+    """Return what API and members say of everything there is."""
+    rows = session.call("GET", "/v1/instances")["instances"]
+    clusters = session.call("GET", "/v1/clusters")["clusters"]
+    events = session.call("GET", "/v1/events", query={"every": "true", "limit": "60"})["events"]
+    lines = [
+        *(f"{each['name']}: {each['status']} {each['status_reason']}" for each in clusters),
+        *(f"{each['ref']}: {each['status']} {each.get('status_reason')}" for each in rows),
+        *(f"{n}: {e['status']} on {e['location']}" for n, e in instances(place).items()),
+        *(f"{e['timestamp']} {e['oname']} {e['kind']}: {e['status_reason']}" for e in events),
+    ]
+    return "\n".join(lines)
 
 
 def versions_of(place: Place, cluster: str) -> set[str]:

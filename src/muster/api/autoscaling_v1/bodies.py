@@ -79,6 +79,14 @@ HEALTH: Fields = {
     "storm_share": Field(number(0, 1), "more than this share sick at once: stop replacing"),
     "storm_rest_seconds": Field(_SECONDS, "before the first try in a storm", ours="storm_rest_s"),
     "max_tries": Field(integer(1, 1000), "failures in a row before a place rests for good"),
+    "lost_wait_seconds": Field(
+        number(0, _DAY),
+        "a host that does not answer has so long to come back before its instances are replaced",
+        ours="lost_wait_s",
+    ),
+    "fencing": Field(
+        boolean(), "a dead host surely runs nothing: replace also what no probe can ask"
+    ),
 }
 TLS: Fields = {
     "certificate": Field(text(high=65536, lines=True), "PEM", required=True),

@@ -207,6 +207,8 @@ def _healing(cluster: Cluster) -> dict[str, Any]:
         "storm_share": healing.storm_share,
         "storm_rest_seconds": healing.storm_rest_s,
         "max_tries": healing.max_tries,
+        "lost_wait_seconds": healing.lost_wait_s,
+        "fencing": healing.fencing,
     }
 
 
