@@ -49,6 +49,7 @@ def query(call: Call, listing: Listing) -> Query:
         sort=_sort(params.get("sort") or listing.default, listing),
         marker=_marker(params.get("marker")),
         limit=_limit(params.get("limit")),
+        paged=True,
     )
 
 

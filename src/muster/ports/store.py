@@ -42,6 +42,7 @@ class Query:
     marker: UUID | None = None
     limit: int | None = None
     id_prefix: str = ""
+    paged: bool = False  # somebody may ask for what follows its last row: see `marker`
 
 
 class Table(Protocol[T]):

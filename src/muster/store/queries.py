@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from muster.base.errors import Bug
 from muster.ports.store import Query
+from muster.store.positions import Key, positions
 from muster.store.rows import Noun, cell
 
 Keys = tuple[tuple[ColumnElement[Any], bool], ...]  # what to sort by, and whether descending
@@ -74,6 +75,7 @@ class _Shape:
     sort: tuple[tuple[str, bool], ...]
     after: tuple[bool, ...] | None  # for each key: whether the marker's row has none
     limit: bool
+    placed: bool = False  # what each row is sorted by is read, too, and its id last
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,25 @@ def rows(
         sort=tuple(query.sort),
         after=tuple(value is None for value in after) if after is not None else None,
         limit=limited,
+        placed=limited and query.paged,
     )
-    return run(conn, _prepared(conn.dialect, noun, shape), cells)
+    found = run(conn, _prepared(conn.dialect, noun, shape), cells)
+    return _placed(conn, noun, query, what, found) if shape.placed else found
+
+
+def _placed(
+    conn: Connection, noun: Noun[Any], query: Query, what: What, found: Sequence[Row[Any]]
+) -> Sequence[Row[Any]]:
+    """Return the rows without their places, and remember where the last one stands."""
+    width = 2 if what is What.NUMBERED else 1
+    if found:
+        *places, id = found[-1][width:]
+        positions(conn).keep(_page(noun, query, id), places)
+    return [row[:width] for row in found]  # type: ignore[misc]
+
+
+def _page(noun: Noun[Any], query: Query, id: str) -> Key:
+    return noun.table.name, query.project, tuple(query.sort), id
 
 
 def run(conn: Connection, prepared: _Prepared, cells: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -144,7 +163,9 @@ def _prepared(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> _Prepared:
 
 def _statement(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> Select[Any]:
     keys = _keys(noun, shape.sort)
-    statement = select(*_chosen(noun, shape.what, keys)).select_from(noun.table)
+    places = [*(key for key, _ in keys), _column(noun, "id")] if shape.placed else []
+    chosen = (*_chosen(noun, shape.what, keys), *(each.label(None) for each in places))
+    statement = select(*chosen).select_from(noun.table)
     if shape.project:
         statement = statement.where(_column(noun, "project") == bindparam("of_project"))
     for sought in shape.where:
@@ -207,7 +228,12 @@ def _ordered(key: ColumnElement[Any], down: bool) -> ColumnElement[Any]:
 
 
 def _marked(conn: Connection, noun: Noun[Any], query: Query) -> Sequence[Any] | None:
-    """Return the sort values of the marker's row, None if it is not the caller's to know."""
+    """Return the sort values of the marker's row, None if it is not the caller's to know.
+
+    See Note [Where pages end].
+    """
+    if query.paged and (known := positions(conn).of(_page(noun, query, cell(query.marker)))):
+        return known
     mine = Query(project=query.project, where={"id": (query.marker,)}, sort=query.sort)
     found = rows(conn, noun, mine, What.KEYS)
     return found[0] if found else None
