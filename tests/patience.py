@@ -2,11 +2,13 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 FULL = 100
-settings.register_profile("full", max_examples=FULL)
-settings.register_profile("check", max_examples=10)
+# How long an example takes says how loaded the machine is, and nothing about what is tried.
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("full", _PATIENT, max_examples=FULL)
+settings.register_profile("check", _PATIENT, max_examples=5)
 
 
 def load() -> None:

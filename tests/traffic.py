@@ -193,6 +193,15 @@ class Crowd:
             self._over = True
             await asyncio.gather(*self._tasks)
 
+    async def more(self, count: int) -> None:
+        """Wait until so many more are answered, or one fails."""
+        enough = self.answered + count
+
+        async def answered() -> bool:
+            return self.answered >= enough or bool(self.failed)
+
+        await until(answered)
+
     async def _client(self) -> None:
         line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         while not self._over:

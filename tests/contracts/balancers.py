@@ -133,8 +133,8 @@ async def haproxy(home: Path) -> AsyncIterator[BalancerBed]:
     ours = await open_haproxy(config(home, SystemClock()))
     stranger = await open_haproxy(config(home, SystemClock()))
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(ours.stop_haproxy)
-        stack.push_async_callback(stranger.stop_haproxy)
+        stack.push_async_callback(ours.end_all)
+        stack.push_async_callback(stranger.end_all)
         yield _around(ours, stranger, stack)
 
 
@@ -144,8 +144,8 @@ async def caddy(home: Path) -> AsyncIterator[BalancerBed]:
     ours = await open_balancer(config(home, SystemClock()))
     stranger = await open_balancer(config(home, SystemClock()))
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(ours.stop_caddy)
-        stack.push_async_callback(stranger.stop_caddy)
+        stack.push_async_callback(ours.end_all)
+        stack.push_async_callback(stranger.end_all)
         yield _around(ours, stranger, stack)
 
 

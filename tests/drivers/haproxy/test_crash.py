@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import traffic
-from drivers.haproxy.beds import Bed, member
+from drivers.balancers.beds import Bed, member
 from muster.base.errors import Transient
 from muster.drivers.balancers.haproxy import control, process
 from muster.drivers.balancers.haproxy.balancer import open_balancer

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 import traffic
-from drivers.haproxy.beds import Bed, shown
+from drivers.balancers.beds import Bed, shown
+from drivers.haproxy.workers import workers
 from muster.model.pool import Condition, MemberState, Persistence, Traffic
 
 
@@ -71,7 +72,7 @@ async def test_a_tcp_connection_outlives_changes_of_members_and_of_the_front(bed
     writer.close()
 
     async def one_worker() -> bool:
-        return len(await bed.workers()) == 1
+        return len(await workers(bed)) == 1
 
     await traffic.until(one_worker)
 
@@ -116,11 +117,11 @@ async def test_who_is_kept_stays_through_a_reload_and_moves_when_his_member_drai
     await bed.good(*apps)
     member, given = await asked(bed)
     line = f"Cookie: {given}\r\n"
-    [before] = await bed.workers()
+    [before] = await workers(bed)
     os.kill(bed.pid, signal.SIGUSR2)
 
     async def reloaded() -> bool:
-        return (await bed.workers())[0] != before
+        return (await workers(bed))[0] != before
 
     await traffic.until(reloaded)
     assert {(await asked(bed, line))[0] for _ in range(6)} == {member}

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import traffic
-from drivers.haproxy.beds import Bed, member
+from drivers.balancers.beds import Bed, member
 from muster.drivers.balancers.haproxy.kept import Kept, name_of
 from muster.drivers.balancers.haproxy.spread import (
     Closing,

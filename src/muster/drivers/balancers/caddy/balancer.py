@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
@@ -20,9 +19,10 @@ from muster.drivers.balancers.caddy.refusal import refused
 from muster.drivers.balancers.caddy.seen import pool_seen
 from muster.drivers.balancers.caddy.slots import Kept, room_for, seated
 from muster.drivers.balancers.caddy.tally import Tally
-from muster.drivers.balancers.child import Children, listener_of
+from muster.drivers.balancers.child import Children
 from muster.drivers.balancers.files import alone, within
-from muster.drivers.balancers.listener import fetched, listening, steer
+from muster.drivers.balancers.holding import Holding
+from muster.drivers.balancers.listener import listening, steer
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
@@ -51,14 +51,6 @@ class Place:
         return self.home / "locks" / str(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The front's socket, and the run that serves it."""
-
-    run: Run
-    sock: socket.socket
-
-
 # Note [One Caddy for each pool]
 # What changes in one pool must not touch another, and a Caddy that takes or loses a
 # front has to reload, which loses requests of all of them (see Note [Slots]). A Caddy
@@ -71,8 +63,7 @@ class CaddyBalancer:
         self._place = place
         self._clock = clock
         self._children = Children()
-        self.held: dict[UUID, Held] = {}
-        self._asked: dict[UUID, Run] = {}
+        self.held = Holding[Run]()
         self._tallies: dict[UUID, Tally] = {}
         self._known: set[UUID] = set()
         self._failures: dict[UUID, tuple[int, float]] = {}  # in a row, and how long to rest
@@ -127,7 +118,7 @@ class CaddyBalancer:
             except DriverError:
                 sock.close()
                 raise
-            self._hold(folder.cluster_id, run, sock)
+            self.held.hold(folder.cluster_id, run, sock)
             folder.keep(kept)
         return address
 
@@ -149,9 +140,9 @@ class CaddyBalancer:
         if process.leaving(folder) and not await self._left(folder):
             raise Transient("the last change of this front is still under way")
         present = process.lives(folder)
-        held = self.held.get(folder.cluster_id)
+        held = self.held.of(folder.cluster_id)
         if held and present:
-            steer(held.sock, 0)
+            steer(held, 0)
         sock = listening(after.address, after.port, shared=True)
         try:
             if present:
@@ -162,7 +153,7 @@ class CaddyBalancer:
             raise
         if present:
             steer(sock, len(present))
-        self._hold(folder.cluster_id, run, sock)
+        self.held.hold(folder.cluster_id, run, sock)
         process.hand_over(folder)
 
     async def _left(self, folder: Folder) -> bool:
@@ -173,7 +164,7 @@ class CaddyBalancer:
         folder = self._place.folder(cluster_id)
         async with alone(self._place.lock(cluster_id)):
             folder.forget()
-            self._let_go(cluster_id)
+            self.held.let_go(cluster_id)
             self._tallies.pop(cluster_id, None)
             self._known.discard(cluster_id)
             if await process.stop(folder, patience_s=1.0):
@@ -208,10 +199,9 @@ class CaddyBalancer:
             self._watching = None
         for tally in self._tallies.values():
             tally.save()
-        for cluster_id in list(self.held):
-            self._let_go(cluster_id)
+        self.held.let_all_go()
 
-    async def stop_caddy(self) -> None:
+    async def end_all(self) -> None:
         """Close, and end every Caddy too. The pools stay written down for the next start."""
         await self.close()
         for folder in folders(self._place.pools):
@@ -281,46 +271,24 @@ class CaddyBalancer:
 
     async def _start(self, folder: Folder, kept: Kept) -> Run:
         """Start a Caddy for a pool that has none, on the socket that is held, if one is."""
-        held = self.held.get(folder.cluster_id)
-        usable = held and held.sock.getsockname() == (kept.address, kept.port)
-        sock = held.sock if held and usable else listening(kept.address, kept.port, shared=True)
-        run = await process.start(folder, kept, sock, self._children)
-        self._hold(folder.cluster_id, run, sock)
+        sock = self.held.opened(folder.cluster_id, kept.address, kept.port)
+        try:
+            run = await process.start(folder, kept, sock, self._children)
+        except DriverError:
+            self.held.spare(folder.cluster_id, sock)
+            raise
+        self.held.hold(folder.cluster_id, run, sock)
         return run
 
     async def _adopt(self, folder: Folder) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
-        if self._knows(folder, folder.run()):
+        run = folder.run()
+        if run is None or self.held.knows(folder.cluster_id, run):
             return
         async with alone(self._place.lock(folder.cluster_id)):  # who has just started it holds it
             run = folder.run()
-            if run is not None and not self._knows(folder, run):
-                self._fetch(folder, run)
-
-    def _knows(self, folder: Folder, run: Run | None) -> bool:
-        held = self.held.get(folder.cluster_id)
-        known = bool(held and held.run == run)
-        return run is None or known or self._asked.get(folder.cluster_id) == run
-
-    def _fetch(self, folder: Folder, run: Run) -> None:
-        self._asked[folder.cluster_id] = run
-        self._let_go(folder.cluster_id)
-        pid = process.pid_of(folder, run)
-        fd = listener_of(pid) if pid is not None else None
-        sock = fetched(pid, fd) if pid is not None and fd is not None else None
-        if sock is not None:
-            self._hold(folder.cluster_id, run, sock)
-
-    def _hold(self, cluster_id: UUID, run: Run, sock: socket.socket) -> None:
-        held = self.held.get(cluster_id)
-        if held and held.sock is not sock:
-            held.sock.close()
-        self.held[cluster_id] = Held(run, sock)
-
-    def _let_go(self, cluster_id: UUID) -> None:
-        held = self.held.pop(cluster_id, None)
-        if held is not None:
-            held.sock.close()
+            if run is not None and not self.held.knows(folder.cluster_id, run):
+                self.held.fetch(folder.cluster_id, run, process.pid_of(folder, run))
 
     def _taken(self) -> list[str]:
         kept = [folder.kept() for folder in folders(self._place.pools)]

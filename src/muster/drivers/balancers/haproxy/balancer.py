@@ -15,7 +15,7 @@ from muster.base.clock import Clock
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
 from muster.drivers.balancers.address import allocated
-from muster.drivers.balancers.child import Children, listener_of
+from muster.drivers.balancers.child import Children
 from muster.drivers.balancers.files import alone
 from muster.drivers.balancers.haproxy import process
 from muster.drivers.balancers.haproxy.folder import Folder, Run, folders
@@ -23,7 +23,8 @@ from muster.drivers.balancers.haproxy.kept import Kept, changed
 from muster.drivers.balancers.haproxy.refusal import refused
 from muster.drivers.balancers.haproxy.seen import pool_seen
 from muster.drivers.balancers.haproxy.service import Moment, Service, service_of
-from muster.drivers.balancers.listener import fetched, listening
+from muster.drivers.balancers.holding import Holding
+from muster.drivers.balancers.listener import listening
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
@@ -54,14 +55,6 @@ class Place:
         return self.home / "locks" / str(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The front's socket, and the run that serves it."""
-
-    run: Run
-    sock: socket.socket
-
-
 @dataclass(slots=True)
 class Trouble:
     """Starts that failed in a row, and until when to rest."""
@@ -82,8 +75,7 @@ class HaproxyBalancer:
         self._place = place
         self._clock = clock
         self._children = Children()
-        self.held: dict[UUID, Held] = {}
-        self._asked: dict[UUID, Run] = {}
+        self.held = Holding[Run]()
         self._services: dict[UUID, Service] = {}
         self._trouble: dict[UUID, Trouble] = {}
         self._watching: asyncio.Task[None] | None = None
@@ -148,7 +140,7 @@ class HaproxyBalancer:
         folder = self._place.folder(cluster_id)
         async with alone(self._place.lock(cluster_id)):
             folder.forget()
-            self._let_go(cluster_id)
+            self.held.let_go(cluster_id)
             self._services.pop(cluster_id, None)
             if await process.stopped(folder, signal.SIGUSR1, patience_s=1.0):
                 folder.clear()
@@ -183,10 +175,9 @@ class HaproxyBalancer:
             self._watching = None
         for service in self._services.values():
             service.tally.save()
-        for cluster_id in list(self.held):
-            self._let_go(cluster_id)
+        self.held.let_all_go()
 
-    async def stop_haproxy(self) -> None:
+    async def end_all(self) -> None:
         """Close, and end every HAProxy too. The pools stay written down for the next start."""
         await self.close()
         for folder in folders(self._place.pools):
@@ -282,9 +273,7 @@ class HaproxyBalancer:
 
     async def _start(self, folder: Folder, kept: Kept) -> Run:
         """Start an HAProxy for a pool that has none, on the socket that is held, if one is."""
-        held = self.held.get(folder.cluster_id)
-        usable = held and held.sock.getsockname() == (kept.address, kept.port)
-        sock = held.sock if held and usable else listening(kept.address, kept.port, shared=True)
+        sock = self.held.opened(folder.cluster_id, kept.address, kept.port)
         return await self._start_on(folder, kept, sock)
 
     async def _start_on(self, folder: Folder, kept: Kept, sock: socket.socket) -> Run:
@@ -292,44 +281,18 @@ class HaproxyBalancer:
         try:
             run = await process.start(folder, kept, sock, self._children)
         except DriverError:
-            held = self.held.get(folder.cluster_id)
-            if held is None or held.sock is not sock:
-                sock.close()
+            self.held.spare(folder.cluster_id, sock)
             raise
-        self._hold(folder.cluster_id, run, sock)
+        self.held.hold(folder.cluster_id, run, sock)
         return run
 
     async def _adopt(self, folder: Folder, run: Run) -> None:
         """Hold the front's socket too. See Note [A socket that stays]."""
-        if self._knows(folder, run):
+        if self.held.knows(folder.cluster_id, run):
             return
         async with alone(self._place.lock(folder.cluster_id)):  # who has just started it holds it
-            if not self._knows(folder, run):
-                self._fetch(folder, run)
-
-    def _knows(self, folder: Folder, run: Run) -> bool:
-        held = self.held.get(folder.cluster_id)
-        return bool(held and held.run == run) or self._asked.get(folder.cluster_id) == run
-
-    def _fetch(self, folder: Folder, run: Run) -> None:
-        self._asked[folder.cluster_id] = run
-        self._let_go(folder.cluster_id)
-        pid = process.pid_of(folder, run)
-        fd = listener_of(pid) if pid is not None else None
-        sock = fetched(pid, fd) if pid is not None and fd is not None else None
-        if sock is not None:
-            self._hold(folder.cluster_id, run, sock)
-
-    def _hold(self, cluster_id: UUID, run: Run, sock: socket.socket) -> None:
-        held = self.held.get(cluster_id)
-        if held and held.sock is not sock:
-            held.sock.close()
-        self.held[cluster_id] = Held(run, sock)
-
-    def _let_go(self, cluster_id: UUID) -> None:
-        held = self.held.pop(cluster_id, None)
-        if held is not None:
-            held.sock.close()
+            if not self.held.knows(folder.cluster_id, run):
+                self.held.fetch(folder.cluster_id, run, process.pid_of(folder, run))
 
     def _taken(self) -> list[str]:
         kept = [folder.kept() for folder in folders(self._place.pools)]
