@@ -141,7 +141,10 @@ def _truth(said: Any) -> bool:
 
 
 def _number(kind: type, said: Any) -> Any:
-    number = kind(said)
+    try:
+        number = kind(said)
+    except (TypeError, ValueError):
+        raise ValueError(f"must be a number ({kind.__name__}), not {said!r}") from None
     if isinstance(said, bool) or (not isinstance(said, str) and number != said):
         raise ValueError(f"must be a number ({kind.__name__}), not {said!r}")
     if not 0 <= number < float("inf"):

@@ -216,6 +216,20 @@ async def test_a_plan_says_what_would_happen_and_changes_nothing(office: Office)
     assert (await office.call("GET", "/v1/events")).json()["events"] == []
 
 
+async def test_a_plan_tells_of_rules_that_no_step_would_show(office: Office) -> None:
+    made = await office.made(scale_out_threshold=0.7, scale_in_threshold=0.2)
+    where = f"{path(made)}?plan=true"
+    for body, steps in (
+        ({"scale_out_threshold": 0.9}, ["set scaling"]),
+        ({"update_strategy": {"canary": 1}}, ["set strategy"]),
+        ({"health": {"failures": 9}, "drain_seconds": 5}, ["set service", "set healing"]),
+        ({"scale_out_threshold": 0.7}, []),
+    ):
+        answer = await office.call("PATCH", where, body)
+        told = answer.json()["plan"]["steps"]
+        assert [each for each in told if each.startswith("set ")] == steps
+
+
 @pytest.mark.parametrize("query", ["plan=true", "plan=false", "plan_hash=0123"])
 async def test_nothing_is_made_of_a_plain_cluster_that_was_only_to_be_planned(
     office: Office, query: str

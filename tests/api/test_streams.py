@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from office import Office
 from server import Wire, served
 
@@ -85,13 +87,14 @@ async def test_a_wrong_number_is_refused(office: Office) -> None:
         assert (await office.call("GET", f"/v1/events/stream{query}")).status_code == 400
 
 
-async def test_a_socket_tells_the_same_and_resumes_alike(office: Office) -> None:
+@pytest.mark.parametrize("where", ["/v1/events/stream", "/v1/events/ws"])
+async def test_a_socket_tells_the_same_and_resumes_alike(office: Office, where: str) -> None:
     await office.made(name="a")
     await office.made(name="b")
     first = (await kinds(office))[0][0]
     async with (
         served(office.app) as wire,
-        wire.socket(f"/v1/events/ws?after={first}", {"x-name": "ann"}) as socket,
+        wire.socket(f"{where}?after={first}", {"x-name": "ann"}) as socket,
     ):
         told = json.loads(await asyncio.wait_for(socket.recv(), 5))
         assert (told["kind"], told["oname"]) == ("cluster.created", "b")

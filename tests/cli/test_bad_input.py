@@ -24,6 +24,10 @@ def images(muster: Terminal) -> list[str]:
     return [row["name"] for row in muster.asked("image", "list")]
 
 
+def test_a_cluster_of_nothing_is_refused_with_an_example(muster):
+    assert "muster cluster create web --image" in muster.refused("cluster", "create", code=2)
+
+
 @pytest.mark.parametrize(("field", "value", "words"), WRONG)
 def test_a_wrong_field_of_a_file_is_named(muster, tmp_path, field: str, value: Any, words: str):
     file = tmp_path / "cluster.json"

@@ -1,5 +1,6 @@
 """Images, snapshots, flavors, keys, networks, clouds, tokens, instances, events and actions."""
 
+import os
 import subprocess
 import sys
 import tarfile
@@ -59,6 +60,7 @@ def test_a_snapshot_of_an_instance_becomes_an_image(muster, shop):
         10,
         "the snapshot is listed",
     )
+    assert [row["name"] for row in muster.asked("snapshot", "list")] == ["frozen"]
     muster.good("cluster", "create", "thawed", *MADE, "--port", "22002", "--image", "frozen")
 
 
@@ -139,6 +141,28 @@ def test_events_tell_what_happened(muster, shop):
     told = muster.good("event", "list", "--cluster", "shop")
     assert told.index("cluster.created") < told.index("cluster.settled")
     assert len(muster.asked("event", "list", "--cluster", "shop", "--limit", "2")) == 2
+
+
+def test_a_cluster_is_watched_where_there_is_no_screen(muster, shop):
+    watching = subprocess.Popen(
+        [*MUSTER, "cluster", "watch", "shop"],
+        env={**muster.house.environ, "MUSTER_URL": muster.house.url},
+        stdout=subprocess.PIPE,
+    )
+    sizes, told = cycle("32"), [b""]
+
+    def heard() -> bool:
+        muster.good("cluster", "resize", "shop", next(sizes))
+        if select([watching.stdout], [], [], 0.1)[0]:
+            told[0] += os.read(watching.stdout.fileno(), 65536)
+        return b"cluster.resized" in told[0]
+
+    try:
+        until(heard, 20, "an event is printed")
+        assert told[0].startswith(b"shop  ")
+    finally:
+        watching.terminate()
+        watching.wait(10)
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,21 @@ def test_it_listens_beyond_loopback_with_identity(it, ran):
         assert session.call("GET", "/v1/clusters")["clusters"] == []
 
 
+@pytest.mark.parametrize("missing", ["MUSTER_TLS_CERTIFICATE", "MUSTER_TLS_KEY"])
+def test_a_certificate_that_cannot_be_read_is_named(it, ran, tmp_path, missing):
+    there = tmp_path / "there.pem"
+    there.write_text("")
+    files = {"MUSTER_TLS_CERTIFICATE": str(there), "MUSTER_TLS_KEY": str(there)}
+    words = refused(ran("serve", **files | {missing: "/no/such.pem"}))
+    assert f"{missing.removeprefix('MUSTER_').lower()}: /no/such.pem: No such file" in words
+
+
+def test_where_nobody_can_sign_in_the_first_thing_to_do_is_said(it, ran):
+    it.environ |= {"MUSTER_IDENTITY": "basic"}
+    it.start()
+    assert "muster user add NAME" in it.log.read_text()
+
+
 def test_a_second_engine_over_sqlite_is_refused(ran):
     words = refused(ran("work"))
     assert "MUSTER_DATABASE_URL" in words

@@ -109,6 +109,11 @@ def test_a_wrong_setting_is_refused_by_its_name(said, field):
     assert caught.value.details["field"] == field
 
 
+def test_a_setting_that_is_no_number_is_told_as_it_was_written():
+    with pytest.raises(Invalid, match=r"must be a number \(int\), not 'many'"):
+        load({"MUSTER_HOME": "/nowhere", "MUSTER_MAX_CLUSTERS": "many"})
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

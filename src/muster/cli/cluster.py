@@ -67,6 +67,11 @@ def create(
     body = {**(mapping_of(file, "--file") if file else {}), **body_of(shape)}
     if name:
         body["name"] = name
+    if not body:
+        raise click.UsageError(
+            "Say what to make: muster cluster create web --image demo-web --flavor tiny "
+            "--min 2 --max 6 --port 8080"
+        )
     with asked.session() as session:
         made = session.call("POST", "/v1/clusters", body, how.query)
         if how.plan:

@@ -25,6 +25,10 @@ def image_list(asked: Asking, cloud: str | None) -> None:
     """List images and snapshots."""
     with asked.session() as session:
         rows = session.call("GET", "/v1/images", query={"cloud": cloud})["images"]
+    _listed(asked, rows, "No images.")
+
+
+def _listed(asked: Asking, rows: list[dict[str, Any]], empty: str) -> None:
     columns = [
         ("NAME", field("name")),
         ("VERSION", field("version")),
@@ -34,7 +38,7 @@ def image_list(asked: Asking, cloud: str | None) -> None:
         ("CREATED", lambda row: local(row.get("created_at"))),
         ("ID", field("id")),
     ]
-    asked.show(rows, lambda out: listing(out, rows, columns, "No images."))
+    asked.show(rows, lambda out: listing(out, rows, columns, empty))
 
 
 @image.command("import")
@@ -118,7 +122,18 @@ def _chunks(content: IO[bytes]) -> Iterator[bytes]:
 
 @click.group()
 def snapshot() -> None:
-    """Make an image of a running instance."""
+    """Make images of running instances."""
+
+
+@snapshot.command("list")
+@click.option("--cloud", help="Of this cloud only.")
+@asking
+def snapshot_list(asked: Asking, cloud: str | None) -> None:
+    """List the images that were made of instances."""
+    with asked.session() as session:
+        images = session.call("GET", "/v1/images", query={"cloud": cloud})["images"]
+    rows = [each for each in images if each.get("snapshot_of")]
+    _listed(asked, rows, "No snapshots. Make one: muster snapshot create INSTANCE --name NAME")
 
 
 @snapshot.command("create")

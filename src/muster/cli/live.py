@@ -17,27 +17,54 @@ if TYPE_CHECKING:
 
 
 def watch(asked: "Asking", session: "Session", seen: dict[str, Any]) -> None:
-    """Redraw the cluster at every event of it, and once a second, until interrupted."""
+    """Redraw the cluster at every event of it, and once a second, until interrupted.
+
+    Where there is no screen to draw on it is printed once, and then each event as a line.
+    """
     from rich.live import Live
 
-    from muster.client.http import ApiError
-    from muster.client.waiting import path
-
+    if not asked.console().is_terminal:
+        _follow(asked, session, seen)
+        return
     lines: deque[str] = deque(maxlen=12)
     news = threading.Event()
     reader = threading.Thread(target=_read, args=(asked, seen["id"], lines, news), daemon=True)
     reader.start()
     with contextlib.suppress(KeyboardInterrupt), Live(console=asked.console()) as screen:
         while True:
-            try:
-                screen.update(picture(session.call("GET", path(seen)), lines))
-            except ApiError as error:
-                if error.status == 404:
-                    screen.console.print(f"{seen['name']} is gone.")
-                    return
-                raise
+            now = _now(session, seen)
+            if now is None:
+                screen.console.print(f"{seen['name']} is gone.")
+                return
+            screen.update(picture(now, lines))
             news.wait(1.0)
             news.clear()
+
+
+def _follow(asked: "Asking", session: "Session", seen: dict[str, Any]) -> None:
+    out = asked.console()
+    out.print(picture(seen, deque()))
+    with contextlib.suppress(KeyboardInterrupt):
+        for each in session.live(cluster=seen["id"]):
+            out.print(line(dict(each.body), each.kind))
+            if each.kind == "cluster.deleted" and _now(session, seen) is None:
+                out.print(f"{seen['name']} is gone.")
+                return
+
+
+def _now(session: "Session", seen: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the cluster as it is now, None once it is gone."""
+    from muster.client.http import ApiError
+    from muster.client.waiting import path
+
+    try:
+        answer = session.call("GET", path(seen))
+    except ApiError as error:
+        if error.status == 404:
+            return None
+        raise
+    assert isinstance(answer, dict)
+    return answer
 
 
 def _read(asked: "Asking", cluster: str, lines: deque[str], news: threading.Event) -> None:

@@ -12,7 +12,7 @@ from muster.cli.asking import Asking
 COMMANDS = {
     "cluster": ("muster.cli.cluster", "Create, watch, change and delete clusters."),
     "image": ("muster.cli.image", "Images that instances are made from."),
-    "snapshot": ("muster.cli.image", "Make an image of a running instance."),
+    "snapshot": ("muster.cli.image", "Make images of running instances."),
     "flavor": ("muster.cli.catalog", "Sizes of instances."),
     "keypair": ("muster.cli.catalog", "SSH keys that instances let in."),
     "network": ("muster.cli.catalog", "Networks that instances can be on."),

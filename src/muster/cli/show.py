@@ -52,6 +52,8 @@ def listing(console: "Console", rows: Sequence[Row], columns: Sequence[Column], 
 def _plain(value: object) -> object:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items())
     return value
 
 

@@ -22,7 +22,7 @@ from muster.service.clusters import (
     profiles_of,
 )
 from muster.service.desk import Desk
-from muster.service.intent import Intent
+from muster.service.intent import Foretold, Intent
 from muster.service.lookup import References, find_stack, references
 from muster.service.paths import parted, returning
 from muster.service.preview import foretell
@@ -40,7 +40,7 @@ _FIXED: Mapping[str, str] = {
     "create_bastion": "a bastion is made with the cluster",
 }
 _KEY_FIXED = "cannot be changed: the bastion lets in the one it was made with, and no other"
-_SIZES = frozenset({"min_size", "max_size", "desired_size"})
+_RULES = ("scaling", "service", "healing", "strategy", "warm_pool")  # no step shows them
 REVISIONS = 10
 
 
@@ -260,7 +260,7 @@ def _differences(basis: _Basis, server: ServerSpec) -> Iterator[str]:
         yield f"{plain.min_size} to {plain.max_size} instances"
     if plain.desired != seen.desired:
         yield f"size {seen.desired} -> {plain.desired}"
-    for name in ("scaling", "service", "healing", "strategy", "warm_pool"):
+    for name in _RULES:
         if getattr(plain, name) != getattr(seen, name):
             yield name.replace("_", " ")
 
@@ -289,10 +289,12 @@ def _intent(
             tx.profiles.put(change.profile)
         return record(tx, who, change.on(stored, seen), wish, change.at)
 
-    return Intent(
-        foretell=lambda: foretell(desk, change.cluster, profiles, stamp),
-        do=lambda: desk.store.write(write),
-    )
+    async def told() -> Foretold:
+        said = await foretell(desk, change.cluster, profiles, stamp)
+        rules = [f"set {each}" for each in change.said if each.replace(" ", "_") in _RULES]
+        return replace(said, steps=(*rules, *said.steps))
+
+    return Intent(foretell=told, do=lambda: desk.store.write(write))
 
 
 def _wish(who: Who, seen: Cluster, change: Change) -> Wish:

@@ -90,6 +90,16 @@ def refuse_open_door(settings: Settings) -> None:
         )
     if bool(settings.tls_certificate) != bool(settings.tls_key):
         raise Invalid("tls_certificate and tls_key go together", field="tls_key")
+    for name in ("tls_certificate", "tls_key"):
+        _refuse_unreadable(name, getattr(settings, name))
+
+
+def _refuse_unreadable(name: str, file: str) -> None:
+    try:
+        if file:
+            Path(file).read_bytes()
+    except OSError as error:
+        raise Invalid(f"{name}: {file}: {error.strerror or error}", field=name) from None
 
 
 @contextmanager
@@ -131,10 +141,16 @@ def listening(settings: Settings) -> socket.socket:
 
 def welcome(url: str, settings: Settings) -> str:
     """Return what to do next, for whoever has just started the service."""
+    from muster.drivers.identity.users import load as load_users
+    from muster.wiring.house import users_file
+
     other = "" if url == "http://127.0.0.1:8778" else f"MUSTER_URL={url} "
     program = ".venv/bin/muster" if Path(".venv/bin/muster").exists() else "muster"
+    door = ""
+    if settings.identity == "basic" and not load_users(users_file(settings)):
+        door = f"  {program} user add NAME --role admin    # nobody can sign in yet\n"
     return (
-        f"Muster serves at {url} (state in {settings.home}). Next, in another terminal:\n"
+        f"Muster serves at {url} (state in {settings.home}). Next, in another terminal:\n{door}"
         f"  {other}{program} demo           # a cluster that sizes, heals and updates itself\n"
         f"  {other}{program} cluster create web --image demo-web --flavor tiny "
         "--min 2 --max 6 --port 8080 --wait"

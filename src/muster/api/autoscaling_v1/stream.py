@@ -43,7 +43,8 @@ def _number(said: str | None) -> int | None:
 async def stream_events(call: Asked) -> Stream:
     """Send events as they happen, for ever: id is the number, event the kind, data JSON.
 
-    A client that comes back says the last number it saw, in Last-Event-ID or `after`.
+    A client that comes back says the last number it saw, in Last-Event-ID or `after`. Who asks
+    for a WebSocket here gets the same as JSON messages, and comes back with `after`.
     """
     said = call.request.headers.get("last-event-id") or call.word("after")
     after = _number(said)
@@ -69,7 +70,7 @@ def _block(one: Event) -> bytes:
     )
 
 
-@websocket("/v1/events/ws", opt={"query": FOLLOW})
+@websocket(["/v1/events/stream", "/v1/events/ws"], opt={"query": FOLLOW})
 async def socket_events(socket: WebSocket[Any, Any, Any]) -> None:
     """Send events as they happen as JSON messages; `after` and `cluster` as in the stream."""
     desk: Desk = socket.app.state.desk
