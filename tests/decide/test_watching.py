@@ -153,6 +153,15 @@ def test_a_host_that_does_not_answer_is_awaited_unless_somebody_watches_hosts():
     assert action.inputs["operation"] == "RECREATE"
 
 
+@pytest.mark.parametrize(("fencing", "count"), [(True, 1), (False, 0)])
+def test_a_server_on_a_dead_host_counts_as_stopped_where_hosts_are_fenced(fencing, count):
+    snapshot = seen(watched(STATE, fencing=fencing), Seen.UNREACHABLE, lost_since=LONG_AGO)
+    dead = {
+        id: replace(s, abandoned=s.seen is Seen.UNREACHABLE) for id, s in snapshot.servers.items()
+    }
+    assert len(recoveries(plan(replace(snapshot, servers=dead)))) == count
+
+
 def test_the_former_server_has_to_go_first_where_the_policy_says_so():
     decided = plan(seen(watched(STATE, delete_timeout_s=20, force_recreate=False), Seen.STOPPED))
     assert [type(each) for each in decided.steps] == [DeleteServer]

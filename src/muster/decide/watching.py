@@ -70,7 +70,8 @@ def young_until(healing: Healing, each: Place) -> datetime:
 
 def _by_state(draft: Draft, watch: Watch, each: Place) -> str:
     seen = each.server.seen if each.server else Seen.NOTHING
-    return (each.why or "its server is gone") if seen in _STOPPED else ""
+    over = seen in _STOPPED or each.fitness is Fitness.STRANDED
+    return (each.why or "its server is gone") if over else ""
 
 
 def _by_host(draft: Draft, watch: Watch, each: Place) -> str:
