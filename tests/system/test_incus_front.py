@@ -1,6 +1,7 @@
 """The whole front on real Incus members: HAProxy, a name server, and a way in by SSH."""
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -138,9 +139,9 @@ def test_one_request_makes_a_name_that_answers_and_a_way_in_by_ssh(front):
         assert session.call("GET", "/v1/clusters")["clusters"] == []
 
 
-def _bastion(front: Front) -> dict[str, Any] | None:
+def _bastion(front: Front, cluster: str = "web") -> dict[str, Any] | None:
     with front.it.session() as session:
-        seen = front.it.details(session, "web")["bastion"]
+        seen = front.it.details(session, cluster)["bastion"]
     return seen if seen and seen["address"] and seen["status"] == "ACTIVE" else None
 
 
@@ -149,9 +150,9 @@ def _tried_in(front: Front, keys: "Keys") -> None:
     with front.it.session() as session:
         seen = front.it.details(session, "web")
     for number, instance in enumerate(seen["instances"], 1):
-        done = keys.ssh(front, "hers", str(number), "cat", "/etc/hostname")
+        done = keys.ssh(front, "web", "hers", str(number), "cat", "/etc/hostname")
         assert (done.returncode, done.stdout.strip()) == (0, instance["ref"]), done.stderr
-    other = keys.ssh(front, "his", "1", "true")
+    other = keys.ssh(front, "web", "his", "1", "true")
     assert other.returncode == 255
     assert "Permission denied" in other.stderr
     bastion = seen["bastion"]
@@ -176,7 +177,9 @@ def _bastion_killed(front: Front, before: dict[str, Any], keys: "Keys") -> None:
         return now is not None and now["server"] != name
 
     until(anew, 60, "another bastion is there")
-    until(lambda: keys.ssh(front, "hers", "1", "true").returncode == 0, 30, "one gets in again")
+    until(
+        lambda: keys.ssh(front, "web", "hers", "1", "true").returncode == 0, 30, "one gets in again"
+    )
     print(f"a killed bastion let people in again after {monotonic() - killed:.1f} s")
     again = _bastion(front)
     assert again is not None
@@ -196,12 +199,11 @@ class Keys:
     def public(self, name: str) -> str:
         return (self.home / f"{name}.pub").read_text().strip()
 
-    def ssh(self, front: Front, key: str, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Run the command that `muster ssh --print` tells, without a memory of hosts."""
-        there, *command = words
-        line = front.muster(
-            "ssh", "web", there, "-i", str(self.home / key), "--json", *command
-        ).stdout
+    def ssh(self, front: Front, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run what `muster ssh CLUSTER INSTANCE` would with a key, without a memory of hosts."""
+        cluster, key, there, *command = words
+        asked = ("ssh", cluster, there, "-i", str(self.home / key), "--json")
+        line = front.muster(*asked, *command).stdout
         said = [self._forgetful(each) for each in json.loads(line)["command"]]
         return _ran([said[0], *self._options, *said[1:]])
 
@@ -267,6 +269,47 @@ def test_a_restart_of_muster_drops_no_request(front):
         front.it.settled("web")
     assert clients.failed == []
     print(f"stopped, killed and started twice under {clients.answered} requests")
+
+
+def test_a_debian_with_cloud_init_lets_the_key_in_and_does_what_user_data_says(front):
+    """Building one takes minutes, so it is brought along."""
+    image = os.environ.get("MUSTER_CLOUD_INIT_IMAGE")
+    if not image:
+        pytest.skip("MUSTER_CLOUD_INIT_IMAGE names none: muster image build --cloud-init makes one")
+    keys = Keys(front.home)
+    keys.make("hers")
+    with front.it.session() as session:
+        said = {"name": "hers", "public_key": keys.public("hers")}
+        session.call("POST", "/v1/keypairs", said)
+        with Path(image).open("rb") as content:
+            query = {"cloud": "site", "name": "debian"}
+            session.send("/v1/images", iter(lambda: content.read(1 << 18), b""), query)
+        began = monotonic()
+        session.call("POST", "/v1/clusters", {**DEBIAN, "keypair": "hers", "create_bastion": True})
+    front.it.settled("deb", 180)
+    print(f"a Debian with cloud-init is in order {monotonic() - began:.1f} s after the request")
+    until(lambda: _bastion(front, "deb"), 180, "the bastion is in order")
+    asked = ("deb", "hers", "1")
+    done = keys.ssh(front, *asked, "cloud-init", "status", "--wait")
+    assert "status: done" in done.stdout, (done.stdout, done.stderr)
+    assert keys.ssh(front, *asked, "cat", "/root/said").stdout == "by user data\n"
+    told = keys.ssh(front, *asked, "cat", "/home/debian/.ssh/authorized_keys").stdout
+    assert keys.public("hers").split()[1] in told
+
+
+DEBIAN = {
+    "name": "deb",
+    "cloud": "site",
+    "image": "debian",
+    "flavor": "medium",
+    "min_size": 1,
+    "max_size": 1,
+    "port": 2022,
+    "protocol": "tcp",
+    "user_data": "#cloud-config\nruncmd:\n  - echo by user data >/root/said\n"
+    "  - sed -i 's/^#Port.*/Port 2022\\nPort 22/' /etc/ssh/sshd_config\n"
+    "  - systemctl restart ssh\n",
+}
 
 
 class Clients:

@@ -22,6 +22,8 @@ LEFT_OUT = (
     "etc/machine-id",
     "etc/resolv.conf",
     "usr/sbin/policy-rc.d",
+    "usr/share/locale",
+    "usr/share/man",
     "var/cache/apt",
     "var/lib/apt/lists",
     "var/lib/dbus/machine-id",
