@@ -206,6 +206,16 @@ def test_a_server_that_is_slow_to_go_is_not_asked_again_at_once():
     assert not plan(a_snapshot(web, node, servers=[a_server_of(node), old])).steps
 
 
+def test_another_does_not_wait_for_one_that_is_slow_to_go():
+    node = a_node(1, incarnation=3, ref="s1c")
+    slow, next_one = a_server(1, ref="s1"), a_server_of(replace(node, incarnation=2, ref="s1b"))
+    just = {"cleared_at": NOW - timedelta(seconds=1), "clearing": (slow.server_id,)}
+    decided = plan(a_snapshot(a_cluster(**just), node, servers=[a_server_of(node), slow, next_one]))
+
+    assert [each.ref for each in decided.steps] == ["s1b"]
+    assert set(decided.cluster.clearing) == {slow.server_id, next_one.server_id}
+
+
 # -- who goes first
 
 

@@ -182,3 +182,22 @@ async def test_an_engine_that_starts_looks_at_nodes_alone_too():
         await scene.engine.settle()
 
         assert (await scene.node(one)).status is NodeStatus.ERROR
+
+
+async def test_a_node_that_was_made_anew_again_and_again_joins_at_once():
+    """Each of its former servers goes as soon as it is known, in no more than moments."""
+    async with a_scene() as scene:
+        web = await scene.create(1)
+        await scene.with_ticks(3)
+        one = await scene.create_alone()
+        await scene.with_ticks(2)
+        for _ in range(3):
+            await scene.ask(one, Verb.NODE_RECOVER, operation="RECREATE")
+            await scene.go_on()
+        await scene.join(one, web)
+        await scene.go_on()
+        assert len(await scene.servers()) == 2
+        assert (await scene.node(one)).incarnation == 4
+        assert (await scene.cluster(web)).settled_generation == (
+            await scene.cluster(web)
+        ).generation

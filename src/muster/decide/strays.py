@@ -1,5 +1,7 @@
 """Servers that carry our tag and fill no place."""
 
+from uuid import UUID
+
 from muster.decide.destiny import Destiny
 from muster.decide.draft import Draft
 from muster.decide.limits import AGAIN, DRAIN_LOOK, LOST_LOOK
@@ -7,6 +9,7 @@ from muster.model.event import Level
 from muster.model.observed import Seen, Server
 from muster.model.step import CreateServer, DeleteServer, OperateServer
 
+NAMED = 32  # of those asked to go, at most
 _TOUCHES = (CreateServer, DeleteServer, OperateServer)
 
 
@@ -21,14 +24,15 @@ _TOUCHES = (CreateServer, DeleteServer, OperateServer)
 def clear_strays(draft: Draft) -> None:
     """Take away what fills no place, one server of a node at a time. See Note [Strays].
 
-    A cloud may take its time to delete, so nothing is asked to go twice in a row.
+    A cloud may take its time to delete, so nothing is asked to go twice in a row. Others
+    need not wait for that.
     """
     if not draft.strays:
         return
     places = {each.node.id: each for each in draft.places if each.fate is not Destiny.FORGET}
     touched = {step.node_id for step in draft.steps if isinstance(step, _TOUCHES)}
-    cleared, now = draft.cluster.cleared_at, draft.now
-    asked = cleared is not None and now - cleared < AGAIN
+    now, asked = draft.now, _asked(draft)
+    going: list[UUID] = []
     for server in sorted(draft.strays, key=lambda each: each.ref):
         place = places.get(server.node_id)
         lives = place is not None or server.node_id in draft.snapshot.elsewhere
@@ -38,16 +42,28 @@ def clear_strays(draft: Draft) -> None:
             if draft.cluster.leaving:
                 draft.wait(f"{server.name}: its host does not answer", now + LOST_LOOK)
             continue  # told to go when its host is back, which marks its cluster
-        if asked or server.node_id in touched or draft.deletes <= 0 or _served(draft, server):
+        was_asked = asked is not None and (not asked or server.server_id in asked)
+        if was_asked or server.node_id in touched or draft.deletes <= 0 or _served(draft, server):
             draft.wait(f"{server.name}: a former server is still there", now + DRAIN_LOOK)
             continue
         touched.add(server.node_id)
+        going.append(server.server_id)
         former = f"a former server of {place.node.name if place else server.name}"
         _delete(draft, server, former if lives else "a stray")
         if not lives:
             reason = f"{server.name} ({server.ref}) belonged to nothing"
             key = f"gone/{server.server_id}"
             draft.tell("server.stray_removed", reason, level=Level.WARN, key=key)
+    if going:
+        told = (*(asked or ()), *going)
+        draft.change(cleared_at=now, clearing=told if len(told) <= NAMED else ())
+
+
+def _asked(draft: Draft) -> tuple[UUID, ...] | None:
+    """Return which were asked to go just now: () is any of them, None is none."""
+    cleared = draft.cluster.cleared_at
+    just = cleared is not None and draft.now - cleared < AGAIN
+    return draft.cluster.clearing if just else None
 
 
 def _may_go(draft: Draft, server: Server) -> bool:
@@ -72,8 +88,6 @@ def _served(draft: Draft, server: Server) -> bool:
 
 def _delete(draft: Draft, server: Server, why: str) -> None:
     draft.deletes -= 1
-    if draft.cluster.cleared_at != draft.now:
-        draft.change(cleared_at=draft.now)
     draft.steps.append(
         DeleteServer(node_id=server.node_id, server_id=server.server_id, ref=server.ref, why=why)
     )

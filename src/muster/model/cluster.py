@@ -192,6 +192,7 @@ class Cluster:
     refused_generation: int = 0  # the newest one whose balancer or name was refused for good
     boot_s: float | None = None  # learned: how long from asked for to ready
     cleared_at: datetime | None = None  # last time servers that fill no place were asked to go
+    clearing: tuple[UUID, ...] = ()  # which, by then; none: too many to name them, so any
 
     next_index: int = 1
     generation: int = 1  # grows with every wish; a pass that began with an older one is stale
