@@ -16,7 +16,7 @@ from muster.drivers.dns import rfc2136
 from muster.drivers.dns.rfc2136 import Updates
 from muster.drivers.prometheus import Prometheus
 from muster.drivers.simulated.cloud import open_cloud
-from muster.model.cloud import Ability
+from muster.model.cloud import Ability, Gate
 from muster.ports.cloud import Cloud
 from muster.wiring.fittings import Options, fitted, fittings, parted
 
@@ -32,6 +32,8 @@ from muster.wiring.fittings import Options, fitted, fittings, parted
         ({"dns": "ns1"}, "dns"),
         ({"dns": {"server": "ns1"}}, "dns.zone"),
         ({"prometheus": {"url": "localhost:9090"}}, "prometheus.url"),
+        ({"bastion": {"size": "tiny"}}, "clouds.lab.bastion"),
+        ({"bastion": {"port": 70000}}, "clouds.lab.bastion"),
     ],
 )
 def test_a_wrong_option_is_named(said: dict[str, Any], field: str) -> None:
@@ -100,9 +102,23 @@ async def test_names_are_published_where_the_settings_say(tmp_path: Path) -> Non
     await cloud.close()
 
 
+@pytest.mark.parametrize(("name", "cannot"), [("caddy", True), ("haproxy", False)])
+async def test_a_bastion_takes_a_balancer_that_does_plain_tcp(
+    tmp_path: Path, name: str, cannot: bool
+) -> None:
+    cloud = await bare(tmp_path)
+    able = {k: v for k, v in cloud.about.cannot.items() if k is not Ability.BASTION}
+    cloud = replace(cloud, about=replace(cloud.about, cannot=able))
+    said = fittings("local", {"balancer": name, "bastion": {"flavor": "tiny"}}, "lab")
+    made = await fitted(cloud, said, config(tmp_path, ManualClock()))
+    assert ("plain TCP" in (made.about.refusal(Ability.BASTION) or "")) == cannot
+    assert made.about.gate == Gate(flavor="tiny")
+    await made.close()
+
+
 def test_every_option_is_told_of() -> None:
     page = (Path(__file__).parents[2] / "docs/how-to/fit-a-cloud.md").read_text()
-    for kind in (Options, rfc2136.Options, prometheus.Options):
+    for kind in (Options, Gate, rfc2136.Options, prometheus.Options):
         for each in fields(kind):
             assert f"`{each.name}`" in page or f"{each.name} = " in page, each.name
     assert f"`{Options().balancer_range}`" in page

@@ -46,7 +46,7 @@ def setting(session: "Session", said: str | None) -> Setting:
     if chosen["kind"] != "incus":
         return Setting(cloud=name)
     return Setting(
-        cloud=chosen["name"], containers=True, work="/?ms=2", low=12, high=60, enough=3000
+        cloud=chosen["name"], containers=True, work="/?ms=2", low=12, high=70, enough=3000
     )
 
 
