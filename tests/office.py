@@ -11,6 +11,7 @@ from httpx2 import ASGITransport, AsyncClient
 from litestar import Litestar
 from prometheus_client import CollectorRegistry
 
+from memory import in_memory
 from muster.api.app import build
 from muster.base.clock import ManualClock
 from muster.base.errors import Unknown
@@ -26,7 +27,6 @@ from muster.ports.identity import Identity
 from muster.ports.store import Transaction
 from muster.service import flavors
 from muster.service.desk import Desk
-from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 
 HERE = "http://127.0.0.1:8778"
@@ -158,7 +158,7 @@ async def opened(
     **limits: int,
 ) -> AsyncIterator[Office]:
     clock, signal = ManualClock(), LocalSignal()
-    store = await connect("sqlite:///:memory:", signal)
+    store = await in_memory(signal)
     have = clouds or {"simulated": await a_cloud(home, clock)}
     desk = Desk(
         store=store,

@@ -9,13 +9,13 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from memory import in_memory
 from muster.base.clock import ManualClock
 from muster.base.errors import Permanent, Transient
 from muster.drivers.hooks import Post
 from muster.model.removal import Hook, HookType
 from muster.model.step import PostHook
 from muster.ports.store import Query
-from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 
 URL = "https://user:pass@agrees.test/secret/path?key=hidden"
@@ -52,7 +52,7 @@ class Listener:
 
 @pytest.fixture
 async def store() -> AsyncIterator[Any]:
-    opened = await connect("sqlite:///:memory:", LocalSignal())
+    opened = await in_memory(LocalSignal())
     yield opened
     await opened.close()
 

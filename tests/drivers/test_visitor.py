@@ -54,7 +54,8 @@ async def visitor() -> AsyncIterator[HttpVisitor]:
 
 
 def at(port: int, scheme: str = "http", **but: object) -> Visit:
-    plain = {"node_id": UUID(int=1), "url": f"{scheme}://127.0.0.1:{port}/up", "pause_s": 0.0}
+    """Name a visit that is tried once, and waits ten seconds for its answer."""
+    plain = {"node_id": UUID(int=1), "url": f"{scheme}://127.0.0.1:{port}/up", "pause_s": 100.0}
     return Visit(**plain | {"tries": 1} | but)  # type: ignore[arg-type]
 
 
@@ -80,10 +81,10 @@ async def test_an_answer_is_judged(visitor, answer, expect, said):
 async def test_it_is_tried_as_often_as_asked_for_and_one_good_answer_is_enough(visitor):
     bad = OK.replace(b"200", b"500")
     async with a_site(bad, bad, OK) as site:
-        assert await visitor.visit(at(site.port, tries=3)) is None
+        assert await visitor.visit(at(site.port, tries=3, pause_s=0.0)) is None
         assert len(site.asked) == 3
     async with a_site(bad) as site:
-        assert "answered 500" in (await visitor.visit(at(site.port, tries=3)) or "")
+        assert "answered 500" in (await visitor.visit(at(site.port, tries=3, pause_s=0.0)) or "")
         assert len(site.asked) == 3
 
 
@@ -102,7 +103,7 @@ async def test_a_wrong_answer_is_an_illness_whatever_is_said_of_connections(visi
 
 async def test_silence_is_waited_for_a_second_and_no_longer(visitor):
     async with a_site(b"") as site:
-        assert "no answer within 1 s" in (await visitor.visit(at(site.port)) or "")
+        assert "no answer within 1 s" in (await visitor.visit(at(site.port, pause_s=0.0)) or "")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import builders
+from memory import in_memory
 from muster.base.clock import ManualClock
 from muster.decide import joins
 from muster.drivers.simulated.cloud import open_cloud, world_of
@@ -269,11 +270,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_scene(
-    url: str = "sqlite:///:memory:", clock: Any = None, **options: Any
-) -> AsyncIterator[Scene]:
+async def a_scene(url: str = "", clock: Any = None, **options: Any) -> AsyncIterator[Scene]:
     clock, signal = clock or ManualClock(), LocalSignal()
-    store = await connect(url, signal, clock)
+    store = await (connect(url, signal, clock) if url else in_memory(signal, clock))
     config = CloudConfig(
         name=SIM,
         home=Path("/nowhere"),

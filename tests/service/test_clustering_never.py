@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from caller import Caller
 from muster.ports.store import Query
 from office import opened
+from patience import examples
 
 ALL = Query()
 Request = tuple[str, str, Any]
@@ -78,9 +79,7 @@ ASKS: Mapping[str, Callable[[Moment], Request | None]] = {
 step = st.tuples(st.sampled_from(sorted(ASKS)), st.integers(0, 7), st.booleans())
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
-)
+@settings(max_examples=examples(25), deadline=None, print_blob=True)
 @given(steps=st.lists(step, min_size=1, max_size=12))
 def test_no_order_of_requests_breaks_a_cluster(steps: list[tuple[str, int, bool]]) -> None:
     """No 5xx, no index twice, no server lost or made twice, no action that never ends."""

@@ -37,9 +37,10 @@ class HttpVisitor:
     async def _try(self, visit: Visit) -> str | None:
         """Return why one attempt found the node ill, or None."""
         patience = max(0.1 * visit.pause_s, 1.0)
+        client = self._client(visit.verify)  # to read all authorities takes its time
         try:
             async with self._turns, asyncio.timeout(patience):
-                status, text = await self._got(visit)
+                status, text = await _got(client, visit.url)
         except TimeoutError:
             return _refused(visit, f"no answer within {patience:g} s")
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
@@ -50,21 +51,22 @@ class HttpVisitor:
             return f"{visit.url}: the answer does not say {visit.expect!r}"
         return None
 
-    async def _got(self, visit: Visit) -> tuple[int, str]:
-        async with self._client(visit.verify).stream("GET", visit.url) as answer:
-            body = b""
-            async for part in answer.aiter_bytes():
-                body += part
-                if len(body) >= LONGEST:
-                    break
-            return answer.status_code, body[:LONGEST].decode("utf-8", "replace")
-
     def _client(self, verify: bool) -> httpx2.AsyncClient:
         if verify not in self._clients:
             self._clients[verify] = httpx2.AsyncClient(
                 verify=verify, timeout=None, follow_redirects=True, trust_env=False
             )
         return self._clients[verify]
+
+
+async def _got(client: httpx2.AsyncClient, url: str) -> tuple[int, str]:
+    async with client.stream("GET", url) as answer:
+        body = b""
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) >= LONGEST:
+                break
+        return answer.status_code, body[:LONGEST].decode("utf-8", "replace")
 
 
 def _refused(visit: Visit, why: str) -> str | None:

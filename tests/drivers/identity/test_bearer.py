@@ -7,13 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from memory import in_memory
 from muster.base.clock import ManualClock
 from muster.base.errors import Unknown
 from muster.base.secret import digest
 from muster.drivers.identity.bearer import Bearer
 from muster.model.who import Who
 from muster.ports.store import Token
-from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 
 OTHER = Who(user="other", project="elsewhere")
@@ -29,7 +29,7 @@ class Otherwise:
 
 @pytest.fixture
 async def bearer() -> AsyncIterator[Any]:
-    store, clock = await connect("sqlite:///:memory:", LocalSignal()), ManualClock()
+    store, clock = await in_memory(LocalSignal()), ManualClock()
     yield Bearer(store, clock, Otherwise()), store, clock
     await store.close()
 

@@ -11,7 +11,7 @@ from drivers.identity.scribe import URL, Scribe, refusal
 from muster.base.clock import ManualClock
 from muster.base.errors import Forbidden, Invalid, Transient, Unknown
 from muster.drivers.identity.access import Access, Account, by_password
-from muster.drivers.identity.keystone import KEPT, Keystone
+from muster.drivers.identity.keystone import Keystone
 from muster.model.who import Right
 
 ACCOUNT = Account(username="muster", password="ours", project="service")
@@ -107,14 +107,17 @@ async def test_a_refused_token_is_asked_about_again(scribe, keystone):
     assert (await keystone.who(shown("t"))).roles == ("member",)
 
 
-async def test_as_many_tokens_are_remembered_as_there_is_room_for(scribe, keystone):
-    for number in range(KEPT + 5):
+async def test_as_many_tokens_are_remembered_as_there_is_room_for(scribe):
+    access = by_password(URL, ACCOUNT)
+    keystone = Keystone(access, scribe.clock, transport=scribe.transport, room=20)
+    for number in range(25):
         await keystone.who(shown(scribe.knows(f"t{number}", "member")))
     asked = len(scribe.asked)
-    await keystone.who(shown(f"t{KEPT + 4}"))
+    await keystone.who(shown("t5"))
     assert len(scribe.asked) == asked
-    await keystone.who(shown("t0"))
+    await keystone.who(shown("t4"))
     assert len(scribe.asked) == asked + 1
+    await keystone.close()
 
 
 async def test_no_token_is_kept_as_it_is(scribe, keystone):

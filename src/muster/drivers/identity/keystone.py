@@ -44,10 +44,12 @@ class Keystone:
         clock: Clock,
         remember: timedelta = timedelta(minutes=5),
         transport: httpx2.AsyncBaseTransport | None = None,
+        room: int = KEPT,
     ) -> None:
         self._access = access
         self._clock = clock
         self._remember = remember
+        self._room = room
         self._http = httpx2.AsyncClient(
             timeout=DEADLINE_S, transport=transport, verify=_trust(access)
         )
@@ -97,7 +99,7 @@ class Keystone:
         if expires <= now:
             raise Unknown("this token has expired; ask Keystone for another")
         self._known[key] = _Known(who, min(expires, now + self._remember))
-        while len(self._known) > KEPT:
+        while len(self._known) > self._room:
             self._known.popitem(last=False)
         return who
 
