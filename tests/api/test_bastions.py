@@ -10,10 +10,8 @@ from muster.base.clock import ManualClock
 from muster.model.cloud import Ability, Gate
 from office import WEB, Office, a_cloud, opened, path
 
-KEY = {
-    "name": "hers",
-    "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2vOeXyjnOWIEFWnXnFBQJmNEZbH4MnB3v0tT3qHVYz",
-}
+BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIJ2vOeXyjnOWIEFWnXnFBQJmNEZbH4MnB3v0tT3qHVYz"
+KEY = {"name": "hers", "public_key": f"ssh-ed25519 {BLOB} hers"}
 
 
 @asynccontextmanager
