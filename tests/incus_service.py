@@ -60,10 +60,6 @@ def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
     session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
 
 
-def versions(place: Place) -> set[str]:
-    return {each["config"]["image.release"] for each in instances(place).values()}
-
-
 def statuses(session: Session) -> set[str]:
     listed = session.call("GET", "/v1/instances")["instances"]
     return {each["status"] for each in listed}

@@ -8,13 +8,15 @@ from time import monotonic
 import pytest
 
 from house import House, until
-from incus_service import WEB, Load, ask, beside, change, instances, versions
+from incus_service import WEB, Load, ask, beside, change, instances
+from muster.client.http import Session
 from testbed.incus import machine, rest
 from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
 SHARE = 300  # requests before and after something happens, at least
+REQUESTS = 10_000  # in all
 
 
 @pytest.fixture
@@ -66,21 +68,43 @@ def test_a_killed_container_is_replaced_and_serves(it, place):
         print(f"replaced and serving after {monotonic() - killed:.1f} s")
 
 
-def test_a_new_version_comes_in_without_a_failed_request(it, place):
+def test_an_update_and_other_sizes_fail_no_request_of_ten_thousand(it, place):
+    """The update is to an image published from a snapshot of an instance that serves."""
     with it.session() as session:
         session.call("POST", "/v1/clusters", WEB)
         seen = it.settled("web")
         url = seen["load_balancer_url"]
         with Load(f"{url}/health") as load:
-            until(lambda: load.answered > SHARE, 60, "clients are served")
-            change(session, seen, image="demo-web-v2")
-            until(lambda: versions(place) == {"2"}, 120, "all are of the new version")
+            load.more(SHARE)
+            image = published(session, seen["instances"][0]["id"])
+            change(session, seen, image="kept")
+            until(lambda: images_of(place) == {image}, 120, "all are of the snapshot")
             it.settled("web", 120)
-            least = load.answered + SHARE
-            until(lambda: load.answered > least, 60, "clients are served after it")
+            updated = load.answered
+            for size in (6, 3):
+                change(session, seen, desired_size=size)
+                until(lambda size=size: len(instances(place)) == size, 120, f"there are {size}")
+                it.settled("web", 120)
+            load.more(max(SHARE, REQUESTS - load.answered), 300)
         assert load.failed == []
-        assert ask(url)["version"] == "2"
-        print(f"updated under {load.answered} requests")
+        assert ask(url)["version"] == "1"
+        print(f"updated under {updated}, resized under {load.answered - updated}; none failed")
+
+
+def published(session: Session, instance: str) -> str:
+    """Have an image be made of an instance, and return its id once it can be used."""
+    session.call("POST", f"/v1/instances/{instance}/snapshot", {"name": "kept"})
+
+    def usable() -> str:
+        listed = session.call("GET", "/v1/images")["images"]
+        found = [each for each in listed if each["name"] == "kept"]
+        return str(found[0]["id"]) if found and found[0]["status"].lower() == "active" else ""
+
+    return str(until(usable, 60, "the snapshot is published"))
+
+
+def images_of(place: Place) -> set[str]:
+    return {each["config"]["user.muster.image"] for each in instances(place).values()}
 
 
 def test_real_load_brings_more_instances_and_its_end_takes_them_away(it, place):

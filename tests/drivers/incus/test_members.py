@@ -153,11 +153,22 @@ async def test_calls_go_through_another_member_when_the_first_is_away(site):
     machine.end_daemon(site.place, "m1", signal.SIGKILL)
     try:
         await site.becomes(there["m1"], Seen.UNREACHABLE, 60)
-        [another] = await site.running(site.order(8))
+        order = site.order(8)
+        await until(lambda: made(site, order), 60)  # the members agree on who leads them now
+        [another] = await site.running(order)
         assert another.host != "m1"
     finally:
         machine.start(site.place, "m1")
     await site.becomes(there["m1"], Seen.RUNNING, 60)
+
+
+async def made(site, order) -> bool:
+    """Ask for a server, and return whether that was taken."""
+    try:
+        await site.cloud.compute.create_server(order)
+    except Transient:
+        return False
+    return True
 
 
 async def test_a_killed_container_is_stopped_and_never_called_broken(site):

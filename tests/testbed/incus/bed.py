@@ -1,6 +1,7 @@
 """A testbed of Incus members: put up, made one cluster, and taken down without a trace."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -151,7 +152,7 @@ def lent(count: int) -> Iterator[Place]:
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}")
-    with _guarded(place):
+    with _held(_sign_of_life(base)), _guarded(place):
         up(place, count)
         join(place)
         with tempfile.TemporaryDirectory() as aside:
@@ -160,6 +161,35 @@ def lent(count: int) -> Iterator[Place]:
                 build(recipe, image)
                 give_image(place, image)
         yield place
+
+
+# Note [Stale testbeds]
+# A guard takes a testbed down whose test run was killed; one that was killed together with it
+# leaves the testbed to the next run. That tells it from one in use by a file that is locked for
+# as long as its owner lives: a number may be another process's by then.
+def _sign_of_life(base: Path) -> Path:
+    """See Note [Stale testbeds]."""
+    return base.with_name(f"{base.name}.held")
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    path.unlink(missing_ok=True)
+
+
+def _is_stale(base: Path, pid: str) -> bool:
+    """Return whether nobody uses that testbed any more. See Note [Stale testbeds]."""
+    if not Path(f"/proc/{pid}").exists():
+        return True
+    try:
+        with _sign_of_life(base).open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager
@@ -197,16 +227,17 @@ def settings(place: Place) -> dict[str, Any]:
 
 
 def sweep() -> None:
-    """Take down the testbeds of test runs that were killed."""
+    """Take down the testbeds of test runs that were killed with their guards."""
     names = {path.name.rpartition("-")[0] for path in Path("/run/netns").glob("mt*x*-*")}
     for base in Path(tempfile.gettempdir()).glob("muster-incus-*-*"):
-        pid, count = base.name.split("-")[2:]
+        pid, count = base.name.removesuffix(".held").split("-")[2:]
         names.add(f"mt{pid}x{count}")
     for name in names:
         pid, _, count = name.removeprefix("mt").partition("x")
-        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
-            base = Path(tempfile.gettempdir()) / f"muster-incus-{pid}-{count}"
+        base = Path(tempfile.gettempdir()) / f"muster-incus-{pid}-{count}"
+        if pid.isdigit() and _is_stale(base, pid):
             down(Place(base=base, name=name))
+            _sign_of_life(base).unlink(missing_ok=True)
 
 
 def execute(place: Place, member: str, command: list[str]) -> int:
