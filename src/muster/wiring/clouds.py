@@ -57,10 +57,13 @@ class Clouds:
             raise Invalid(f"must be one of {', '.join(DRIVERS)}", field="kind")
         home = self.settings.home / "clouds" / ask.name
         fresh = not home.exists()
+        options: Options = {}
+        fittings(ask.kind, parted(ask.options)[1], ask.name)
         try:
             options = await self._introduced(ask, home)
             cloud = await self._opened(ask.name, options)
         except (Invalid, DriverError):
+            await _forgotten(options)
             if fresh:
                 shutil.rmtree(home, ignore_errors=True)
             raise
@@ -77,9 +80,8 @@ class Clouds:
         if self.engine:
             await self.engine.dismiss(name)
         await cloud.close()
-        if options["kind"] == "incus":
-            await unpaired(options)
-            shutil.rmtree(self.settings.home / "clouds" / name / "papers", ignore_errors=True)
+        await _forgotten(options)
+        shutil.rmtree(self.settings.home / "clouds" / name / "papers", ignore_errors=True)
 
     async def _introduced(self, ask: CloudAsk, home: Path) -> Options:
         """Return the options in force, once whoever has the cloud knows us."""
@@ -114,6 +116,12 @@ class Clouds:
             out.flush()
             os.fsync(out.fileno())
         new.replace(self._file)
+
+
+async def _forgotten(options: Options) -> None:
+    """Have whoever was made to trust us do so no more."""
+    if options.get("kind") == "incus":
+        await unpaired(options)
 
 
 def _told(settings: Settings, admitted: Mapping[str, Options]) -> Mapping[str, Options]:

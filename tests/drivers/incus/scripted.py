@@ -115,6 +115,7 @@ def instance(name: str, tags: Mapping[str, str], **but: Any) -> dict[str, Any]:
         "created_at": CREATED,
         "last_used_at": CREATED,
         "config": dict(tags),
+        "devices": {},
         "expanded_devices": {},
     }
     return plain | but

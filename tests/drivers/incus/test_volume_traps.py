@@ -23,6 +23,7 @@ from drivers.incus.scripted import (
 from muster.base.errors import Permanent, Transient
 from muster.drivers.incus.tags import instance_name, written
 from muster.drivers.incus.volumes import ref
+from muster.model.step import Operation
 from muster.model.volume import VolumeOrder
 
 ID = UUID(int=77)
@@ -158,3 +159,13 @@ async def test_anothers_volume_is_not_there(bed: Bed) -> None:
     assert await bed.cloud.volumes.list_volumes() == []
     await bed.cloud.volumes.delete_volume(ID)
     assert not any(each.method == "DELETE" for each in bed.incus.requests)
+
+
+async def test_an_instance_is_not_moved_away_from_its_volumes(bed: Bed) -> None:
+    order = an_order()
+    disk = {"type": "disk", "pool": "default", "source": NAME, "path": "/mnt/data"}
+    tags = written(order, bed.installation)
+    bed.has(instance(instance_name(order), tags, location="m1", devices={NAME: disk}))
+    with pytest.raises(Permanent, match="detach them first"):
+        await bed.cloud.compute.operate_server(instance_name(order), Operation.EVACUATE)
+    assert not any(each.method in ("PUT", "POST") for each in bed.incus.requests)

@@ -76,9 +76,7 @@ class IncusCommands:
                 await _ends(talk, DEATH_S)
             code = await self._code(begun["id"], location)
         if code == NOT_FOUND and not (printed.kept or errors.kept):
-            errors.add(
-                f"{command.words[0]}: not found\n".encode()
-            )
+            errors.add(f"{command.words[0]}: not found\n".encode())
         return Ended(
             code=code,
             output=bytes(printed.kept),

@@ -14,6 +14,7 @@ from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
 from muster.drivers.incus.shape import source
 from muster.model.step import Operation
 
+VOLUME = "muster-"  # what names of volumes, and so of their devices, begin with
 PATIENCE_S = 10  # of a clean stop; then the power goes
 
 
@@ -120,6 +121,9 @@ class Operator:
         target = host or await self._other(instance["location"])
         if target == instance["location"]:
             return
+        if volumes := [name for name in instance["devices"] if name.startswith(VOLUME)]:
+            text = f"{ref} has {len(volumes)} volumes, which stay where they are: detach them first"
+            raise Permanent(text)
         runs = instance["status"] != "Stopped"
         if runs:
             await self._stop(ref)

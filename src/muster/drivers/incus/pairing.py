@@ -37,6 +37,7 @@ async def paired(ask: CloudAsk, home: Path, name: str) -> dict[str, Any]:
     `home` gets what has to be kept; `name` is what we call ourselves there. Raises `Invalid`
     naming what is wrong, and what to do.
     """
+    parsed(ask.options)  # what is wrong there is told before a token is used up
     token = tokens.read(ask.token) if ask.token else None
     urls = [ask.url] if ask.url else list(token.urls if token else ())
     if not urls:
@@ -58,7 +59,11 @@ async def paired(ask: CloudAsk, home: Path, name: str) -> dict[str, Any]:
     }
     if token:
         await _introduced(parsed(options), papers, token, name)
-    members = await _greeted(parsed(options), papers)
+    try:
+        members = await _greeted(parsed(options), papers)
+    except Invalid:
+        await parted(options)
+        raise
     return options | ({"members": members} if members else {})
 
 
@@ -206,7 +211,7 @@ async def _greeted(options: Options, papers: Papers | None = None) -> list[str]:
 
 def _laid_out(home: Path) -> Papers:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Papers(home / "client.crt", home / "client.key", home / "server.crt")
+    return Papers(home / "client.crt", home / "client.key", home / "servers.crt")
 
 
 def _certificate(file: Path) -> bytes:
