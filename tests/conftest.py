@@ -38,7 +38,8 @@ STORES = [
 # Note [Real parts]
 # What starts a Caddy, a HAProxy or instances of this machine takes seconds however little it
 # asks of them, and the inner loop has less than a minute for everything. So tests of these
-# folders, and the contracts' runs over these parts, are slow by definition.
+# folders, and the contracts' runs over these parts, are slow by definition. So is what plays
+# days or weeks of a load, says all that the document allows, or tells stories to a whole service.
 _REAL_FOLDERS = (
     "drivers/balancers",
     "drivers/caddy",
@@ -48,6 +49,13 @@ _REAL_FOLDERS = (
     "drivers/incus",
     "clients",
 )
+_SLOW_FILES = (
+    "api/test_schemathesis",
+    "decide/test_forecast",
+    "decide/test_plant",
+    "engine/test_outlook",
+    "scenarios",
+)
 _REAL_PARTS = frozenset({"caddy", "haproxy", "local", "incus", "knot"})
 
 _databases = count(1)
@@ -55,13 +63,22 @@ _databases = count(1)
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs over real parts as slow. See Note [Real parts]."""
-    here = Path(__file__).parent
     for item in items:
-        where = item.path.relative_to(here).as_posix()
         call = getattr(item, "callspec", None)
         parts = {str(each) for each in call.params.values()} if call else set()
-        if where.startswith(_REAL_FOLDERS) or parts & _REAL_PARTS:
+        if _is_slow(item.path) or parts & _REAL_PARTS:
             item.add_marker("slow")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave slow files unread where nothing slow is to run."""
+    unwanted = "not slow" in config.getoption("markexpr") and _is_slow(collection_path)
+    return True if unwanted else None
+
+
+def _is_slow(path: Path) -> bool:
+    where = path.relative_to(Path(__file__).parent).as_posix()
+    return where.startswith((*_REAL_FOLDERS, *_SLOW_FILES))
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from muster.model.node import NodeStatus
 from muster.ports.store import Query
 
 # All moments take a minute; a prime step meets every kind of them.
-EVERY = pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 11])
+EVERY = pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 41])
 
 
 async def all_is_as_wished(scene: Scene, cluster_id, size: int) -> None:
