@@ -12,10 +12,13 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from http.client import HTTPConnection
+from itertools import cycle
 from pathlib import Path
 from statistics import median, quantiles
+from threading import Thread
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent.parent / "tests"), str(Path(__file__).parent)]
@@ -42,12 +45,18 @@ class Caller:
         }
 
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        status, told = self._answer(method, path, body)
+        assert status < 300, told
+        return told
+
+    def status(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> int:
+        return self._answer(method, path, body)[0]
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, Any]:
         said = None if body is None else json.dumps(body)
         self._line.request(method, path, said, self._headers)
         answer = self._line.getresponse()
-        told = json.loads(answer.read() or "null")
-        assert answer.status < 300, told
-        return told
+        return answer.status, json.loads(answer.read() or "null")
 
 
 def ended(caller: Caller, action: str, deadline_s: float = 60) -> None:
@@ -131,6 +140,30 @@ def rates(it: House, caller: Caller) -> None:
         print(f"{what:<44} {rate:7.0f} /s    {rate / bare:.2f} of the floor", flush=True)
 
 
+def scale_outs(it: House, seconds: float = 3, clients: int = 4) -> None:
+    """Measure how many requests to grow are accepted in a second, each of another cluster."""
+    caller = Caller(it.port)
+    ids = [created(caller, f"g{n}", 1) for n in range(10 * clients)]
+    taken: Counter[int] = Counter()
+    end = time.perf_counter() + seconds
+
+    def grow(which: int) -> None:
+        mine = Caller(it.port)
+        for id in cycle(ids[which::clients]):
+            if time.perf_counter() >= end:
+                return
+            taken[mine.status("POST", f"/v1/clusters/{id}/actions", {"scale_out": {}})] += 1
+
+    threads = [Thread(target=grow, args=(n,)) for n in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert taken.keys() <= {202, 409}, taken
+    rate, busy = taken[202] / seconds, taken[409] / seconds
+    print(f"{'scale_out, accepted':<44} {rate:7.0f} /s    {busy:.0f} /s refused: still growing")
+
+
 def run(nodes: int, times: int, url: str) -> None:
     settings = {
         "MUSTER_DEFAULT_CLOUD": "simulated",
@@ -148,6 +181,7 @@ def run(nodes: int, times: int, url: str) -> None:
         answers(caller, times)
         actions(caller, times)
         rates(it, caller)
+        scale_outs(it)
         print(f"{'memory at the end':<44} {memory(server):7.0f} MiB")
 
 

@@ -15,6 +15,36 @@ from muster.client.http import ApiError, Session, Unreachable
 OPERATIONS = ("reboot", "pause", "unpause", "stop", "start", "lock", "evacuate")
 OPEN = ("INIT", "READY", "RUNNING", "WAITING", "WAITING_LIFECYCLE_COMPLETION")
 Rows = list[dict[str, Any]]
+_VIP = {"subnet": "s", "protocol_port": 8080}
+POLICIES = {
+    name: {"type": f"senlin.policy.{type}", "version": version, "properties": properties}
+    for name, type, version, properties in (
+        ("out", "scaling", "1.0", {"event": "CLUSTER_SCALE_OUT", "adjustment": {"number": 1}}),
+        ("oldest", "deletion", "1.1", {"criteria": "OLDEST_FIRST"}),
+        ("kept", "deletion", "1.0", {"destroy_after_deletion": False}),
+        ("two", "batch", "1.0", {"max_batch_size": 2, "min_in_service": 1, "pause_time": 1}),
+        ("apart", "affinity", "1.0", {"servergroup": {"policies": "soft-anti-affinity"}}),
+        (
+            "served",
+            "loadbalance",
+            "1.1",
+            {"pool": {"subnet": "s"}, "vip": _VIP, "health_monitor": {"type": "TCP"}},
+        ),
+        (
+            "healed",
+            "health",
+            "1.1",
+            {
+                "detection": {
+                    "interval": 60,
+                    "node_update_timeout": 1,
+                    "detection_modes": [{"type": "NODE_STATUS_POLLING"}],
+                },
+                "recovery": {"actions": [{"name": "RECREATE"}], "fencing": ["COMPUTE"]},
+            },
+        ),
+    )
+}
 
 
 def profile(name: str) -> dict[str, Any]:
@@ -43,6 +73,8 @@ class Keeper:
             self._members: 6,
             self._node: 3,
             self._one: 5,
+            self._policy: 3,
+            self._hook: 3,
             self._delete: 1,
         }
         try:
@@ -56,7 +88,7 @@ class Keeper:
         try:
             answer = session.call(method, path, body)
         except ApiError as error:
-            if error.status not in (400, 404, 409, 503):
+            if error.status not in (400, 404, 409, 429, 503):
                 raise
             return None
         self.played[what] += 1
@@ -154,9 +186,44 @@ class Keeper:
         else:
             self._ask(session, what, "POST", f"{path}/actions", {what: {}})
 
+    def _policy(self, session: Session) -> None:
+        """Attach a policy of some kind, switch it, or detach it again."""
+        cluster = self._some(session, "clusters")
+        if cluster is None:
+            return
+        known = {each["name"]: each["id"] for each in self._rows(session, "policies")}
+        name = self.dice.choice(list(POLICIES))
+        if name not in known:
+            ask = {"policy": {"name": name, "spec": POLICIES[name]}}
+            self._ask(session, "policy", "POST", "/v1/policies", ask)
+            return
+        said: dict[str, Any] = {"policy_id": known[name]}
+        what = self.dice.choice(
+            ("policy_attach", "policy_attach", "policy_update", "policy_detach")
+        )
+        if what == "policy_update":
+            said["enabled"] = self.dice.random() < 0.5
+        self._ask(session, what, "POST", f"/v1/clusters/{cluster['id']}/actions", {what: said})
+
+    def _hook(self, session: Session) -> None:
+        """Set a cluster's webhook off, which is made where there is none."""
+        cluster = self._some(session, "clusters")
+        if cluster is None:
+            return
+        mine = [r for r in self._rows(session, "receivers") if r["cluster_id"] == cluster["id"]]
+        if mine:
+            path = f"/v1/webhooks/{mine[0]['id']}/trigger?V=2"
+            self._ask(session, "webhook", "POST", path)
+            return
+        action = self.dice.choice(("CLUSTER_SCALE_OUT", "CLUSTER_SCALE_IN", "CLUSTER_CHECK"))
+        door = {"name": self._named("door"), "type": "webhook", "action": action}
+        ask = {"receiver": {**door, "cluster_id": cluster["id"]}}
+        self._ask(session, "receiver", "POST", "/v1/receivers", ask)
+
     def _delete(self, session: Session) -> None:
         if cluster := self._some(session, "clusters"):
-            self._ask(session, "cluster", "DELETE", f"/v1/clusters/{cluster['id']}")
+            path = f"/v1/clusters/{cluster['id']}?force=true"
+            self._ask(session, "cluster", "DELETE", path)
 
 
 def settled(session: Session, servers: Callable[[], Mapping[str, str]], deadline_s: float) -> None:

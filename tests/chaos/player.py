@@ -2,7 +2,9 @@
 
 import random
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import httpx2
@@ -11,6 +13,7 @@ from house import House
 from muster.client.http import ApiError, Session, Unreachable
 
 IMAGES = ("demo-web", "demo-web-v2")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass
@@ -28,8 +31,16 @@ class Wished:
 class Player:
     """Plays on `names`; a broken connection leaves both outcomes possible, as it should."""
 
-    def __init__(self, house: House, seed: int, names: tuple[str, ...], most: int) -> None:
+    def __init__(
+        self,
+        house: House,
+        seed: int,
+        names: tuple[str, ...],
+        most: int,
+        more: Mapping[str, Any] = NOTHING,
+    ) -> None:
         self.house = house
+        self.more = more  # of every cluster
         self.dice = random.Random(seed)
         self.most = most
         self.wished = {name: Wished() for name in names}
@@ -87,6 +98,7 @@ class Player:
             "port": self.port + list(self.wished).index(name),
             "health_path": "/health",
             "drain_seconds": 1,
+            **self.more,
         }
         wish.sizes.add(size)
         wish.images.add(image)

@@ -183,7 +183,7 @@ def test_two_engines_survive_each_other(tmp_path, postgres_url):
         it.start()
         there = world(it.home)
         it.workers.append(it.spawn("work"))
-        for _ in range(share(0.2)):
+        for _ in range(share(0.15)):
             with it.session() as session:
                 cut = later(dice.uniform(0.0, 0.6), lambda: trouble(it, dice))
                 fate(there, dice)
@@ -191,6 +191,33 @@ def test_two_engines_survive_each_other(tmp_path, postgres_url):
                 cut.join()
             mend(it)
         reckon(it, player, lambda: shown_by(there))
+
+
+@pytest.mark.postgresql
+def test_two_engines_keep_plain_clusters_and_single_nodes(tmp_path, postgres_url):
+    """The same for checks, repairs, operations, updates in place, joins, leaves and policies."""
+    dice = random.Random(SEED + 4)
+    settings = {
+        "MUSTER_DATABASE_URL": postgres_url,
+        "MUSTER_DEFAULT_CLOUD": "simulated",
+        "MUSTER_CLOUDS": SIMULATED,
+        "MUSTER_LEASE_S": str(LEASE_S),
+    }
+    with house(tmp_path / "home", **settings) as it:
+        keeper = Keeper(SEED + 4)
+        it.start()
+        there = world(it.home)
+        it.workers.append(it.spawn("work"))
+        for _ in range(share(0.15)):
+            with it.session() as session:
+                cut = later(dice.uniform(0.0, 0.6), lambda: trouble(it, dice))
+                fate(there, dice)
+                keeper.play(session, 1.0)
+                cut.join()
+            mend(it)
+        print(f"accepted: {dict(keeper.played)}")
+        with it.session() as session:
+            settled(session, lambda: shown_by(there), 90)
 
 
 def trouble(it: House, dice: random.Random) -> None:
