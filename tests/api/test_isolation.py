@@ -29,6 +29,7 @@ NAMED: tuple[tuple[str, str, Any], ...] = (
     ("GET", "/v1/instances/{node}", None),
     ("GET", "/v1/instances/{node}/log", None),
     ("POST", "/v1/instances/{node}/snapshot", {"name": "x"}),
+    ("POST", "/v1/instances/{node}/exec", {"command": ["true"]}),
     ("POST", "/v1/instances/{node}/replace", None),
     ("POST", "/v1/instances/{node}/protect", None),
     ("POST", "/v1/instances/{node}/unprotect", None),
@@ -44,6 +45,12 @@ NAMED: tuple[tuple[str, str, Any], ...] = (
     ("DELETE", "/v1/tokens/{token}", None),
     ("GET", "/v1/images/{image}", None),
     ("DELETE", "/v1/images/{image}", None),
+    ("GET", "/v1/volumes/{volume}", None),
+    ("POST", "/v1/volumes/{volume}/attach", {"instance": "x"}),
+    ("POST", "/v1/volumes/{volume}/detach", None),
+    ("POST", "/v1/volumes/{volume}/move", {"host": "z1-h1"}),
+    ("POST", "/v1/volumes/{volume}/resize", {"size_gib": 9}),
+    ("DELETE", "/v1/volumes/{volume}", None),
 )
 # Routes that list, or make; a stranger finds nothing of ann's in them.
 LISTS = (
@@ -55,11 +62,22 @@ LISTS = (
     "/v1/tokens",
     "/v1/images",
     "/v1/flavors",
+    "/v1/volumes",
+    "/v1/strays",
 )
 SHARED = frozenset(
     f"/v1/{noun}{one}" for noun in ("clusters", "actions", "events") for one in ("", "/{}")
 )
-OTHERS = frozenset({"/v1/networks", "/v1/clouds", "/v1/whoami", "/metrics", "/v1/events/ws"})
+OTHERS = frozenset(
+    {
+        "/v1/networks",
+        "/v1/clouds",
+        "/v1/clouds/{}",
+        "/v1/whoami",
+        "/metrics",
+        "/v1/events/ws",
+    }
+)
 
 
 def shape(where: str) -> str:
@@ -94,6 +112,8 @@ async def things_of_ann(office: Office) -> dict[str, str]:
     image = "a3c5b0d0-0000-4000-8000-000000000001"
     cloud = office.desk.clouds["simulated"]
     await cloud.images.import_image(UUID(image), "ann-image", "demo", office.scratch)
+    data = {"name": "ann-data", "size_gib": 5}
+    volume = await office.call("POST", "/v1/volumes", data)
     return {
         "name": "web",
         "id": made["stack_id"],
@@ -103,6 +123,7 @@ async def things_of_ann(office: Office) -> dict[str, str]:
         "action": action["id"],
         "event": event["id"],
         "image": image,
+        "volume": volume.json()["volume"]["id"],
     }
 
 
@@ -176,7 +197,8 @@ def test_every_route_that_changes_something_can_be_planned() -> None:
         if not isinstance(handler, HTTPRouteHandler) or handler.http_methods & {"GET", "HEAD"}:
             continue
         assert "plan" in handler.opt["query"], handler.handler_name
-        assert handler.opt.get("right") in (None, Right.READ)
+        operated = handler.handler_name in ("add_cloud", "remove_cloud")
+        assert handler.opt.get("right") in ((Right.OPERATE,) if operated else (None, Right.READ))
 
 
 async def test_version_links_lead_back_to_version_1(office: Office) -> None:

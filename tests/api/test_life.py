@@ -1,6 +1,7 @@
 """The life of a cluster through the API, with the engine at work on the simulated cloud."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -48,6 +49,18 @@ async def test_a_cluster_comes_serves_grows_updates_and_goes(office: Office) -> 
     ended = (await office.call("GET", "/v1/actions?sort=created_at")).json()["actions"]
     wishes = [each for each in ended if each["action"].startswith("CLUSTER_")]
     assert {each["status"] for each in wishes} == {"SUCCEEDED"}, wishes
+
+
+async def test_what_fills_no_place_is_listed_to_its_project_only(office: Office) -> None:
+    seen = await active(office)
+    assert (await office.call("GET", "/v1/strays")).json() == {"strays": []}
+    lost = UUID(seen["instances"][0]["id"])
+    await office.desk.store.write(lambda tx: tx.nodes.drop(lost))
+    (stray,) = (await office.call("GET", "/v1/strays")).json()["strays"]
+    assert (stray["node_id"], stray["cluster_id"]) == (str(lost), seen["id"])
+    assert (stray["name"], stray["seen"]) == (seen["instances"][0]["name"], "running")
+    assert (await office.call("GET", "/v1/strays", who="bob")).json() == {"strays": []}
+    assert len((await office.call("GET", "/v1/strays", who="root")).json()["strays"]) == 1
 
 
 async def test_a_bad_image_is_rolled_back_to_the_pinned_revision(office: Office) -> None:

@@ -52,6 +52,11 @@ def test_a_tarball_becomes_an_image(muster, folder, tmp_path):
     muster.good("image", "delete", made["id"])
 
 
+def test_there_is_nothing_that_fills_no_place(muster, shop):
+    assert muster.asked("instance", "strays") == []
+    assert "No strays." in muster.good("instance", "strays")
+
+
 def test_a_snapshot_of_an_instance_becomes_an_image(muster, shop):
     said = muster.good("snapshot", "create", shop, "--name", "frozen")
     assert "Image frozen: " in said

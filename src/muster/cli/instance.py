@@ -36,6 +36,24 @@ def instance_list(asked: Asking, cluster: str | None) -> None:
     asked.show(rows, lambda out: listing(out, rows, columns, empty))
 
 
+@instance.command("strays")
+@asking
+def instance_strays(asked: Asking) -> None:
+    """List what clouds have of ours that belongs to no cluster; it goes after a grace time."""
+    with asked.session() as session:
+        rows = session.call("GET", "/v1/strays")["strays"]
+    columns = [
+        ("NAME", field("name")),
+        ("CLOUD", field("cloud")),
+        ("SEEN", field("seen")),
+        ("ADDRESS", field("address")),
+        ("HOST", field("host")),
+        ("SINCE", lambda row: local(row.get("created_at"))),
+        ("REF", field("ref")),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, "No strays."))
+
+
 @instance.command("show")
 @click.argument("instance")
 @asking

@@ -13,10 +13,11 @@ from muster.api.autoscaling_v1.details import Details
 from muster.api.call import PLAN, Asked, Param, PlanAnswer, Word, carried_out
 from muster.api.paging import Listing, query
 from muster.api.reading import Field, Fields, list_of, number, text, words_by_name
+from muster.api.words import moment
 from muster.base.errors import Invalid
 from muster.model.command import PATIENCE_S, Command, Ended
 from muster.model.node import NodeStatus
-from muster.service import actions, commands, instances
+from muster.service import actions, commands, instances, strays
 from muster.service.images import ImageOf
 
 INSTANCES = Listing(
@@ -53,6 +54,47 @@ async def list_instances(call: Asked) -> render.Instances:
     wanted = await actions.in_clusters(call.desk, call.who, query(call, INSTANCES), "cluster")
     found = await instances.listing(call.desk, wanted)
     return render.Instances([render.instance(each) for each in found])
+
+
+class StrayOut(msgspec.Struct):
+    id: str
+    name: str
+    cloud: str
+    ref: str
+    seen: str
+    address: str | None
+    host: str | None
+    cluster_id: str
+    node_id: str
+    project: str
+    created_at: str | None
+
+
+class Strays(msgspec.Struct):
+    strays: list[StrayOut]
+
+
+@get("/v1/strays")
+async def list_strays(call: Asked) -> Strays:
+    """List what clouds have of ours that fills no place; it goes after a grace time."""
+    return Strays([_stray(each) for each in await strays.listing(call.desk, call.who)])
+
+
+def _stray(one: strays.Stray) -> StrayOut:
+    server = one.server
+    return StrayOut(
+        id=str(server.server_id),
+        name=server.name,
+        cloud=one.cloud,
+        ref=server.ref,
+        seen=server.seen,
+        address=server.address or None,
+        host=server.host or None,
+        cluster_id=str(server.cluster_id),
+        node_id=str(server.node_id),
+        project=server.project,
+        created_at=moment(server.created),
+    )
 
 
 @get("/v1/instances/{identity:str}")
@@ -146,6 +188,7 @@ async def delete_instance(call: Asked, identity: Word) -> Wished:
 
 ROUTES = (
     list_instances,
+    list_strays,
     show_instance,
     instance_log,
     run_command,
