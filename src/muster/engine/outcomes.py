@@ -84,7 +84,7 @@ async def record(
 def _undone(
     tx: Transaction, decided: Decided, aftermath: Aftermath, refused: Sequence[Action]
 ) -> Aftermath:
-    """Take policies back whose front was refused. See Note [Taken back]."""
+    """Take policies back whose front was refused. See Note [Fronts taken back]."""
     before = aftermath.cluster
     after = taken_back(tx, before, refused, decided.policy_types)
     if after is before:

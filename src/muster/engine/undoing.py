@@ -13,14 +13,14 @@ from muster.ports.store import Query, Transaction
 Undo = Callable[[Transaction, Binding], None]
 
 
-# Note [Taken back]
+# Note [Fronts taken back]
 # A balancer is asked about a front before a policy is attached, but another may take the port
 # before the pool is put there. Then the attachment fails, and what it changed is undone: the
 # policy is not attached, or is switched off again, and the cluster is as its others have it.
 def taken_back(
     tx: Transaction, cluster: Cluster, failed: Sequence[Action], types: Mapping[str, PolicyType]
 ) -> Cluster:
-    """Return the cluster without what these failed actions wanted. See Note [Taken back]."""
+    """Return the cluster without what these failed actions wanted. See Note [Fronts taken back]."""
     undone = [each for each in failed if _undone(tx, cluster, each)]
     if not undone:
         return cluster
