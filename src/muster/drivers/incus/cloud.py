@@ -94,7 +94,7 @@ async def _without_machines(rest: Rest) -> Mapping[Ability, str]:
     driver = str((await rest.get("/1.0"))["environment"].get("driver", ""))
     if "qemu" in driver:
         return {}
-    warnings = await rest.find("/1.0/warnings", recursion="1") or []
+    warnings = await rest.find("/1.0/warnings", recursion="1", project="") or []
     told = (str(w["last_message"]) for w in warnings if w["type"] == INOPERATIVE)
     why = next(told, f"it runs {driver or 'none'} only")
     return {Ability.VIRTUAL_MACHINES: f"the server makes containers only: {why}"}

@@ -108,7 +108,8 @@ async def _made(papers: Papers, name: str) -> None:
         *("-nodes", "-days", str(365 * YEARS), "-subj", f"/CN={name}"),
         *("-keyout", str(papers.key), "-out", str(papers.certificate)),
     )
-    _write(papers.key, "")  # nobody else may read what openssl writes into it
+    for file in (papers.key, papers.certificate):
+        _write(file, "")  # nobody else may read what openssl writes into it
     try:
         made = await asyncio.create_subprocess_exec(
             *words, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
