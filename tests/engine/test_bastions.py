@@ -3,9 +3,11 @@
 from dataclasses import replace
 from uuid import UUID
 
+import pytest
+
 import builders
 from engine.fate import CutAt
-from engine.test_trouble import EVERY, engine_meeting, until_cut
+from engine.test_trouble import engine_meeting, until_cut
 from engine.world import a_scene
 from muster.engine.sweep import tidy
 from muster.model.cloud import Ability, Gate
@@ -15,6 +17,7 @@ from muster.ports.store import Query
 
 GUARD = UUID(int=501)
 BASTION = bastion_id(builders.WEB)
+SOME = pytest.mark.parametrize("every", [pytest.param(5, marks=pytest.mark.slow), 23])
 
 
 def lets_in(scene):
@@ -114,7 +117,7 @@ async def test_a_cluster_is_not_gone_before_its_bastion():
         await gone(scene)
 
 
-@EVERY
+@SOME
 async def test_a_power_cut_at_any_moment_leaves_one_bastion(every):
     async def made(scene, meets):
         await wished(scene)
@@ -133,7 +136,7 @@ async def test_a_power_cut_at_any_moment_leaves_one_bastion(every):
             assert await scene.events("server.stray") == [], moment
 
 
-@EVERY
+@SOME
 async def test_a_power_cut_while_deleting_leaves_no_bastion(every):
     async def deleted(scene, meets):
         await wished(scene)
