@@ -56,6 +56,10 @@ async def test_a_cluster_keeps_its_bastion_and_the_bastion_its_key(tmp_path: Pat
         shown = await guarded(office)
         refused = await office.call("DELETE", f"/v1/nodes/{shown['bastion']['id']}")
         assert refused.status_code == 409
+        asked = {"add_nodes": {"nodes": [shown["bastion"]["id"]]}}
+        plain = await office.made(name="plain", port=8081)
+        taken = await office.call("POST", f"/v1/clusters/{plain['id']}/actions", asked)
+        assert (taken.status_code, "already owned" in taken.text) == (400, True), taken.text
         other = await office.call("PATCH", path(shown), {"keypair": None})
         assert "the bastion lets in the one it was made with" in other.text
         same = await office.call("PATCH", path(shown), {"keypair": "hers"})

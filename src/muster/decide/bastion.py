@@ -7,7 +7,7 @@ from muster.decide.joins import solo
 from muster.decide.limits import DRAIN_LOOK
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster, Healing, Service
-from muster.model.node import Node, bastion_id
+from muster.model.node import BASTION_OF, Node, bastion_id
 from muster.model.pool import Traffic
 from muster.model.profile import Profile
 
@@ -21,7 +21,8 @@ _DRAIN_S = 5  # of people's sessions, when it has to go
 # and so is made once, healed, balanced and removed by what does all that for any other. Its
 # front is plain TCP to the port of SSH, at an address that stays when its server is replaced.
 # The cluster that it is for decides only that it is there: it opens it, dismisses it when it
-# goes itself, and is not gone before it. Others cannot delete it: the cluster depends on it.
+# goes itself, and is not gone before it. Others cannot delete it, nor have it join them: the
+# cluster depends on it.
 def tend_bastion(draft: Draft) -> None:
     """Open the cluster's bastion, or dismiss it, where that is due. See Note [Bastions]."""
     cluster, keeper = draft.cluster, draft.snapshot.bastion
@@ -47,7 +48,7 @@ def _open(draft: Draft, profile: Profile) -> None:
         name=f"{cluster.name}-{ROLE}",
         profile_id=profile.id,
         role=ROLE,
-        dependents={"clusters": [str(cluster.id)]},
+        dependents={BASTION_OF: [str(cluster.id)]},
         port=SSH,
         since=draft.now,
     )

@@ -170,6 +170,9 @@ def node_id(cluster_id: UUID, index: int) -> UUID:
     return uuid5(cluster_id, f"node/{index}")
 
 
+BASTION_OF = "bastion_of"  # under which a bastion names the cluster that depends on it
+
+
 def bastion_id(cluster_id: UUID) -> UUID:
     """Name the node that lets people into a cluster by SSH. See Note [Bastions]."""
     return uuid5(cluster_id, "bastion")

@@ -11,7 +11,7 @@ from muster.decide.joins import alone, joined, left
 from muster.decide.sizes import sizes
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
-from muster.model.node import Leaving, Node, NodeStatus, Why
+from muster.model.node import BASTION_OF, Leaving, Node, NodeStatus, Why
 from muster.model.who import Who
 from muster.service.clustering.case import Case, keeper_of
 from muster.service.clustering.conflicts import refuse_busy, withdraw
@@ -92,7 +92,7 @@ def _newcomer(case: Case, said: str, faults: Faults) -> Node | None:
     if node is None:
         faults.add("missing", said)
         return None
-    if node.cluster_id is not None:
+    if node.cluster_id is not None or node.dependents.get(BASTION_OF):
         faults.add("owned", node.id)
     elif node.status is not NodeStatus.ACTIVE or node.leaving:
         faults.add("idle", node.id)
