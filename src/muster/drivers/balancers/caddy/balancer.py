@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
-from pathlib import Path
+from dataclasses import replace
 from uuid import UUID
 
 from muster.base.backoff import delay
@@ -23,6 +21,7 @@ from muster.drivers.balancers.child import Children
 from muster.drivers.balancers.files import alone, within
 from muster.drivers.balancers.holding import Holding
 from muster.drivers.balancers.listener import listening, steer
+from muster.drivers.balancers.place import Place, place_of
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
@@ -30,25 +29,6 @@ _WATCH_EVERY_S = 0.25
 _SAVE_EVERY = 8  # looks
 _END_S = 5.0
 _DYING_S = 0.05
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where Caddy's folders are, and which addresses its fronts may have."""
-
-    home: Path
-    network: IPv4Network = IPv4Network("127.128.0.0/10")
-    port: int = 0  # of every front; 0: the cluster's own
-
-    @property
-    def pools(self) -> Path:
-        return self.home / "pools"
-
-    def folder(self, cluster_id: UUID) -> Folder:
-        return Folder(self.pools / str(cluster_id))
-
-    def lock(self, name: object) -> Path:
-        return self.home / "locks" / str(name)
 
 
 # Note [One Caddy for each pool]
@@ -73,7 +53,7 @@ class CaddyBalancer:
         return [each.cluster_id for each in folders(self._place.pools) if each.in_force]
 
     async def pool(self, cluster_id: UUID) -> PoolSeen | None:
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         kept = folder.kept()
         if kept is None:
             return None
@@ -98,7 +78,7 @@ class CaddyBalancer:
         if reason:
             raise Permanent(reason)
         cluster_id = wanted.front.cluster_id
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         async with alone(self._place.lock(cluster_id)):
             before = folder.kept()
             if before is None:
@@ -107,7 +87,7 @@ class CaddyBalancer:
             return before.address
 
     async def _open(self, folder: Folder, wanted: PoolWanted) -> str:
-        port = self._port(wanted.front)
+        port = self._place.port_of(wanted.front)
         async with alone(self._place.lock("addresses")):
             address, sock = allocated(folder.cluster_id, self._place.network, self._taken(), port)
             size = room_for(len(wanted.members))
@@ -123,7 +103,7 @@ class CaddyBalancer:
         return address
 
     async def _change(self, folder: Folder, before: Kept, wanted: PoolWanted) -> None:
-        port = self._port(wanted.front)
+        port = self._place.port_of(wanted.front)
         asked = replace(before, front=wanted.front, port=port)
         after = seated(asked, wanted.members, self._now())
         if (before.front, before.port, before.size) != (after.front, after.port, after.size):
@@ -161,7 +141,7 @@ class CaddyBalancer:
         return await within(_END_S, lambda: not process.leaving(folder))
 
     async def remove_pool(self, cluster_id: UUID) -> None:
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         async with alone(self._place.lock(cluster_id)):
             folder.forget()
             self.held.let_go(cluster_id)
@@ -172,19 +152,10 @@ class CaddyBalancer:
 
     async def refusal(self, front: Front) -> str | None:
         reason = refused(front)
-        kept = self._place.folder(front.cluster_id).kept()
-        port = self._port(front)
-        if reason or (kept and kept.port == port):
+        kept = Folder(self._place.pool(front.cluster_id)).kept()
+        if reason or (kept and kept.port == self._place.port_of(front)):
             return reason
-        try:
-            if kept:
-                listening(kept.address, port, shared=False).close()
-            else:
-                network, taken = self._place.network, self._taken()
-                allocated(front.cluster_id, network, taken, port)[1].close()
-        except Permanent as error:
-            return error.text
-        return None
+        return self._place.refusal(front, kept.address if kept else None, self._taken())
 
     def watch(self) -> None:
         """Begin to start again what dies, and to count."""
@@ -301,25 +272,12 @@ class CaddyBalancer:
             tally.load()
         return tally
 
-    def _port(self, front: Front) -> int:
-        return self._place.port or front.port
-
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
 async def open_balancer(config: CloudConfig) -> CaddyBalancer:
-    """Return the balancer of this cloud; Caddies that an earlier one left running are its own.
-
-    Options: `balancer_range`, the loopback addresses that fronts get, and
-    `balancer_port`, one port for all of them.
-    """
-    place = Place(
-        home=config.home / "caddy" / str(config.installation),
-        network=IPv4Network(config.options.get("balancer_range", "127.128.0.0/10")),
-        port=int(config.options.get("balancer_port", 0)),
-    )
-    place.pools.mkdir(parents=True, exist_ok=True)
-    balancer = CaddyBalancer(place, config.clock)
+    """Return the balancer of this cloud; Caddies that an earlier one left running are its own."""
+    balancer = CaddyBalancer(place_of(config, "caddy"), config.clock)
     balancer.watch()
     return balancer

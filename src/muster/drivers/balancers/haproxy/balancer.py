@@ -6,8 +6,6 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
-from pathlib import Path
 from uuid import UUID
 
 from muster.base.backoff import delay
@@ -24,7 +22,7 @@ from muster.drivers.balancers.haproxy.refusal import refused
 from muster.drivers.balancers.haproxy.seen import pool_seen
 from muster.drivers.balancers.haproxy.service import Moment, Service, service_of
 from muster.drivers.balancers.holding import Holding
-from muster.drivers.balancers.listener import listening
+from muster.drivers.balancers.place import Place, place_of
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
@@ -34,25 +32,6 @@ _READ_EVERY_S = _READ_EVERY * _WATCH_EVERY_S
 _END_S = 5.0
 _DYING_S = 0.05
 _LINGER_S = 30.0  # the open sessions of a pool that was removed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where HAProxy's folders are, and which addresses its fronts may have."""
-
-    home: Path
-    network: IPv4Network = IPv4Network("127.128.0.0/10")
-    port: int = 0  # of every front; 0: the cluster's own
-
-    @property
-    def pools(self) -> Path:
-        return self.home / "pools"
-
-    def folder(self, cluster_id: UUID) -> Folder:
-        return Folder(self.pools / str(cluster_id))
-
-    def lock(self, name: object) -> Path:
-        return self.home / "locks" / str(name)
 
 
 @dataclass(slots=True)
@@ -84,7 +63,7 @@ class HaproxyBalancer:
         return [each.cluster_id for each in folders(self._place.pools) if each.in_force]
 
     async def pool(self, cluster_id: UUID) -> PoolSeen | None:
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         kept = folder.kept()
         if kept is None:
             return None
@@ -101,12 +80,12 @@ class HaproxyBalancer:
         if reason:
             raise Permanent(reason)
         cluster_id = wanted.front.cluster_id
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         async with alone(self._place.lock(cluster_id)):
             before = folder.kept()
             if before is None:
                 return await self._open(folder, wanted)
-            after = changed(before, wanted, self._port(wanted.front), self._now())
+            after = changed(before, wanted, self._place.port_of(wanted.front), self._now())
             await self._bring_about(folder, after)
             if after != before:
                 folder.keep(after)
@@ -114,7 +93,7 @@ class HaproxyBalancer:
             return before.address
 
     async def _open(self, folder: Folder, wanted: PoolWanted) -> str:
-        port = self._port(wanted.front)
+        port = self._place.port_of(wanted.front)
         async with alone(self._place.lock("addresses")):
             address, sock = allocated(folder.cluster_id, self._place.network, self._taken(), port)
             empty = Kept(front=wanted.front, address=address, port=port)
@@ -137,7 +116,7 @@ class HaproxyBalancer:
         await self._start(folder, kept)
 
     async def remove_pool(self, cluster_id: UUID) -> None:
-        folder = self._place.folder(cluster_id)
+        folder = Folder(self._place.pool(cluster_id))
         async with alone(self._place.lock(cluster_id)):
             folder.forget()
             self.held.let_go(cluster_id)
@@ -147,20 +126,14 @@ class HaproxyBalancer:
 
     async def refusal(self, front: Front) -> str | None:
         reason = refused(front)
-        kept = self._place.folder(front.cluster_id).kept()
-        port = self._port(front)
-        if reason or (kept and kept.port == port):
+        kept = Folder(self._place.pool(front.cluster_id)).kept()
+        if reason or (kept and kept.port == self._place.port_of(front)):
             return reason
         try:
             await process.binary()
-            if kept:
-                listening(kept.address, port, shared=False).close()
-            else:
-                network, taken = self._place.network, self._taken()
-                allocated(front.cluster_id, network, taken, port)[1].close()
         except Permanent as error:
             return error.text
-        return None
+        return self._place.refusal(front, kept.address if kept else None, self._taken())
 
     def watch(self) -> None:
         """Begin to start again what dies, and to count."""
@@ -304,25 +277,12 @@ class HaproxyBalancer:
             service = self._services[folder.cluster_id] = service_of(folder)
         return service
 
-    def _port(self, front: Front) -> int:
-        return self._place.port or front.port
-
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
 async def open_balancer(config: CloudConfig) -> HaproxyBalancer:
-    """Return the balancer of this cloud; HAProxies that an earlier one left are its own.
-
-    Options: `balancer_range`, the addresses that fronts get, and `balancer_port`, one
-    port for all of them.
-    """
-    place = Place(
-        home=config.home / "haproxy" / str(config.installation),
-        network=IPv4Network(config.options.get("balancer_range", "127.128.0.0/10")),
-        port=int(config.options.get("balancer_port", 0)),
-    )
-    place.pools.mkdir(parents=True, exist_ok=True)
-    balancer = HaproxyBalancer(place, config.clock)
+    """Return the balancer of this cloud; HAProxies that an earlier one left are its own."""
+    balancer = HaproxyBalancer(place_of(config, "haproxy"), config.clock)
     balancer.watch()
     return balancer
