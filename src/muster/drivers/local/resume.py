@@ -6,7 +6,7 @@ from uuid import UUID
 
 from muster.base.errors import DriverError
 from muster.base.log import log
-from muster.drivers.local import addresses, cgroups, processes
+from muster.drivers.local import addresses, cgroups, processes, storage
 from muster.drivers.local.folders import discard, locked, read
 from muster.drivers.local.instance import Instance, Wanted
 from muster.drivers.local.launch import start, stop
@@ -29,6 +29,7 @@ def resume(site: Site) -> None:
             if free:
                 _resume(site, name)
     _sweep(site, set(names))
+    storage.sweep(site)
 
 
 def _resume(site: Site, name: str) -> None:

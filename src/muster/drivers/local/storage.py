@@ -165,6 +165,17 @@ def furnish(site: Site, order: ServerOrder, folder: Path) -> None:
         )
 
 
+def sweep(site: Site) -> None:
+    """Remove the disks of instances whose making was cut short before they were there."""
+    for record in list(_records(site)):
+        owner = record.keeper
+        if owner is None or site.folders.instance(owner).exists():
+            continue
+        with locked(site.folders, owner, wait=False) as free:
+            if free and not site.folders.instance(owner).exists():
+                discard(site.folders.volume(record.id))
+
+
 def shown(site: Site, record: Record) -> Volume:
     holder = _holder(site, record)
     return Volume(
