@@ -49,7 +49,9 @@ def cloud_show(asked: Asking, name: str) -> None:
 @click.option("--incus", "url", help="Of an Incus server: unix:, unix:/path, https://host:8443.")
 @click.option("--token", help="A trust token: incus config trust add NAME prints one.")
 @click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="PEM, instead.")
-@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="PEM, of --cert.")
+@click.option(
+    "--key", type=click.Path(exists=True, dir_okay=False), help="PEM. Default: it is in --cert."
+)
 @click.option("--fingerprint", help="Of the server's certificate; a token has it.")
 @click.option("--kind", help="Another kind than incus, such as simulated.")
 @pairs_option("--option options", "As in the settings file, such as project=lab; may be repeated.")
@@ -64,8 +66,7 @@ def cloud_add(asked: Asking, name: str, **said: Any) -> None:
     body |= {each: said[each] for each in ("url", "token", "fingerprint") if said[each]}
     if said["cert"]:
         body["certificate"] = text_of(said["cert"], "--cert")
-    if said["key"]:
-        body["key"] = text_of(said["key"], "--key")
+        body["key"] = text_of(said["key"] or said["cert"], "--key")
     with asked.session() as session:
         made = session.call("POST", "/v1/clouds", body)["cloud"]
     where = f" at {made['url']}" if made["url"] else ""

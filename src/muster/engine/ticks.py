@@ -24,7 +24,7 @@ from muster.model.scaling import Decision
 from muster.ports.stirs import Stirs
 
 TRIM_EVERY = timedelta(hours=1)
-LEAST_REST_S = 0.1  # between two looks, however much there is to hear
+LEAST_REST_S = 0.25  # between two looks, however much there is to hear
 
 
 class Ticks:
