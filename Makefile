@@ -48,9 +48,9 @@ bench: ## measure, print ratios and figures
 	@scripts/environment dev
 	@$(BIN)/python -m benchmarks
 
-chaos: ## kill servers at random moments for longer (CHAOS_MOMENTS=n, CHAOS_SEED=n)
+chaos: ## kill servers at random moments for longer (CHAOS_MOMENTS=n, CHAOS_KILLS=n, CHAOS_SEED=n)
 	@scripts/environment dev
-	CHAOS_MOMENTS=$${CHAOS_MOMENTS:-2000} $(BIN)/pytest -m chaos -rs -s $(PYTEST_ARGS)
+	CHAOS_MOMENTS=$${CHAOS_MOMENTS:-2000} CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/pytest -m chaos -rs -s $(PYTEST_ARGS)
 
 testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3)
 	@scripts/environment dev

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
 SHARE = 300  # requests that are answered while something is amiss, at least
 PROMISED_S = 30  # from a power cut until what was there is served elsewhere
-LONG_S = OFFLINE_AFTER_S + 18.0  # by then a lost member is given up, if it is at all
+LONG_S = OFFLINE_AFTER_S + 12.0  # by then a lost member is given up, if it is at all
 
 
 @pytest.fixture

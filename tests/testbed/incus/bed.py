@@ -152,7 +152,7 @@ def lent(count: int) -> Iterator[Place]:
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}")
-    with _held(_sign_of_life(base)), _guarded(place):
+    with held(base), _guarded(place):
         up(place, count)
         join(place)
         with tempfile.TemporaryDirectory() as aside:
@@ -168,19 +168,20 @@ def lent(count: int) -> Iterator[Place]:
 # leaves the testbed to the next run. That tells it from one in use by a file that is locked for
 # as long as its owner lives: a number may be another process's by then.
 def _sign_of_life(base: Path) -> Path:
-    """See Note [Stale testbeds]."""
     return base.with_name(f"{base.name}.held")
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[None]:
+def held(base: Path) -> Iterator[None]:
+    """Have it be seen that the testbed there is in use. See Note [Stale testbeds]."""
+    path = _sign_of_life(base)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
     path.unlink(missing_ok=True)
 
 
-def _is_stale(base: Path, pid: str) -> bool:
+def is_stale(base: Path, pid: str) -> bool:
     """Return whether nobody uses that testbed any more. See Note [Stale testbeds]."""
     if not Path(f"/proc/{pid}").exists():
         return True
@@ -235,7 +236,7 @@ def sweep() -> None:
     for name in names:
         pid, _, count = name.removeprefix("mt").partition("x")
         base = Path(tempfile.gettempdir()) / f"muster-incus-{pid}-{count}"
-        if pid.isdigit() and _is_stale(base, pid):
+        if pid.isdigit() and is_stale(base, pid):
             down(Place(base=base, name=name))
             _sign_of_life(base).unlink(missing_ok=True)
 
