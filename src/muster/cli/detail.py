@@ -44,6 +44,7 @@ def details(out: "Console", seen: Mapping[str, Any]) -> None:
             ("flavor", seen.get("flavor")),
             ("address", seen.get("load_balancer_url")),
             ("domain", seen.get("load_balancer_domain")),
+            ("bastion", _bastion(seen.get("bastion"))),
             (
                 "size",
                 f"{seen['running_instances']} running, {seen['desired_size']} desired "
@@ -58,6 +59,14 @@ def details(out: "Console", seen: Mapping[str, Any]) -> None:
     instances = seen.get("instances") or ()
     out.print(dots(instances))
     out.print(table(instances, MEMBERS))
+
+
+def _bastion(bastion: Mapping[str, Any] | None) -> str | None:
+    if not bastion:
+        return None
+    if not bastion["address"]:
+        return f"{bastion['status']}: {bastion['reason']}"
+    return f"{bastion['address']}:{bastion['port']}, {bastion['status']}"
 
 
 def _last(scaling: Mapping[str, Any]) -> str | None:

@@ -89,7 +89,9 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     names = parsed(read.dns) if read.dns else None
     queries = prometheus.parsed(read.prometheus) if read.prometheus else None
     told = tuple(name for name in said if "balancer" in name)
-    return Fittings(read, chosen, names, queries, _gate(read.bastion, cloud), told)
+    gate = _gate(read.bastion, cloud)
+    gate = replace(gate, port=read.balancer_port or gate.port)
+    return Fittings(read, chosen, names, queries, gate, told)
 
 
 def _gate(said: Mapping[str, Any], cloud: str) -> Gate:

@@ -101,7 +101,7 @@ def _bastion(bastion: Bastion | None) -> dict[str, Any] | None:
         "id": str(node.id),
         "name": node.name,
         "status": node.status,
-        "reason": node.reason,
+        "reason": bastion.keeper.trouble or node.reason,
         "address": (service.address or None) if service else None,
         "port": service.port if service else None,
         "instance_address": node.address or None,
