@@ -35,6 +35,7 @@ from muster.ports.cloud import CloudConfig  # noqa: E402
 from muster.ports.store import Store, Transaction  # noqa: E402
 from muster.store.connect import connect  # noqa: E402
 from muster.store.signals import LocalSignal  # noqa: E402
+from wishes import wished  # noqa: E402
 
 
 class Bench:
@@ -43,25 +44,7 @@ class Bench:
         self.clock = clock
 
     async def wish(self, cluster: Cluster, verb: Verb) -> Action:
-        action = Action(
-            id=new_id(),
-            name=verb.lower(),
-            verb=verb,
-            target=cluster.id,
-            cluster_id=cluster.id,
-            project=cluster.project,
-            user=cluster.user,
-            generation=cluster.generation,
-            created_at=self.clock.now(),
-        )
-
-        def work(tx: Transaction) -> None:
-            tx.clusters.put(cluster)
-            tx.actions.put(action)
-            tx.marks.mark(cluster.id)
-
-        await self.store.write(work)
-        return action
+        return await wished(self.store, cluster, verb, self.clock.now())
 
     async def create(self, desired: int, **but: Any) -> Action:
         id = new_id()

@@ -26,6 +26,7 @@ from muster.ports.signal import Signal
 from muster.ports.store import Query, Store
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
+from wishes import wished
 
 INSTALLATION = UUID(int=7)
 SIM = "simulated"
@@ -71,41 +72,20 @@ class Scene:
         cluster = builders.a_new_cluster(desired=desired, init_at=self.clock.now(), **but)
         profile = builders.a_profile(cluster.profile_id)
         await self.store.write(lambda tx: tx.profiles.put(profile))
-        await self._wish(cluster, Verb.CLUSTER_CREATE)
+        await wished(self.store, cluster, Verb.CLUSTER_CREATE, self.clock.now())
         return cluster.id
 
     async def wish(self, cluster_id: UUID, verb: Verb, **changes: Any) -> Action:
         """Change the cluster as whoever wishes would: one generation on, and marked."""
         cluster = await self.cluster(cluster_id)
         grown = replace(cluster, generation=cluster.generation + 1, **changes)
-        return await self._wish(grown, verb)
+        return await wished(self.store, grown, verb, self.clock.now())
 
     async def resize(self, cluster_id: UUID, desired: int) -> Action:
         return await self.wish(cluster_id, Verb.CLUSTER_RESIZE, desired=desired)
 
     async def delete(self, cluster_id: UUID) -> Action:
         return await self.wish(cluster_id, Verb.CLUSTER_DELETE, leaving=True)
-
-    async def _wish(self, cluster: Cluster, verb: Verb) -> Action:
-        action = Action(
-            id=uuid5(cluster.id, f"wish/{cluster.generation}"),
-            name=verb.lower(),
-            verb=verb,
-            target=cluster.id,
-            cluster_id=cluster.id,
-            project=cluster.project,
-            user=cluster.user,
-            generation=cluster.generation,
-            created_at=self.clock.now(),
-        )
-
-        def work(tx: Any) -> None:
-            tx.clusters.put(cluster)
-            tx.actions.put(action)
-            tx.marks.mark(cluster.id)
-
-        await self.store.write(work)
-        return action
 
     async def create_alone(self, name: str = "one", **but: Any) -> UUID:
         """Ask for a node that belongs to no cluster; return its id."""
