@@ -49,7 +49,7 @@ def test_a_forecast_is_compared_with_the_same_rules_without(run: Run):
     """Every day at noon the load is twenty times that of the rest of the day."""
     hours = [(hour, 1000 if hour % 24 in (12, 13) else 50) for hour in range(96)]
     edges = [f"{hour * 3600},{load}\n{hour * 3600 + 3599},{load}\n" for hour, load in hours]
-    policy = POLICY + "  step_seconds: 60\npredictive: shadow\n"
+    policy = POLICY + "  step_seconds: 60\npredictive: on\nscaling_mode: on\n"
     policy = policy.replace("boot_seconds: 30", "boot_seconds: 600")
     result = run("--json", "--against", "", load="time,load\n" + "".join(edges), policy=policy)
     with_it, without = json.loads(result.output)["results"]

@@ -13,8 +13,10 @@ def mapping_of(path: str, option: str) -> dict[str, Any]:
     """Return the mapping that a YAML or JSON file holds; else end the command with why not."""
     import yaml
 
+    from muster.cli.yaml_words import read_yaml
+
     try:
-        said = yaml.safe_load(text_of(path, option))
+        said = read_yaml(text_of(path, option))
         json.dumps(said, allow_nan=False)
     except (yaml.YAMLError, ValueError, TypeError) as error:  # YAML knows more than JSON can say
         raise click.BadParameter(f"{path}: {error}", param_hint=option) from None

@@ -13,6 +13,7 @@ import yaml
 from muster.api.autoscaling_v1.bodies import CLUSTER
 from muster.api.reading import Field, Fields, Notes, number, object_of, whole
 from muster.base.errors import Invalid
+from muster.cli.yaml_words import read_yaml
 from muster.decide.plant import Plant
 from muster.decide.presets import EPOCH, Aim
 from muster.model.scaling import Metric, Scaling
@@ -70,7 +71,7 @@ class LoadSeries:
 def read_policy(path: Path) -> Policy:
     """Return the policy in a YAML file. Raises `Invalid` that names every field at fault."""
     try:
-        said = yaml.safe_load(path.read_text())
+        said = read_yaml(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Invalid(f"{path}: {_one_line(error)}", field="policy") from None
     if not isinstance(said, dict) or not all(isinstance(name, str) for name in said):
