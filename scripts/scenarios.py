@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
 
-from scenarios.reading import File, asked, files  # noqa: E402
+from scenarios.reading import File, asked, contract, files, scenarios, showing  # noqa: E402
 
 Route = tuple[str, str]  # method and path, {identity} and the like in it
 TAKEN = re.compile(r"(\$HISTORY\['[^']*'\]\.)?\$RESPONSE\['[^']*'\]")
@@ -79,6 +79,7 @@ def page(made: str) -> str:
         "body and the whole answer stand there. A route answers 400 to microversions before its "
         "first. What a request may hold is in [the reference of the API](api.md).",
         "",
+        *_contract(),
     ]
     for route in sorted(known, key=lambda each: (each[1], each[0])):
         method, path = route
@@ -89,8 +90,19 @@ def page(made: str) -> str:
     return "\n".join(lines)
 
 
-def _rows(scenarios: list[tuple[str, File, str]]) -> Iterator[str]:
-    for version, file, name in scenarios:
+def _contract() -> Iterator[str]:
+    """Yield what the contract says, with how many scenarios show it."""
+    known = scenarios()
+    yield from ("## The contract, item by item", "")
+    yield from ("| Chapter | What it says | Scenarios |", "|---|---|---|")
+    for item in contract():
+        shown = {each for pattern in item.shown_by for each in showing(pattern, known)}
+        yield f"| {item.chapter} | {item.text} | {len(shown)} |"
+    yield ""
+
+
+def _rows(found: list[tuple[str, File, str]]) -> Iterator[str]:
+    for version, file, name in found:
         yield f"| {version} | {file.name} | {name} |"
 
 

@@ -1,7 +1,9 @@
 """The scenarios as they are written, one file per resource, for the tests and for the reference."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +50,33 @@ def asked(file: File, test: Mapping[str, Any]) -> tuple[str, str, str]:
     said = {name.lower(): value for name, value in headers.items()}
     version = said.get("openstack-api-version") or "clustering 1.0"
     return verb, str(path).split("?")[0], str(version).rpartition(" ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that the contract says, and the patterns of scenarios that show it."""
+
+    chapter: str
+    text: str
+    shown_by: tuple[str, ...]
+
+
+def contract() -> list[Item]:
+    """Return what the contract says, in our words, in the order of its chapters."""
+    said = tomllib.loads((HERE / "contract.toml").read_text())
+    return [
+        Item(chapter, text, tuple(shown_by))
+        for chapter, items in said.items()
+        for text, shown_by in items.items()
+    ]
+
+
+def scenarios() -> list[str]:
+    """Return every scenario by its file and name."""
+    return [f"{file.name}: {test['name']}" for file in files() for test in file.gabbi["tests"]]
+
+
+def showing(pattern: str, known: list[str]) -> list[str]:
+    """Return the scenarios that a pattern stands for."""
+    plain = pattern.replace("[", "[[]")
+    return [each for each in known if fnmatchcase(each, plain)]

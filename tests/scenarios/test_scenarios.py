@@ -15,7 +15,7 @@ from scripts.scenarios import unplayed
 
 from house import house
 from muster.drivers.identity.users import add_user
-from scenarios.reading import HERE, File, files
+from scenarios.reading import HERE, File, contract, files, scenarios, showing
 
 pytestmark = pytest.mark.system
 
@@ -95,3 +95,16 @@ def test_every_scenario_has_a_name_of_its_own() -> None:
 
 def test_every_route_has_a_scenario() -> None:
     assert unplayed() == []
+
+
+def test_every_item_of_the_contract_has_its_scenarios() -> None:
+    known = scenarios()
+    items = contract()
+    lost = [
+        f"{item.chapter}: {item.text}: {pattern}"
+        for item in items
+        for pattern in item.shown_by or ("nothing",)
+        if not showing(pattern, known)
+    ]
+    assert lost == []
+    assert len({(item.chapter, item.text) for item in items}) == len(items)

@@ -21,7 +21,7 @@ from muster.service import clusters
 from muster.service.identity import CLUSTER, find
 
 CLUSTERS = Listing(
-    filters={"name": None, "status": ClusterStatus},
+    filters={"name": None, "status": (*ClusterStatus, "CRITICAL")},
     sort={key: key for key in ("name", "status", "init_at", "created_at", "updated_at")},
     default="init_at",
 )

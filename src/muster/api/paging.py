@@ -1,8 +1,7 @@
 """The query grammar of lists: limit, marker, sort, filters, projects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from uuid import UUID
 
 from muster.api.call import Call, Param
@@ -18,9 +17,9 @@ _LARGEST = 2**31
 class Listing:
     """What one list can be filtered and sorted by: the words of the API, and the columns."""
 
-    filters: Mapping[str, type[StrEnum] | None] = field(default_factory=dict)  # None: any word
+    filters: Mapping[str, Iterable[str] | None] = field(default_factory=dict)  # None: any word
     sort: Mapping[str, str] = field(default_factory=dict)
-    default: str = "created_at"
+    default: str = "created_at"  # "": by id alone
 
     @property
     def params(self) -> Mapping[str, Param]:
@@ -57,7 +56,7 @@ def _refusal(text: str, field: str) -> Invalid:
     return Invalid(text, field=field, type="HTTPBadRequest")
 
 
-def _values(name: str, kind: type[StrEnum] | None, said: Sequence[str]) -> tuple[str, ...]:
+def _values(name: str, kind: Iterable[str] | None, said: Sequence[str]) -> tuple[str, ...]:
     for each in said:
         if kind is not None and each not in list(kind):
             raise _refusal(f"Field value {each} is invalid", name)
@@ -77,7 +76,7 @@ def _scope(call: Call) -> str | None:
 
 def _sort(said: str, listing: Listing) -> tuple[tuple[str, bool], ...]:
     wanted = []
-    for each in said.split(","):
+    for each in said.split(",") if said else ():
         key, _, direction = each.partition(":")
         if key not in listing.sort:
             raise _refusal(f"Unsupported sort key '{key}' for 'sort'.", "sort")

@@ -21,7 +21,7 @@ ACTIONS = Listing(
         "name": None,
         "target": None,
         "action": Verb,
-        "status": ActionStatus,
+        "status": (*ActionStatus, "SUSPENDED"),
         "cluster_id": None,
     },
     sort={key: key for key in ("name", "target", "action", "created_at", "status")},

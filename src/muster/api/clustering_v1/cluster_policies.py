@@ -13,8 +13,8 @@ from muster.service.clustering import policies
 
 BINDINGS = Listing(
     filters={"policy_name": None, "policy_type": None},
-    sort={"enabled": "enabled", "id": "id"},
-    default="id",
+    sort={"enabled": "enabled"},
+    default="",
 )
 _FILTERS: Mapping[str, Param] = {
     name: Param("exactly this") for name in ("enabled", "policy_name", "policy_type")
