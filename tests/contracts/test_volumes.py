@@ -8,6 +8,7 @@ import pytest
 
 from contracts.clouds import Bed
 from muster.base.errors import Permanent
+from muster.model.command import Command
 from muster.model.observed import Server
 from muster.model.volume import Disk, Volume, VolumeOrder, disk_id
 from muster.ports.volumes import Volumes
@@ -213,3 +214,20 @@ async def test_a_server_is_made_with_disks_that_go_with_it(bed: Bed, volumes: Vo
     await bed.cloud.compute.delete_server(server.ref)
     await bed.gone(order)
     assert not await volumes.list_volumes()
+
+
+async def test_what_was_written_is_found_by_the_next_wherever_it_runs(
+    bed: Bed, volumes: Volumes
+) -> None:
+    commands, cluster = bed.cloud.commands, uuid4()
+    if commands is None:
+        pytest.skip("nothing is written where nothing runs")
+    one, other = [await bed.running(bed.order(cluster, index)) for index in range(2)]
+    volume = await volumes.create_volume(an_order())
+    there = (await volumes.attach_volume(volume.id, one.ref)).path
+    write = Command(words=("sh", "-c", 'echo kept > "$0/note"', there))
+    assert (await commands.run_command(one.ref, write)).code == 0
+    await volumes.detach_volume(volume.id)
+    again = (await volumes.attach_volume(volume.id, other.ref)).path
+    read = Command(words=("cat", f"{again}/note"))
+    assert (await commands.run_command(other.ref, read)).output == b"kept\n"
