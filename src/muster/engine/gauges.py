@@ -9,6 +9,12 @@ PASS_SECONDS = Histogram(
     buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30),
 )
 STEPS = Counter("muster_engine_steps", "Steps run, by kind and outcome", ["step", "outcome"])
+STEP_SECONDS = Histogram(
+    "muster_engine_step_seconds",
+    "How long a step was with the cloud",
+    ["step"],
+    buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 60),
+)
 TICKS = Counter("muster_engine_ticks", "Regular looks, by kind, cloud and end", ["tick", "end"])
 TICK_SECONDS = Histogram("muster_engine_tick_seconds", "How long a regular look took", ["tick"])
 OVERDUE = Gauge("muster_engine_overdue_clusters", "Clusters that wait for a look")

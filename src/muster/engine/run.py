@@ -7,7 +7,7 @@ from typing import assert_never
 
 from muster.base.errors import DriverError, Permanent
 from muster.base.log import log
-from muster.engine.gauges import STEPS
+from muster.engine.gauges import STEP_SECONDS, STEPS
 from muster.engine.site import Reach
 from muster.model.cluster import Cluster
 from muster.model.step import (
@@ -62,7 +62,8 @@ async def _work(
 ) -> None:
     for place, step in todo:
         async with reach.slots:
-            outcomes[place] = await run_step(reach, cluster, step)
+            with STEP_SECONDS.labels(type(step).__name__).time():
+                outcomes[place] = await run_step(reach, cluster, step)
 
 
 async def run_step(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
