@@ -14,5 +14,5 @@ def test_a_copy_differs_only_in_what_was_changed():
 
 
 def test_a_field_that_does_not_exist_is_refused():
-    with pytest.raises(KeyError):
+    with pytest.raises(TypeError):
         altered(builders.a_node(1), colour="red")

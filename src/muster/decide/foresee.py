@@ -1,6 +1,6 @@
 """What a wish would lead to: the whole plan, played through on an imagined world."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -109,7 +109,10 @@ def _name(world: Snapshot, step: Step, names: dict[UUID, str]) -> str:
 
 
 def _verb(step: Step) -> str:
-    return {CreateServer: "create", DeleteServer: "delete"}.get(type(step), "operate")
+    return _VERBS.get(type(step), "operate")
+
+
+_VERBS: Mapping[type[Step], str] = {CreateServer: "create", DeleteServer: "delete"}
 
 
 def _losses(before: Snapshot, after: Snapshot, *, gone: bool) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """An action: a durable record of what was asked, and of each thing done to a node for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from muster.base.copies import altered
+from msgspec import field
+
+from muster.base.copies import Value, altered
 from muster.base.errors import IllegalTransition
 
 
@@ -89,8 +90,7 @@ def told(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**inputs, "params": {**params, _SECRET: _HIDDEN}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Value, frozen=True, kw_only=True):
     id: UUID
     name: str
     verb: Verb

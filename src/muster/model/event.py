@@ -1,12 +1,14 @@
 """An event: what happened, in words, appended and never changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from msgspec import field
+
+from muster.base.copies import Value
 from muster.model.action import Verb
 
 
@@ -110,8 +112,7 @@ OF_VERB: Mapping[Verb, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Value, frozen=True, kw_only=True):
     id: UUID
     at: datetime
     kind: str  # past tense, dotted: cluster.created, node.ready, cluster.scaled, rollout.paused

@@ -1,13 +1,15 @@
 """A node: one place in a cluster, filled by one server or waiting for one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
+from msgspec import field
+
+from muster.base.copies import Value, altered
 from muster.base.errors import IllegalTransition
 from muster.model.pool import Condition
 from muster.model.removal import Hook
@@ -52,8 +54,7 @@ class Why(StrEnum):
     DELETE = "delete"  # the whole cluster goes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaving:
+class Leaving(Value, frozen=True, kw_only=True):
     why: Why
     since: datetime
     deadline: datetime  # its open sessions have until then
@@ -66,8 +67,7 @@ class Leaving:
     stopping_until: datetime | None = None  # its server was asked to stop, and has until then
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
+class Health(Value, frozen=True, kw_only=True):
     """The three kinds: does it run, does the balancer use it, does the application answer."""
 
     infrastructure: Condition = Condition.UNKNOWN
@@ -75,8 +75,7 @@ class Health:
     application: Condition = Condition.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Value, frozen=True, kw_only=True):
     id: UUID
     cluster_id: UUID | None  # None: an orphan
     project: str
@@ -144,7 +143,7 @@ class Node:
         """Return this node in `status`; staying put is always allowed."""
         if status is not self.status and status not in NODE_TRANSITIONS[self.status]:
             raise IllegalTransition(f"{self.status} -> {status}", node=self.id)
-        return replace(self, status=status, reason=reason)
+        return altered(self, status=status, reason=reason)
 
 
 # Note [Home]

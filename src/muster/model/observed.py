@@ -1,11 +1,14 @@
 """What a cloud reports, in our words and not in theirs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from msgspec import field
+
+from muster.base.copies import Value
 from muster.model.pool import Condition
 
 
@@ -18,8 +21,7 @@ class Seen(StrEnum):
     UNREACHABLE = "unreachable"  # its host does not answer; it may well be running
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class Server(Value, frozen=True, kw_only=True):
     """One instance, as its cloud shows it. The ids are read back from tags we wrote."""
 
     ref: str  # the cloud's own id
@@ -38,8 +40,7 @@ class Server:
     abandoned: bool = False  # unreachable, and its cloud, whole but for that, holds its host dead
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
+class Foreign(Value, frozen=True, kw_only=True):
     """A server that somebody else made, in the words that a profile would use for it."""
 
     ref: str
@@ -52,8 +53,7 @@ class Foreign:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
+class Probe(Value, frozen=True, kw_only=True):
     """The last answers of one node's application to our own question.
 
     Kept in the store, written only when the condition turns, so that every engine

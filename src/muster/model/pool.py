@@ -8,6 +8,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
+from muster.base.copies import Value
+
 
 class Traffic(StrEnum):
     HTTP = "http"
@@ -56,8 +58,7 @@ class Persistence(StrEnum):
     APP_COOKIE = "app_cookie"  # one that the application gives
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberWanted:
+class MemberWanted(Value, frozen=True, kw_only=True):
     node_id: UUID
     address: str
     port: int
@@ -97,8 +98,7 @@ class PoolWanted:
     members: tuple[MemberWanted, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberSeen:
+class MemberSeen(Value, frozen=True, kw_only=True):
     node_id: UUID
     address: str
     port: int

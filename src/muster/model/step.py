@@ -1,11 +1,14 @@
 """Steps: everything Muster can do to a cloud, one class per verb; and how each may end."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from msgspec import field
+
+from muster.base.copies import Value
 from muster.model.observed import Server
 from muster.model.placement import Group
 from muster.model.pool import PoolWanted
@@ -47,8 +50,7 @@ WAKING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOrder:
+class ServerOrder(Value, frozen=True, kw_only=True):
     """All that a cloud needs to make one server. `server_id` makes asking twice harmless."""
 
     server_id: UUID
@@ -62,23 +64,20 @@ class ServerOrder:
     group: Group | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateServer:
+class CreateServer(Value, frozen=True, kw_only=True):
     node_id: UUID
     order: ServerOrder
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteServer:
+class DeleteServer(Value, frozen=True, kw_only=True):
     node_id: UUID
     server_id: UUID
     ref: str
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperateServer:
+class OperateServer(Value, frozen=True, kw_only=True):
     node_id: UUID
     ref: str
     operation: Operation
