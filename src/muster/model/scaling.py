@@ -1,10 +1,14 @@
 """When a cluster grows and shrinks by itself: rules, samples, and the record of each decision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from msgspec import field
+
+from muster.base.copies import Value
 
 
 class Mode(StrEnum):
@@ -209,8 +213,7 @@ class Verdict(StrEnum):
     HOLD = "hold"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class Cut(Value, frozen=True, kw_only=True):
     """One limiter that took something away, and what it left."""
 
     # max, min, rate, cooldown, warm-up, window, missing data, mode, quota, flap, forecast
@@ -220,8 +223,7 @@ class Cut:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Value, frozen=True, kw_only=True):
     """One evaluation, whole: what went in, what came out, and why not more."""
 
     verdict: Verdict

@@ -1,9 +1,9 @@
 """One case to decide: everything the limiters look at, and what they leave."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from muster.base.copies import Value
 from muster.decide.calendar import Due, InForce
 from muster.decide.scaling.votes import Vote
 from muster.model.scaling import Crew, Cut, Past, Scaling, Verdict
@@ -13,8 +13,7 @@ BOOTS_PER_WINDOW = 3
 BOOT_UNKNOWN_S = 100.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Value, frozen=True, kw_only=True):
     rules: Scaling
     past: Past
     crew: Crew
@@ -28,8 +27,7 @@ class Case:
         return BOOT_UNKNOWN_S if self.crew.boot_s is None else self.crew.boot_s
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class Wish(Value, frozen=True, kw_only=True):
     """What rules and calendar ask for, before any limiter. `vote` is the one that decided."""
 
     verdict: Verdict
@@ -42,8 +40,7 @@ def direction(before: int, after: int) -> Verdict:
     return Verdict.OUT if after > before else Verdict.IN if after < before else Verdict.HOLD
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class Stop(Value, frozen=True, kw_only=True):
     """What one limiter took away, and when it will let go, if that can be said."""
 
     cut: Cut
@@ -51,8 +48,7 @@ class Stop:
     how: str = ""  # what ends it, when no time does
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limited:
+class Limited(Value, frozen=True, kw_only=True):
     """What the limiters left of a wish."""
 
     size: int  # now

@@ -1,9 +1,9 @@
 """What the samples say now, per metric: how much load there is, and how sure we are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from muster.base.copies import Value
 from muster.model.scaling import Crew, Metric, Sample, Scaling
 
 STALE_AFTER_S = 60.0
@@ -16,8 +16,7 @@ LABEL: Mapping[Metric, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(Value, frozen=True, kw_only=True):
     """The newest reading of one metric. `value` is None when none is young enough."""
 
     metric: Metric

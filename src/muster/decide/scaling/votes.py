@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf
 
+from muster.base.copies import Value
 from muster.decide.scaling.signals import Signal, members_at_low
 from muster.model.scaling import (
     Crew,
@@ -19,8 +20,7 @@ from muster.model.scaling import (
 HAIR = 1e-9  # what floating point adds to a quotient that is whole
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vote:
+class Vote(Value, frozen=True, kw_only=True):
     """One rule's wish. Without a reading it holds, and says so by `blind`."""
 
     signal: Signal
