@@ -34,6 +34,8 @@ _PRAGMAS = (
     "PRAGMA cache_size = -16000",
     "PRAGMA journal_size_limit = 67108864",
 )
+# Pages that a reader does not keep are in the system's cache anyway, once for all of them.
+_READ_ONLY = ("PRAGMA query_only = ON", "PRAGMA cache_size = -2000")
 
 
 def engine(place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
@@ -101,7 +103,8 @@ class _Readers:
         if conn is None:
             conn = self._mine.conn = self._engine.connect()
             self._open.append(conn)
-            dbapi(conn).execute("PRAGMA query_only = ON")
+            for pragma in _READ_ONLY:
+                dbapi(conn).execute(pragma)
         return conn
 
 
