@@ -23,6 +23,8 @@ from muster.model.pool import (
     digest,
 )
 
+_NOTHING_DONE = Tally()
+
 
 class SimulatedBalancer:
     def __init__(self, world: World, installation: UUID) -> None:
@@ -135,14 +137,15 @@ class SimulatedBalancer:
         state = self._world.state
         machine = state.by_address.get(member.address)
         name = machine.shown.ref if machine else ""
-        tally = account.tallies.get(name, Tally())
+        tally = account.tallies.get(name, _NOTHING_DONE)
+        on_purpose = held(pool, member, rush.now) if pool.held else 0
         return MemberSeen(
             node_id=member.node_id,
             address=member.address,
             port=member.port,
             state=MemberState.DRAIN if member.drains else MemberState.SERVE,
             condition=Condition.GOOD if self._well(machine, member, rush.now) else Condition.BAD,
-            open_requests=held(pool, member, rush.now) + state.flowing(member, rush),
+            open_requests=on_purpose + state.flowing(member, rush),
             requests=whole(tally.requests),
             errors=whole(tally.errors),
             latency_s=latency(self._world.options.request_s, rush.busy) if tally.requests else None,
