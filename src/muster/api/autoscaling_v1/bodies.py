@@ -160,7 +160,9 @@ CLUSTER: Fields = {
     "flavor": Field(_REF, "id or name", required=True),
     "min_size": Field(integer(0, _MANY), "fewest instances", required=True),
     "max_size": Field(integer(0, _MANY), "most instances", required=True),
-    "desired_size": Field(integer(0, _MANY), "instances to begin with; default: min_size"),
+    "desired_size": Field(
+        integer(0, _MANY), "instances to begin with; default: min_size, and one at least"
+    ),
     "backend_network": Field(_REF, "id or name of a private network; default: the cloud's first"),
     "keypair": Field(_REF, "name of a stored SSH key; needed for a bastion", null=True),
     "port": Field(integer(1, 65535), "the application's; default: what the image says"),

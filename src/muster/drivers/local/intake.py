@@ -117,7 +117,8 @@ def _untar(source: Path, target: Path, most: int) -> None:
     except tarfile.FilterError as error:
         raise Invalid(f"{source.name} reaches outside of itself: {error}", field="source") from None
     except (tarfile.TarError, EOFError, ValueError) as error:
-        raise Invalid(f"{source.name} is no readable tarball: {error}", field="source") from None
+        why = str(error).partition("\n")[0].rstrip(":")  # tarfile tells of every way it tried
+        raise Invalid(f"the image is no readable tarball: {why}", field="source") from None
 
 
 def _lift(target: Path) -> None:
