@@ -7,7 +7,7 @@ from math import ceil
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from decide.test_scaling import NOW, ago
+from decide.readings import NOW, ago
 from muster.decide.scaling import react, remembered
 from muster.model.scaling import (
     Changed,

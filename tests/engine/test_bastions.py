@@ -6,8 +6,8 @@ from uuid import UUID
 import pytest
 
 import builders
+from engine.cuts import engine_meeting, until_cut
 from engine.fate import CutAt
-from engine.test_trouble import engine_meeting, until_cut
 from engine.world import a_scene
 from muster.engine.sweep import tidy
 from muster.model.cloud import Ability, Gate

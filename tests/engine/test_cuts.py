@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 import builders
+from engine.asked import CALM, IN_PLACE, Letters, operation_on_all, update
+from engine.cuts import EVERY, engine_meeting, until_cut
 from engine.fate import CutAt
-from engine.test_requests import CALM, IN_PLACE, Letters, operation_on_all, update
-from engine.test_trouble import EVERY, engine_meeting, until_cut
 from engine.world import Scene, a_scene
 from muster.decide.departures import STOP_TIMEOUT
 from muster.decide.requests import is_request
