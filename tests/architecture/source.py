@@ -26,10 +26,9 @@ def named(module: Path) -> str:
     return str(module.relative_to(PRODUCT))
 
 
-def functions(module: Path) -> Iterator[Function]:
-    for node in ast.walk(tree(module)):
-        if isinstance(node, Function):
-            yield node
+@cache
+def functions(module: Path) -> tuple[Function, ...]:
+    return tuple(node for node in ast.walk(tree(module)) if isinstance(node, Function))
 
 
 def body_lines(function: Function) -> int:
