@@ -12,7 +12,18 @@ STEADY = timedelta(seconds=60)  # in service for so long: what comes next is a n
 _QUICK, _SLOW = timedelta(seconds=0.2), timedelta(seconds=2)
 _YOUNG = timedelta(seconds=10)
 DRAIN_LOOK = timedelta(seconds=0.5)
+LONG_PASS = timedelta(seconds=10)
 LOST_LOOK = timedelta(seconds=10)
+
+
+# Note [Long passes]
+# Where many servers are asked for at once, each waits for its turn at a cloud that makes a few
+# a second, and those that are there first wait to be looked at until the last one is. None of
+# that is held against them: in such a pass the time that a start may take begins when it is known
+# that the server is there.
+def start_counts_from(asked: datetime, now: datetime) -> datetime:
+    """Return since when a server that is there now may be called late. See Note [Long passes]."""
+    return asked if now - asked <= LONG_PASS else now
 
 
 def spent(draft: Draft, each: Place) -> bool:

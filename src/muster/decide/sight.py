@@ -6,6 +6,7 @@ from uuid import UUID
 
 from muster.decide.destiny import FITNESS, Fitness, Stage
 from muster.decide.draft import Draft, Place, place
+from muster.decide.limits import start_counts_from
 from muster.decide.losses import lost, voice
 from muster.model.node import Health, Node
 from muster.model.observed import Probe, Seen, Server
@@ -174,6 +175,8 @@ class _Judge:
     def _unless_late(self, each: Place, fit: Fitness) -> tuple[Fitness, str]:
         back = _back_at(each)
         began = each.node.began_at if each.ready_at is None else back or each.node.sick_since
+        if each.ready_at is None and each.server and each.node.ref != each.server.ref:
+            return fit, ""  # seen for the first time: its creation's outcome was lost
         if began is not None and began <= self.too_late:
             return Fitness.DEAD, f"it was not ready within {self.patience}"
         return fit, ""
@@ -209,6 +212,8 @@ def _back_at(each: Place) -> datetime | None:
 def _note_server(each: Place, node: Node, server: Server, now: datetime) -> None:
     if node.ref != server.ref:
         each.edit(ref=server.ref)
+        if node.began_at is not None and each.ready_at is None:
+            each.edit(began_at=start_counts_from(node.began_at, now))
     if server.address and node.address != server.address:
         each.edit(address=server.address)
     if server.host != node.host or server.zone != node.zone:

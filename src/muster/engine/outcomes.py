@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from muster.base.backoff import delay
 from muster.base.errors import Stale
+from muster.decide.limits import start_counts_from
 from muster.decide.requests import is_request
 from muster.engine.chronicle import chapters, tells
 from muster.engine.commit import Decided
@@ -165,7 +166,7 @@ def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
     """
     match outcome:
         case Done():
-            return _filled(node, outcome.server) if outcome.server else node
+            return _filled(node, outcome.server, now) if outcome.server else node
         case Retry(reason):
             tries = node.tries + 1
             retry_at = now + delay(str(node.server_id), tries)
@@ -216,14 +217,14 @@ def asked(node: Node, outcome: Outcome, now: datetime) -> Node:
     return replace(node, leaving=leaving, retry_at=None, updated_at=now)
 
 
-def _filled(node: Node, server: Server) -> Node:
+def _filled(node: Node, server: Server, now: datetime) -> Node:
     return replace(
         node,
         ref=server.ref,
         address=server.address or node.address,
         host=server.host,
         zone=server.zone,
-        began_at=node.began_at or server.created,
+        began_at=start_counts_from(node.began_at or server.created, now),
         retry_at=None,
     )
 
