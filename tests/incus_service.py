@@ -31,7 +31,8 @@ WEB = {
 def beside(place: Place, home: Path) -> Iterator[House]:
     """Run a house beside the members, whose cloud `site` they are; nothing outlives it."""
     said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
-    clouds = f'{{site = {{kind = "incus", look_every_s = 1.0, {said}}}}}'
+    pace = "look_every_s = 1.0, stray_grace_s = 15.0"
+    clouds = f'{{site = {{kind = "incus", {pace}, {said}}}}}'
     with fabric.entered(place), house(home, MUSTER_CLOUDS=clouds) as made:
         made.start()
         yield made
