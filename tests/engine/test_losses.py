@@ -1,12 +1,9 @@
 """Hosts are lost and come back: who is replaced elsewhere, who is waited for, and who goes."""
 
-from dataclasses import replace
-
 import pytest
 
 import builders
 from engine.world import Scene, a_scene
-from muster.engine.pace import EnginePace
 from muster.model.cluster import ClusterStatus, Healing
 from muster.model.node import NodeStatus
 from muster.model.observed import Seen

@@ -21,7 +21,7 @@ from muster.decide.limits import (
     spent,
 )
 from muster.decide.losses import given_until
-from muster.decide.rolling import budget
+from muster.decide.rolling import budget, rolling
 from muster.model.event import Level
 from muster.model.node import Why
 from muster.model.pool import MemberState
@@ -144,6 +144,8 @@ def _start_over(draft: Draft, each: Place) -> None:
         each.fate = Destiny.REST
         each.why = f"{GIVEN_UP} {tries} tries: {each.why}"
         draft.tell("node.failed", each.why, each, level=Level.ERROR)
+        if rolling(draft.cluster):
+            draft.wait(f"{each.node.name} speaks against the update", draft.now)
         return
     draft.tell("node.failed", f"{each.why}; try {tries + 1} of {most}", each, level=Level.WARN)
     reborn(draft, each)

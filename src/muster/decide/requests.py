@@ -7,6 +7,7 @@ from uuid import UUID
 from muster.decide.asked import DONE, late, too_late
 from muster.decide.destiny import AWAY, FINE, Destiny, Fitness
 from muster.decide.draft import Draft, Place
+from muster.decide.limits import LOST_LOOK, resting
 from muster.decide.renewal import renew, updating, withdraw
 from muster.model.action import Action, ActionStatus, Verb
 from muster.model.event import OF_VERB, Level
@@ -156,8 +157,10 @@ def _operated(draft: Draft, each: Place, action: Action, operation: Operation) -
         _end(draft, each, action, _S.FAILED, action.reason or "it failed too often")
     elif each.server is None:
         _end(draft, each, action, _S.FAILED, "there is no server to operate")
-    elif each.fitness in AWAY or (each.node.retry_at and each.node.retry_at > draft.now):
-        draft.wait(f"{action.name} waits for its node", each.node.retry_at)
+    elif each.fitness in AWAY:
+        draft.wait(f"{action.name} waits for its node", draft.now + LOST_LOOK)
+    elif until := resting(draft, each):
+        draft.wait(f"{action.name} waits for its node", until)
     else:
         each.fate = Destiny.OPERATE
         draft.turn(action, _S.RUNNING)
