@@ -39,14 +39,15 @@ def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
             yield (*above, name)
 
 
-def typed() -> set[tuple[str, ...]]:
-    """Return every two and three words that stand in the tests one after the other."""
-    found: set[tuple[str, ...]] = set()
+def typed() -> set[tuple[str | None, ...]]:
+    """Return the first word, and every two and three, that stand in the tests after each other."""
+    found: set[tuple[str | None, ...]] = set()
     for module in HERE.glob("test_*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Call | ast.Tuple):
                 inside = node.args if isinstance(node, ast.Call) else node.elts
                 words = [e.value if isinstance(e, ast.Constant) else None for e in inside]
+                found.add(tuple(words[:1]))
                 found |= {*pairwise(words), *zip(words, words[1:], words[2:], strict=False)}
     return found
 

@@ -46,7 +46,9 @@ class Foreign(Value, frozen=True, kw_only=True):
     ref: str
     name: str
     image: str
-    flavor: str
+    flavor: str = ""  # "": its cloud knows sizes only
+    vcpus: float = 0.0  # 0: without a limit
+    memory_mib: int = 0
     network: str = ""
     zone: str = ""
     key_name: str = ""

@@ -190,7 +190,7 @@ async def adopt_node(call: Asked) -> OneNode:
 @post("/v1/nodes/adopt-preview", status_code=200, opt=serves(since=7, body=PREVIEW))
 async def preview_adoption(call: Asked) -> dict[str, dict[str, dict[str, Any]]]:
     """Show the specification of the profile that an adopted server would get."""
-    spec = await adoption.preview(call.desk, await _asked(call, PREVIEW))
+    spec = await adoption.preview(call.desk, call.who, await _asked(call, PREVIEW))
     return {"node_profile": {"node_preview": spec}}
 
 

@@ -7,6 +7,7 @@ from muster.base.errors import DriverError
 from muster.base.log import log
 from muster.drivers.incus.commands import IncusCommands
 from muster.drivers.incus.compute import IncusCompute
+from muster.drivers.incus.finder import IncusFinder
 from muster.drivers.incus.images import IncusImages
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.making import Maker
@@ -68,6 +69,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=IncusImages(rest, lookout, config.installation),
         networks=IncusNetworks(rest, options),
         prober=HttpProber(options.probe_timeout_s),
+        finder=IncusFinder(rest, members),
         volumes=volumes,
         commands=IncusCommands(rest, lookout),
         stirs=news,

@@ -31,9 +31,7 @@ class IncusImages:
     async def list_images(self) -> Sequence[Image]:
         """Return the images: ours, and those that nobody's installation has made."""
         listed = await self._rest.get("/1.0/images", recursion="1")
-        images = [
-            _image(each) for each in listed if self._of(each) in ("", str(self._installation))
-        ]
+        images = [shown(each) for each in listed if self._of(each) in ("", str(self._installation))]
         return sorted(images, key=lambda each: (each.name, each.id))
 
     async def import_image(self, image_id: UUID, name: str, project: str, source: Path) -> Image:
@@ -119,7 +117,7 @@ class IncusImages:
         if known is None:
             return None
         said = await self._rest.find(path("images", known["target"]))
-        return _image(said) if said else None
+        return shown(said) if said else None
 
     async def _must(self, image_id: UUID) -> Image:
         made = await self._ours(image_id)
@@ -169,7 +167,8 @@ def _id(said: Mapping[str, Any]) -> str:
     return str(said["properties"].get(f"{MARK}id") or said["fingerprint"])
 
 
-def _image(said: Mapping[str, Any]) -> Image:
+def shown(said: Mapping[str, Any]) -> Image:
+    """Return an image of Incus's as we show it."""
     told: Mapping[str, str] = said["properties"]
     port = told.get(f"{MARK}port", "")
     names = [each["name"] for each in said.get("aliases") or ()]

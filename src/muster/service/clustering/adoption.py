@@ -1,6 +1,6 @@
 """Adopting servers that somebody else made: each becomes a node on its own, as it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from muster.decide.joins import solo
 from muster.decide.naming import FORMAT, node_name
 from muster.decide.profile_types import properties_of
 from muster.model.action import Verb
+from muster.model.catalog import Flavor
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster, ClusterStatus
 from muster.model.event import OF_VERB, About, Event
@@ -25,6 +26,7 @@ from muster.ports.compute import Finder
 from muster.ports.store import Transaction
 from muster.service.clustering.views import Seen
 from muster.service.desk import Desk
+from muster.service.flavors import listing
 from muster.service.made_of import made_of
 from muster.service.types import find
 
@@ -54,13 +56,13 @@ class _Found:
     server: Foreign
 
 
-async def preview(desk: Desk, ask: AdoptAsk) -> dict[str, Any]:
+async def preview(desk: Desk, who: Who, ask: AdoptAsk) -> dict[str, Any]:
     """Return the specification of the profile that the server would get."""
-    found = await _found(desk, ask)
+    found = await _found(desk, who, ask)
     return _spec(found, ask)
 
 
-async def _found(desk: Desk, ask: AdoptAsk) -> _Found:
+async def _found(desk: Desk, who: Who, ask: AdoptAsk) -> _Found:
     """Look the server up. Raises `Invalid`, `Unsupported`, and what the cloud has against it."""
     try:
         kind = find(desk.profile_types, "profile_type", ask.type)
@@ -68,12 +70,37 @@ async def _found(desk: Desk, ask: AdoptAsk) -> _Found:
         raise Invalid(error.text, field="type") from None
     context = ask.overrides.get("context")
     region = context.get("region_name") if isinstance(context, Mapping) else None
-    cloud = desk.clouds.get(str(region)) or desk.cloud(desk.default_cloud)
+    cloud = _cloud(desk, str(region or desk.default_cloud))
     finder = _finder(cloud, kind)
     try:
-        return _Found(kind, cloud, await finder.find_server(ask.identity))
+        server = await finder.find_server(ask.identity)
     except DriverError as error:
         raise _failed(ask, error) from error
+    if not (server.flavor or "flavor" in ask.overrides):
+        server = altered(server, flavor=_fitting(await listing(desk, who), server))
+    return _Found(kind, cloud, server)
+
+
+def _cloud(desk: Desk, name: str) -> Cloud:
+    if name not in desk.clouds:
+        raise Invalid(f"there is no region '{name}'", field="overrides")
+    return desk.clouds[name]
+
+
+def _fitting(flavors: Iterable[Flavor], server: Foreign) -> str:
+    """Return the least flavor that has all the server may use now.
+
+    Raises `Invalid` where there is none, or where the server may use whatever is there.
+    """
+    fits = [
+        each
+        for each in flavors
+        if each.vcpus >= server.vcpus > 0 and each.memory_mib >= server.memory_mib > 0
+    ]
+    if not fits:
+        text = f"no flavor has the size of server '{server.ref}': name one in overrides.flavor"
+        raise Invalid(text, field="overrides")
+    return min(fits, key=lambda each: (each.memory_mib, each.vcpus, each.name)).name
 
 
 def _finder(cloud: Cloud, kind: ProfileType) -> Finder:
@@ -117,7 +144,7 @@ def _spec(found: _Found, ask: AdoptAsk) -> dict[str, Any]:
 # was, nobody's but its maker's. Only where the cloud refuses the node is taken out again.
 async def adopt(desk: Desk, who: Who, ask: AdoptAsk) -> Seen:
     """Return the node that the server has become. See Note [Adopting]."""
-    found = await _found(desk, ask)
+    found = await _found(desk, who, ask)
     _refuse_snapshot(found.cloud, ask)
     spec = _spec(found, ask)
     made = await made_of(desk, who, found.kind, properties_of(found.kind, spec["properties"]))
