@@ -226,6 +226,7 @@ def trouble(it: House, dice: random.Random) -> None:
     assert victim is not None
     if dice.random() < 0.5:
         victim.kill()
+        victim.wait()  # until then it is not known to be gone, and nobody would mend it
     else:
         victim.send_signal(signal.SIGSTOP)
         time.sleep(LEASE_S * 1.4)
