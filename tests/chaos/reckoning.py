@@ -29,12 +29,7 @@ def reckon(house: House, player: Player, instances: Instances, deadline_s: float
         def quiet() -> bool:
             rows = session.call("GET", "/v1/clusters")["clusters"]
             busy = [r for r in rows if not r["stack_status"].endswith("_COMPLETE")]
-            open_ = [
-                a
-                for status in ("INIT", "READY", "RUNNING", "WAITING")
-                for a in session.call("GET", "/v1/actions", query={"status": status})["actions"]
-            ]
-            return not busy and not open_
+            return not busy and not open_actions(session)
 
         try:
             until(quiet, deadline_s, "all is quiet")
@@ -46,9 +41,17 @@ def reckon(house: House, player: Player, instances: Instances, deadline_s: float
         records_are_whole(session, player)
 
 
+def open_actions(session: Session) -> list[dict[str, Any]]:
+    return [
+        action
+        for status in ("INIT", "READY", "RUNNING", "WAITING")
+        for action in session.call("GET", "/v1/actions", query={"status": status})["actions"]
+    ]
+
+
 def story(session: Session) -> str:
     """What did not come to rest, with what happened to it last."""
-    told = []
+    told = [f"{each['action']} is open: {each}" for each in open_actions(session)]
     for row in session.call("GET", "/v1/clusters")["clusters"]:
         told.append(f"{row['name']} {row['stack_status']} {row['status_reason']}")
         query = {"cluster_id": row["id"], "limit": 25, "sort": "timestamp:desc"}

@@ -9,6 +9,7 @@ import builders
 from engine.cuts import all_is_as_wished, engine_meeting, until_cut
 from engine.fate import CutAfter, CutAt, Once
 from engine.world import SIM, Scene, a_scene
+from muster.base.errors import Transient
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.action import Verb
@@ -128,6 +129,24 @@ async def test_outcomes_of_a_lost_claim_end_their_actions_and_touch_no_node():
         assert theft.done
         (node,) = await scene.nodes(web)
         assert node.ref == ""
+        (action,) = await scene.actions(Verb.NODE_CREATE)
+        assert action.status == "SUCCEEDED"
+
+
+async def test_what_another_has_ended_since_is_not_begun_again():
+    """The line to the cloud breaks while an engine sleeps; another has done it meanwhile."""
+    async with a_scene() as scene:
+        web = await scene.create(1)
+
+        async def sleep_through() -> None:
+            scene.clock.advance(60)
+            await scene.another("other").settle()
+            await all_is_as_wished(scene, web, 1)
+            raise Transient("the line was cut")
+
+        asleep = Once("after", "create_server", sleep_through)
+        await engine_meeting(scene, asleep).settle()
+        assert asleep.done
         (action,) = await scene.actions(Verb.NODE_CREATE)
         assert action.status == "SUCCEEDED"
 

@@ -52,8 +52,8 @@ async def record(
 ) -> Aftermath | None:
     """Write down how the steps ended; `cluster` is the row as committed.
 
-    If the claim is lost by now, only the actions are ended: the nodes are another's, and so are
-    requests, which he carries out again.
+    If the claim is lost by now, only actions are ended that are still open: the nodes are
+    another's, and so are requests, which he carries out again, and what he has ended already.
     """
     snapshot = decided.gathered.snapshot
     refused = _refused(decided, outcomes, now)
@@ -67,12 +67,13 @@ async def record(
     events += chapters(snapshot, decided.plan, steps, now) if tells(snapshot) else []
 
     def work(tx: Transaction) -> Aftermath | None:
-        tx.actions.put(*others)
         tx.events.append(*events)
         try:
             tx.marks.check(decided.claim)
         except Stale:
+            tx.actions.put(*(each for each in others if each.ended and _is_open(tx, each)))
             return None
+        tx.actions.put(*others)
         ended = [each for each in asked_for if _is_open(tx, each)]
         tx.actions.put(*ended)
         tx.events.append(*chapters(snapshot, decided.plan, ended, now))
@@ -95,7 +96,7 @@ def _undone(
 
 
 def _is_open(tx: Transaction, action: Action) -> bool:
-    """Return whether nobody has withdrawn a request while it was being carried out."""
+    """Return whether nobody has withdrawn or ended it while it was being carried out."""
     stored = tx.actions.get(action.id)
     return stored is not None and not stored.ended
 
