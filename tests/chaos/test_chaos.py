@@ -34,10 +34,10 @@ SIMULATED = (
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def seed():
-    print(f"\nplayed with CHAOS_SEED={SEED} CHAOS_MOMENTS={MOMENTS}")
-    return SEED
+@pytest.fixture(autouse=True)
+def seed(capsys):
+    with capsys.disabled():  # also of a game that is lost later, in any run
+        print(f"\nplayed with CHAOS_SEED={SEED} CHAOS_MOMENTS={MOMENTS}")
 
 
 def share(part: float) -> int:
