@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from muster.base.errors import Permanent
 from muster.drivers.incus.images import shown
