@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.message
+import dns.query
 import pytest
 
 ZONE = "example.test"
@@ -79,6 +81,12 @@ class Knot:
             "secret_file": str(self.home / "secret"),
             "timeout_s": 2.0,
         }
+
+    def resolved(self, name: str, kind: str = "A") -> list[str]:
+        """Return what stands under a name, [] for nothing."""
+        asked = dns.message.make_query(name, kind)
+        answer = dns.query.udp(asked, "127.0.0.1", 5, self.port)
+        return [str(record) for each in answer.answer for record in each]
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)

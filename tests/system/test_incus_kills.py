@@ -4,197 +4,208 @@
 """
 
 import os
-import signal
+import socket
 from collections import Counter
-from collections.abc import Callable, Iterator
-from random import Random, SystemRandom
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import SystemRandom
 from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from house import House, Refused, later, until
-from incus_service import WEB, beside, change, instances, passed
+import haproxies
+import knots
+from house import House, later, until
+from incus_game import Game, is_bastion
+from incus_service import WEB, beside, instances
 from muster.client.http import Session
-from testbed.incus import machine, rest
+from testbed.incus import rest
 from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow, pytest.mark.chaos]
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "12"))
 SEED = int(os.environ.get("CHAOS_SEED") or SystemRandom().randrange(10**9))
-MOST = 4  # instances of one cluster
-AWAY = 5  # kills that a member stays away, at most
 PATIENCE_S = 180
-IMAGES = {"1": "demo-web", "2": "demo-web-v2"}
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG1hZGUgZm9yIHRlc3RzLCBub2JvZHkgaGFzIGl0Li4u tests"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a game is played on: members, a house beside them, and a name server."""
+
+    place: Place
+    it: House
+    knot: knots.Knot
+
+    def body(self, name: str, size: int) -> dict[str, Any]:
+        """Return all that a cluster can have: load balancer, name, key and a way in."""
+        return {
+            **WEB,
+            "name": name,
+            "min_size": 1,
+            "desired_size": size,
+            "dns_name": f"{name}.{knots.ZONE}",
+            "keypair": "hers",
+            "create_bastion": True,
+        }
 
 
 @pytest.fixture
-def place(incus_testbeds) -> Place:
-    return incus_testbeds(3)
+def table(incus_testbeds, tmp_path) -> Iterator[Table]:
+    haproxies.needed()
+    place = incus_testbeds(3)
+    with knots.running() as knot:
+        names = ", ".join(f"{k} = {v!r}" for k, v in knot.said.items())
+        more = f"dns = {{{names}}}, bastion = {{flavor = 'tiny'}}"
+        with beside(place, tmp_path / "home", more) as it:
+            yield Table(place, it, knot)
 
 
-@pytest.fixture
-def it(place, tmp_path) -> Iterator[House]:
-    with beside(place, tmp_path / "home") as made:
-        yield made
-
-
-class Game:
-    """What was wished so far, what was done to the members, and the dice."""
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.dice = Random(SEED)
-        self.size = 2
-        self.version = "1"
-        self.second = False
-        self.away: dict[str, int] = {}  # member -> kills until it is back
-        self.played: Counter[str] = Counter()
-
-    def play(self, session: Session) -> None:
-        act = self.dice.choice(
-            (self.resize, self.resize, self.update, self.other, self.break_one, self.lose)
-        )
-        self.played[act.__name__] += 1
-        act(session)
-
-    def resize(self, session: Session) -> None:
-        self.size = self.dice.choice([each for each in range(1, MOST + 1) if each != self.size])
-        wished(lambda: change(session, seen(session), desired_size=self.size))
-
-    def update(self, session: Session) -> None:
-        self.version = "2" if self.version == "1" else "1"
-        wished(lambda: change(session, seen(session), image=IMAGES[self.version]))
-
-    def other(self, session: Session) -> None:
-        """A second cluster comes and goes."""
-        if self.second:
-            wished(lambda: session.call("DELETE", "/v1/clusters/other"))
-        else:
-            self.bring_back(all_of_them=True)  # the one before it cannot end without its hosts
-            body = {**WEB, "name": "other", "min_size": 1, "desired_size": 2}
-            wished(lambda: session.call("POST", "/v1/clusters", body))
-        self.second = not self.second
-
-    def break_one(self, session: Session) -> None:
-        """Have a container end, so that it has to be replaced."""
-        there = [n for n, e in instances(self.place).items() if e["status"] == "Running"]
-        if there:
-            where = f"/1.0/instances/{self.dice.choice(there)}/state"
-            stop = {"action": "stop", "force": True, "timeout": 10}
-            try:
-                rest.call(self.place.socket("m1"), "PUT", where, stop)
-            except RuntimeError:
-                return  # it goes already
-
-    def lose(self, session: Session) -> None:
-        """Take power or daemon away from a member, one at a time."""
-        if self.away:
-            return
-        member = self.dice.choice(("m2", "m3"))
-        self.away[member] = self.dice.randrange(1, AWAY)
-        if self.dice.random() < 0.6:
-            machine.crash(self.place, member)
-        else:
-            machine.end_daemon(self.place, member, signal.SIGKILL)
-
-    def bring_back(self, *, all_of_them: bool = False) -> None:
-        for member in list(self.away):
-            self.away[member] -= 1
-            if all_of_them or self.away[member] <= 0:
-                powered = machine.first_process(self.place, member) is not None
-                (machine.start if powered else machine.boot)(self.place, member)
-                del self.away[member]
-
-
-def seen(session: Session) -> dict[str, object]:
-    found: dict[str, object] = session.call("GET", "/v1/clusters/web")["cluster"]
-    return found
-
-
-def wished(wish: Callable[[], object]) -> None:
-    """Wish it, again where it is refused for now: what is under way has to end first."""
-
-    def taken() -> bool:
-        try:
-            wish()
-        except Refused as refused:
-            if refused.status not in (409, 503):
-                raise
-            passed(0.3)
-            return False
-        return True
-
-    until(taken, PATIENCE_S, "the wish is taken")
-
-
-def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(it, place):
+def test_a_server_killed_at_any_moment_loses_and_leaves_nothing(table):
     print(f"played with CHAOS_SEED={SEED} CHAOS_KILLS={KILLS}")
-    game = Game(place)
+    it, place = table.it, table.place
+    game = Game(place, it, SEED, table.body)
     began = monotonic()
     with it.session() as session:
-        session.call("POST", "/v1/clusters", {**WEB, "min_size": 1, "desired_size": game.size})
+        session.call("POST", "/v1/keypairs", {"name": "hers", "public_key": KEY})
+        session.call("POST", "/v1/clusters", table.body("web", game.size))
+        it.settled("web", PATIENCE_S)
+        game.write_down(session)
         for _ in range(KILLS):
             game.bring_back()
             game.play(session)
             cut = later(game.dice.uniform(0, 3), it.kill)
             cut.join()
+            game.stop_waiting()
             it.start()
         game.bring_back(all_of_them=True)
         expected = {"web": game.size} | ({"other": 2} if game.second else {})
         try:
-            until(lambda: stands(session, place) == expected, PATIENCE_S, f"{expected} stand")
+            _stands(table, session, game, expected)
+            _ends(table, session, list(expected))
         except AssertionError:
             print(f"{dict(game.played)}\n{told(session, place)}\n{it.told()}")
             raise
-        for name in expected:
-            it.settled(name, PATIENCE_S)
-        assert stands(session, place) == expected
-        assert versions_of(place, "web") == {game.version}
-        assert volumes(place) == set(instances(place))
         print(f"{dict(game.played)}; all as wished, {monotonic() - began:.0f} s in all")
-        for name in expected:
-            session.call("DELETE", f"/v1/clusters/{name}")
-        until(lambda: not instances(place), PATIENCE_S, "no instance is left")
-        until(lambda: not volumes(place), 30, "no disk is left")
-        gone = "no cluster is left"
-        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], PATIENCE_S, gone)
-        until(lambda: not it.caddies(), 30, "no balancer is left")
 
 
-def stands(session: Session, place: Place) -> dict[str, int] | None:
+def _stands(table: Table, session: Session, game: Game, expected: dict[str, int]) -> None:
+    """All that was wished is there, once, and does what it is for."""
+    it, place = table.it, table.place
+    until(lambda: counted(session, place) == expected, PATIENCE_S, f"{expected} stand")
+    for name in expected:
+        it.settled(name, PATIENCE_S)
+    assert counted(session, place) == expected
+    assert versions_of(place, "web") == {game.version}
+    assert disks(place) == set(instances(place))
+    for name in expected:
+        until(lambda name=name: reached(table, session, name), PATIENCE_S, f"{name} is reached")
+    assert len(pools(it)) == 2 * len(expected)
+    game.read_again(session)
+
+
+def _ends(table: Table, session: Session, names: list[str]) -> None:
+    """What is deleted leaves nothing: no instance, disk, pool, process, name or row."""
+    it, place = table.it, table.place
+    for name in names:
+        session.call("DELETE", f"/v1/clusters/{name}")
+    until(lambda: not instances(place), PATIENCE_S, "no instance is left")
+    until(lambda: not disks(place), 30, "no disk is left")
+    until(lambda: not listed(session, "clusters"), PATIENCE_S, "no cluster is left")
+    until(lambda: not listed(session, "nodes"), 30, "no node is left")
+    until(lambda: not pools(it), 60, "no pool is left")
+    until(lambda: not it.caddies(), 60, "no process of a balancer is left")
+    for name in ("web", "other"):
+        full = f"{name}.{knots.ZONE}"
+        assert table.knot.resolved(full) == []
+        assert table.knot.resolved(f"_muster.{full}", "TXT") == []
+    [kept] = volumes(place)
+    assert not kept["used_by"]
+    assert "user.muster.from" not in kept["config"]
+    session.call("DELETE", "/v1/volumes/data")
+    assert volumes(place) == []
+
+
+def counted(session: Session, place: Place) -> dict[str, int] | None:
     """Return how many run of each cluster, None while members and API tell different things."""
-    made = instances(place)
-    rows = session.call("GET", "/v1/instances")["instances"]
+    made = {name: each for name, each in instances(place).items() if not is_bastion(each)}
+    rows = listed(session, "instances")
     well = all(each["status"] == "Running" for each in made.values())
     fine = all(each["status"] == "ACTIVE" for each in rows)
     if not (well and fine and sorted(made) == sorted(each["ref"] for each in rows)):
         return None
-    names = {each["id"]: each["name"] for each in session.call("GET", "/v1/clusters")["clusters"]}
-    return dict(Counter(names[each["cluster_id"]] for each in rows))
+    names = {each["id"]: each["name"] for each in listed(session, "clusters")}
+    return dict(Counter(names.get(each["cluster_id"], "?") for each in rows))
+
+
+def reached(table: Table, session: Session, name: str) -> bool:
+    """Whether the name leads to the cluster's balancer, and one bastion answers as SSH does."""
+    seen = table.it.details(session, name)
+    address = urlsplit(seen["load_balancer_url"] or "//").hostname
+    named = table.knot.resolved(f"{name}.{knots.ZONE}") == [address]
+    guards = [
+        ref
+        for ref, each in instances(table.place).items()
+        if is_bastion(each) and each["config"]["user.muster.name"].startswith(name)
+    ]
+    bastion = seen["bastion"]
+    known = bastion and bastion["status"] == "ACTIVE" and guards == [bastion["server"]]
+    return bool(named and known and greets(bastion["address"], bastion["port"]))
+
+
+def greets(address: str, port: int) -> bool:
+    try:
+        with socket.create_connection((address, port), timeout=5) as line:
+            line.settimeout(5)
+            return line.recv(64).startswith(b"SSH-")
+    except OSError:
+        return False
+
+
+def listed(session: Session, what: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = session.call("GET", f"/v1/{what}")[what]
+    return found
 
 
 def told(session: Session, place: Place) -> str:
     """Return what API and members say of everything there is."""
-    rows = session.call("GET", "/v1/instances")["instances"]
-    clusters = session.call("GET", "/v1/clusters")["clusters"]
-    events = session.call("GET", "/v1/events", query={"every": "true", "limit": "60"})["events"]
+    query = {"every": "true", "limit": "80", "sort": "timestamp:desc"}
+    events = session.call("GET", "/v1/events", query=query)["events"]
     lines = [
-        *(f"{each['name']}: {each['status']} {each['status_reason']}" for each in clusters),
-        *(f"{each['ref']}: {each['status']} {each.get('status_reason')}" for each in rows),
+        *(f"{x['name']}: {x['status']} {x['status_reason']}" for x in listed(session, "clusters")),
+        *(f"{x['ref']}: {x['status']} {x.get('status_reason')}" for x in listed(session, "nodes")),
         *(f"{n}: {e['status']} on {e['location']}" for n, e in instances(place).items()),
+        *(f"{each['name']} on {each['location']}: {each['used_by']}" for each in volumes(place)),
         *(f"{e['timestamp']} {e['oname']} {e['kind']}: {e['status_reason']}" for e in events),
     ]
     return "\n".join(lines)
 
 
 def versions_of(place: Place, cluster: str) -> set[str]:
-    made = instances(place).values()
+    made = (each for each in instances(place).values() if not is_bastion(each))
     ours = (each for each in made if each["config"]["user.muster.name"].startswith(cluster))
     return {each["config"]["image.release"] for each in ours}
 
 
-def volumes(place: Place) -> set[str]:
-    """Return the disks of instances on any member."""
-    where = "/1.0/storage-pools/default/volumes/container?recursion=1"
-    return {each["name"] for each in rest.call(place.socket("m1"), "GET", where)}
+def pools(it: House) -> list[Path]:
+    return list((it.home / "clouds" / "site" / "haproxy").glob("*/pools/*"))
+
+
+def disks(place: Place) -> set[str]:
+    """Return the root disks of instances on any member."""
+    return {each["name"] for each in _volumes(place, "container")}
+
+
+def volumes(place: Place) -> list[dict[str, Any]]:
+    """Return the volumes that outlive instances, on any member."""
+    return _volumes(place, "custom")
+
+
+def _volumes(place: Place, kind: str) -> list[dict[str, Any]]:
+    where = f"/1.0/storage-pools/default/volumes/{kind}?recursion=1"
+    found: list[dict[str, Any]] = rest.call(place.socket("m1"), "GET", where)
+    return found
