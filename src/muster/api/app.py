@@ -20,6 +20,7 @@ from muster.api.autoscaling_v1 import (
     clusters,
     instances,
     stream,
+    terminal,
     volumes,
 )
 from muster.api.call import Call, check_query
@@ -54,6 +55,7 @@ HANDLERS = (
     *clusters.ROUTES,
     *catalog.ROUTES,
     *instances.ROUTES,
+    *terminal.ROUTES,
     *volumes.ROUTES,
     *clouds.ROUTES,
     *callers.ROUTES,

@@ -84,20 +84,26 @@ def instance_log(asked: Asking, instance: str, lines: int) -> None:
 @click.argument("instance")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--timeout", type=NUMBER, default=30.0, show_default=True, help="Seconds.")
-@click.option("--stdin", "reads", is_flag=True, help="Give it what this command reads.")
+@click.option("-i", "--stdin", "reads", is_flag=True, help="Give it what this command reads.")
+@click.option(
+    "-t", "--tty", "sits", is_flag=True, help="At a terminal: keys, screen and signals are yours."
+)
 @asking
 def instance_exec(
-    asked: Asking, instance: str, command: tuple[str, ...], timeout: float, reads: bool
+    asked: Asking, instance: str, command: tuple[str, ...], timeout: float, **how: bool
 ) -> None:
     """Run COMMAND in INSTANCE and end as it ended.
 
     Put `--` before it: muster instance exec web-001 -- sh -c 'ps aux'. No shell reads its words
-    but one that you name.
+    but one that you name. For a shell of your own: muster instance exec -it web-001 -- sh; it
+    goes on for as long as you like, whatever --timeout says.
     """
     from muster.client.http import at
 
+    if how["sits"]:
+        click.get_current_context().exit(_sat(asked, instance, command))
     body: dict[str, object] = {"command": list(command), "timeout_seconds": timeout}
-    if reads:
+    if how["reads"]:
         body["input"] = sys.stdin.read()
     with asked.session() as session:
         ended = session.call("POST", at("instances", instance, "exec"), body, patience_s=timeout)
@@ -106,6 +112,22 @@ def instance_exec(
     else:
         _print_ended(ended)
     click.get_current_context().exit(124 if ended["timed_out"] else ended["exit_code"])
+
+
+# Note [Asked before sitting down]
+# A WebSocket that is refused says no more than a number. So first it is asked, as for a command
+# without a terminal, what would be done: that is refused for the same reasons, in words.
+def _sat(asked: Asking, instance: str, command: tuple[str, ...]) -> int:
+    """Return how the program ended. See Note [Asked before sitting down]."""
+    from muster.cli.terminal import sit
+    from muster.client.http import at
+
+    if asked.as_json:
+        raise click.UsageError("a terminal prints no JSON: leave -t or --json out")
+    with asked.session() as session:
+        body = {"command": list(command)}
+        session.call("POST", at("instances", instance, "exec"), body, {"plan": True})
+        return sit(session.access, instance, command)
 
 
 def _print_ended(ended: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A program that is run once in a server, and how it ended."""
+"""A program that is run once in a server, at a terminal or without, and how it ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,3 +23,11 @@ class Ended:
     errors: bytes = b""
     in_time: bool = True
     whole: bool = True  # False: it printed more than is kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """What is seen at once of a terminal, in characters."""
+
+    rows: int = 24
+    columns: int = 80

@@ -3,6 +3,9 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -11,9 +14,11 @@ from websockets.exceptions import ConnectionClosed
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.rest import READ_S, WRITE_S, Call, Rest, path
+from muster.drivers.incus.terminal import IncusTerminal
 from muster.drivers.incus.wires import wire
 from muster.drivers.printed import Printed
-from muster.model.command import Command, Ended
+from muster.model.command import Command, Ended, Screen
+from muster.ports.commands import Terminal
 
 NOT_FOUND = 127
 KILL = json.dumps({"command": "signal", "signal": 9})
@@ -23,7 +28,8 @@ DEATH_S = 5.0  # from the signal until it is over
 # Note [Streams of a command]
 # An operation that runs a command begins when all of its four websockets are open: what it
 # reads, what it prints, its errors, and one for signals. Bytes come as binary messages; an empty
-# text says that there are no more.
+# text says that there are no more. At a terminal there are two: what is typed and shown, and one
+# for signals and the size.
 class IncusCommands:
     """See Note [Streams of a command]."""
 
@@ -32,26 +38,47 @@ class IncusCommands:
         self._lookout = lookout
 
     async def run_command(self, ref: str, command: Command) -> Ended:
-        instance = await self._lookout.ours(ref)
-        if instance is None:
-            raise Permanent(f"there is no server {ref}", ref=ref)
-        if instance["status"] != "Running":
-            raise Permanent(f"{ref} does not run: it is {instance['status'].lower()}")
-        location = instance["location"]
+        location = await self._location(ref)
         try:
-            begun = await self._begun(ref, command, location)
+            begun = await self._begun(ref, command, location, interactive=False)
         except DriverError as error:
             if "not found" in error.text:
                 return Ended(code=NOT_FOUND, errors=error.text.encode())
             raise
         return await self._followed(begun, command, location)
 
-    async def _begun(self, ref: str, command: Command, location: str) -> Mapping[str, Any]:
+    async def open_terminal(self, ref: str, command: Command, screen: Screen) -> Terminal:
+        location = await self._location(ref)
+        words = {"TERM": "xterm", **command.environment}
+        size = {"width": screen.columns, "height": screen.rows, "interactive": True}
+        begun = await self._begun(ref, replace(command, environment=words), location, **size)
+        url, streams = self._rest.url(location), begun["metadata"]["fds"]
+        where = path("operations", begun["id"], "websocket")
+        async with AsyncExitStack() as lines:
+            control, face = [
+                await lines.enter_async_context(wire(self._rest, url, where, secret=streams[each]))
+                for each in ("control", "0")
+            ]
+            code = partial(self._code, begun["id"], location)
+            return IncusTerminal(lines.pop_all(), face, control, code)
+
+    async def _location(self, ref: str) -> str:
+        """Return where the server runs; raises `Permanent` for one that does not."""
+        instance = await self._lookout.ours(ref)
+        if instance is None:
+            raise Permanent(f"there is no server {ref}", ref=ref)
+        if instance["status"] != "Running":
+            raise Permanent(f"{ref} does not run: it is {instance['status'].lower()}")
+        return str(instance["location"])
+
+    async def _begun(
+        self, ref: str, command: Command, location: str, **how: int
+    ) -> Mapping[str, Any]:
         body = {
             "command": list(command.words),
             "environment": dict(command.environment),
             "wait-for-websocket": True,
-            "interactive": False,
+            **how,
         }
         where = path("instances", ref, "exec")
         call = Call(method="POST", path=where, body=body, deadline_s=WRITE_S)

@@ -11,18 +11,20 @@ from muster.base.errors import Permanent
 from muster.drivers.local import operate, processes
 from muster.drivers.local.instance import Instance, condition
 from muster.drivers.local.site import Site
+from muster.drivers.local.terminal import SIGNALLED, opened
 from muster.drivers.printed import Printed
-from muster.model.command import Command, Ended
+from muster.model.command import Command, Ended, Screen
 from muster.model.observed import Seen
+from muster.ports.commands import Terminal
 
-NOT_FOUND, NOT_RUN, SIGNALLED = 127, 126, 128
+NOT_FOUND, NOT_RUN = 127, 126
 CHUNK = 1 << 16
 
 
 # Note [Beside the instance]
-# The program gets the instance's folder, environment and mark, so it ends with the instance. It
-# is in a group of its own and not in a session: whoever looks for the instance's first process
-# looks for the one that leads its session, and must not find this.
+# The program gets the instance's folder, environment and mark, so it ends with the instance.
+# Whoever looks for the instance's first process looks for a marked one that leads a session, and
+# must find neither this nor what it starts: so their surroundings say that they are beside it.
 class LocalCommands:
     """See Note [Beside the instance]."""
 
@@ -35,7 +37,7 @@ class LocalCommands:
             process = await asyncio.create_subprocess_exec(
                 *command.words,
                 cwd=self._site.folders.work(ref),
-                env={**instance.env, **command.environment, **_marked(instance)},
+                env=_surroundings(instance, command),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=PIPE,
@@ -46,6 +48,14 @@ class LocalCommands:
         except (OSError, ValueError) as error:
             return Ended(code=NOT_RUN, errors=_told(command.words, str(error)))
         return await _followed(process, command)
+
+    async def open_terminal(self, ref: str, command: Command, screen: Screen) -> Terminal:
+        instance = await self._site.call(self._running, ref)
+        surroundings = {"TERM": "xterm", **_surroundings(instance, command)}
+        try:
+            return await opened(command.words, self._site.folders.work(ref), surroundings, screen)
+        except (OSError, ValueError) as error:
+            raise Permanent(f"{command.words[0]} cannot be run there: {error}") from None
 
     def _running(self, ref: str) -> Instance:
         instance = operate.must_find(self._site, ref)
@@ -95,8 +105,9 @@ async def _give(process: Process, content: bytes) -> None:
     stream.close()
 
 
-def _marked(instance: Instance) -> dict[str, str]:
-    return {processes.MARK: str(instance.server_id)}
+def _surroundings(instance: Instance, command: Command) -> dict[str, str]:
+    marks = {processes.MARK: str(instance.server_id), processes.BESIDE: "1"}
+    return {**instance.env, **command.environment, **marks}
 
 
 def _told(words: Sequence[str], why: str) -> bytes:

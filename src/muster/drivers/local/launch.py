@@ -43,7 +43,7 @@ def start(site: Site, instance: Instance, *, fresh: bool = False) -> Instance:
     if instance.process and running(instance, processes.stat(instance.process.pid)):
         return instance
     there = [] if fresh else processes.members(str(instance.server_id), None)
-    leaders = [each for each in there if each.session == each.pid]
+    leaders = [each for each in there if processes.leads(each)]
     if leaders:
         return _recorded(site, instance, leaders[0])
     processes.kill(there)  # what an earlier run of it has left

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 MARK = "MUSTER_INSTANCE"  # in the environment of every process of an instance
+BESIDE = "MUSTER_BESIDE"  # and of those of them that are beside its program, as commands are
 PROC = Path("/proc")
 DEATH_S = 2.0  # a killed process is gone by then, or hangs in the kernel
 KERNEL = 0x00200000  # PF_KTHREAD among the flags of a process
@@ -73,6 +74,15 @@ def mark(pid: int) -> str:
 
     See Note [Between two programs].
     """
+    return _surroundings(pid).get(MARK.encode(), b"").decode(errors="replace")
+
+
+def leads(process: Stat) -> bool:
+    """Return whether a marked process can be its instance's first one, and is not beside it."""
+    return process.session == process.pid and BESIDE.encode() not in _surroundings(process.pid)
+
+
+def _surroundings(pid: int) -> dict[bytes, bytes]:
     environ = b""
     for look in range(LOOKS):
         if look:
@@ -81,14 +91,11 @@ def mark(pid: int) -> str:
             with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
                 environ = file.read()
         except (FileNotFoundError, ProcessLookupError, PermissionError):
-            return ""
+            return {}
         if environ:
             break
-    for entry in environ.split(b"\0"):
-        name, _, value = entry.partition(b"=")
-        if name == MARK.encode():
-            return value.decode(errors="replace")
-    return ""
+    entries = (entry.partition(b"=") for entry in environ.split(b"\0"))
+    return {name: value for name, _, value in entries}
 
 
 def members(instance: str, session: int | None) -> list[Stat]:
