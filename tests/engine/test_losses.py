@@ -170,7 +170,7 @@ async def test_an_engine_that_starts_meanwhile_knows_since_when_a_host_is_away()
         await one_server_each(scene, web)
 
 
-async def test_wishes_come_true_while_a_host_is_away_and_a_deletion_once_it_is_back():
+async def test_wishes_come_true_while_a_host_is_dead_and_what_was_left_there_goes_with_it():
     async with a_scene(**THREE) as scene:
         web, host = await spread(scene)
         scene.world.lose(host)
@@ -180,8 +180,71 @@ async def test_wishes_come_true_while_a_host_is_away_and_a_deletion_once_it_is_b
         assert (await scene.ended(grown)).value == "SUCCEEDED"
         await scene.delete(web)
         await scene.with_ticks(20)
-        assert {each.host for each in await scene.servers()} == {host}
-        scene.world.power_back(host)
-        await scene.with_ticks(10)
         assert not await scene.exists(web)
-        assert await scene.servers() == []
+        await returned(scene, host)
+
+
+async def returned(scene: Scene, host: str, left=()) -> None:
+    """A host is back, and what was let go with it goes at once, however long a stray has."""
+    assert {each.host for each in await scene.servers() if each.ref not in left} == {host}
+    scene.world.power_back(host)
+    await scene.with_ticks(10)
+    assert [each.ref for each in await scene.servers() if each.ref not in left] == []
+    kinds = {each.kind for each in await scene.events("server")}
+    assert "server.left_behind" in kinds
+    assert "server.stray" not in kinds
+
+
+async def test_a_deletion_does_not_wait_for_a_dead_host():
+    async with a_scene(**THREE) as scene:
+        web, host = await spread(scene)
+        scene.world.lose(host)
+        gone = await scene.delete(web)
+        await scene.with_ticks(10)
+        assert await scene.exists(web), "the host may be back in a moment"
+        await scene.with_ticks(GIVEN_UP_S)
+        assert not await scene.exists(web)
+        assert (await scene.ended(gone)).value == "SUCCEEDED"
+        await returned(scene, host)
+
+
+async def test_a_place_that_is_too_many_goes_with_its_dead_host():
+    async with a_scene(**THREE) as scene:
+        web, host = await spread(scene)
+        scene.world.lose(host)
+        await scene.go_on(1)
+        smaller = await scene.resize(web, 2)
+        await scene.with_ticks(GIVEN_UP_S)
+        assert (await scene.ended(smaller)).value == "SUCCEEDED"
+        nodes = await scene.nodes(web)
+        assert {node.status for node in nodes} == {NodeStatus.ACTIVE}
+        assert len(nodes) == 2
+        assert not await scene.due(), "nobody waits for the host"
+        await returned(scene, host, left={node.ref for node in nodes})
+        assert (await scene.cluster(web)).remains == ()
+
+
+async def test_who_still_answers_keeps_a_deletion_waiting_unless_somebody_insists():
+    async with a_scene(**THREE) as scene:
+        web, host = await spread(scene)
+        scene.world.silence(host)
+        await scene.delete(web)
+        await scene.with_ticks(60)
+        assert await scene.exists(web)
+        await scene.insist(web)
+        await scene.with_ticks(5)
+        assert not await scene.exists(web)
+        await returned(scene, host)
+
+
+async def test_an_engine_that_starts_anew_knows_what_was_let_go():
+    async with a_scene(**THREE) as scene:
+        web, host = await spread(scene)
+        scene.world.lose(host)
+        await scene.with_ticks(12)
+        await scene.delete(web)
+        await scene.with_ticks(GIVEN_UP_S)
+        assert not await scene.exists(web)
+        scene.restart()
+        await scene.with_ticks(5)
+        await returned(scene, host)

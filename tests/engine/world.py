@@ -24,6 +24,7 @@ from muster.model.profile import Profile
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.signal import Signal
 from muster.ports.store import Query, Store
+from muster.service.clusters import insist
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 from wishes import wished
@@ -86,6 +87,11 @@ class Scene:
 
     async def delete(self, cluster_id: UUID) -> Action:
         return await self.wish(cluster_id, Verb.CLUSTER_DELETE, leaving=True)
+
+    async def insist(self, cluster_id: UUID) -> None:
+        """Have a deletion under way wait for no host that does not answer."""
+        now = self.clock.now()
+        await self.store.write(lambda tx: insist(tx, tx.clusters.get(cluster_id), now))
 
     async def create_alone(self, name: str = "one", **but: Any) -> UUID:
         """Ask for a node that belongs to no cluster; return its id."""

@@ -186,22 +186,27 @@ def _patch(asked: Asking, name: str, body: dict[str, Any], how: How) -> None:
 @cluster.command("delete")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--force", is_flag=True, help="Wait for no host that does not answer.")
 @changing
 @asking
-def delete(asked: Asking, name: str, yes: bool, how: How) -> None:
-    """Delete cluster NAME: instances, load balancer, DNS name."""
+def delete(asked: Asking, name: str, yes: bool, force: bool, how: How) -> None:
+    """Delete cluster NAME: instances, load balancer, DNS name.
+
+    What is on a host that is dead is not waited for: it goes when that is back.
+    """
     from muster.cli.progress import follow
     from muster.client.waiting import path, until_gone
 
+    insist = {"force": True} if force else {}
     with asked.session() as session:
         seen = found(session, name)
         if how.plan or not yes:
-            said = session.call("DELETE", path(seen), query={"plan": True})["plan"]
+            said = session.call("DELETE", path(seen), query={**insist, "plan": True})["plan"]
             asked.show(said, lambda out: plan(out, said))
             if how.plan:
                 return
             click.confirm("Delete it?", abort=True)
-        session.call("DELETE", path(seen), query={"plan_hash": how.plan_hash})
+        session.call("DELETE", path(seen), query={**insist, "plan_hash": how.plan_hash})
         if how.wait:
             follow(asked, name, until_gone(session, seen, how.timeout))
     gone = "gone" if how.wait else "being deleted"

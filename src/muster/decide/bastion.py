@@ -31,7 +31,7 @@ def tend_bastion(draft: Draft) -> None:
         if profile and not cluster.leaving and not draft.snapshot.cloud.refusal(Ability.BASTION):
             _open(draft, profile)
     elif cluster.leaving:
-        if not keeper.leaving:
+        if (keeper.leaving, keeper.insisted) != (True, cluster.insisted):
             draft.bastion = _dismissed(draft, keeper)
         draft.wait("the bastion is going away", draft.now + DRAIN_LOOK)
 
@@ -64,4 +64,10 @@ def _open(draft: Draft, profile: Profile) -> None:
 
 def _dismissed(draft: Draft, keeper: Cluster) -> Cluster:
     generation = keeper.generation + 1
-    return replace(keeper, leaving=True, generation=generation, updated_at=draft.now)
+    return replace(
+        keeper,
+        leaving=True,
+        insisted=draft.cluster.insisted,
+        generation=generation,
+        updated_at=draft.now,
+    )

@@ -15,7 +15,7 @@ from muster.decide.renewal import next_batch
 from muster.decide.requests import attend, conclude
 from muster.decide.rolling import advance, note_waits, tell_start
 from muster.decide.sight import drafted
-from muster.decide.strays import clear_strays
+from muster.decide.strays import clear_strays, is_let_go
 from muster.decide.telling import events, of_wish
 from muster.decide.trees import expanded, harvest
 from muster.decide.watching import heed_watches, remedies
@@ -68,9 +68,12 @@ def _take_address(draft: Draft) -> None:
 
 def _is_gone(draft: Draft) -> bool:
     """Return whether nothing is left of a cluster that was to be deleted."""
+    if not draft.cluster.leaving:
+        return False
     seen = draft.snapshot
-    left = seen.servers or seen.bastion or draft.steps or len(draft.drop) < len(draft.places)
-    return draft.cluster.leaving and not left
+    servers = [each for each in seen.servers.values() if not is_let_go(draft, each)]
+    left = servers or seen.bastion or draft.steps or len(draft.drop) < len(draft.places)
+    return not left
 
 
 def _look_at(draft: Draft) -> datetime | None:

@@ -100,7 +100,8 @@ DESTINY: Mapping[tuple[Want, Fitness], Destiny] = {
     (Want.LEAVE, Fitness.GONE): Destiny.FORGET,
     # The cloud says no until the host is back, and is asked again then.
     (Want.LEAVE, Fitness.LOST): Destiny.REMOVE,
-    (Want.LEAVE, Fitness.STRANDED): Destiny.REMOVE,
+    # Nobody waits for a dead host: see Note [Remains].
+    (Want.LEAVE, Fitness.STRANDED): Destiny.FORGET,
     (Want.LEAVE, Fitness.PARKED): Destiny.DRAIN,
 }
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from muster.decide.departures import is_held, part, stops_before_update, stops_first
-from muster.decide.destiny import Destiny, Fitness, Want, destiny
+from muster.decide.destiny import AWAY, Destiny, Fitness, Want, destiny
 from muster.decide.draft import Draft, Place
 from muster.decide.filling import create, hold, reborn
 from muster.decide.health import Ward, repairs_allowed
@@ -22,6 +22,7 @@ from muster.decide.limits import (
 )
 from muster.decide.losses import given_until
 from muster.decide.rolling import budget, rolling
+from muster.decide.strays import leave_behind
 from muster.model.event import Level
 from muster.model.node import Why
 from muster.model.pool import MemberState
@@ -198,6 +199,8 @@ def _renew(draft: Draft, each: Place) -> None:
 
 def _leave(draft: Draft, each: Place) -> None:
     fate = destiny(Want.LEAVE, each.fitness)
+    if draft.cluster.insisted and each.fitness in AWAY:
+        fate = Destiny.FORGET
     if fate is Destiny.DRAIN and (each.member is None or each.leaving is None):
         fate = Destiny.REMOVE  # no client is sent to it
     each.fate = fate
@@ -207,6 +210,8 @@ def _leave(draft: Draft, each: Place) -> None:
         part(draft, each)
     elif fate is Destiny.FORGET:
         draft.drop.append(each.node.id)
+        if each.server is not None:
+            leave_behind(draft, each.server, each)
         reason = each.leaving.reason if each.leaving else ""
         draft.tell("node.removed", reason or "nothing is left of it", each)
     elif fate is Destiny.REMOVE:
@@ -284,7 +289,7 @@ def _drains(draft: Draft, each: Place, deadline: datetime) -> bool:
     told = member.state is MemberState.DRAIN
     if draft.now >= deadline or (told and not member.open_requests):
         return False
-    said = f"{member.open_requests} sessions open" if told else "no new sessions"
+    said = _open_words(member.open_requests) if told else "no new sessions"
     until = min(deadline, draft.now + DRAIN_LOOK)
     draft.wait(f"{node.name} drains, {said}", until)
     return True

@@ -1,16 +1,17 @@
 """Looking: every server of a cloud in one listing, and what in it nobody expected."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from muster.base.errors import DriverError
 from muster.base.log import log
+from muster.decide.strays import left_behind_id
 from muster.engine.gauges import STRAYS
 from muster.engine.site import Reach, Site
 from muster.engine.subjects import behind, moved, on_cloud
 from muster.model.event import About, Event, Level
-from muster.model.observed import Server
+from muster.model.observed import Seen, Server
 from muster.ports.store import Query, Transaction
 
 
@@ -73,32 +74,42 @@ async def _turned(site: Site, reach: Reach, trouble: str) -> None:
 # cluster has it. It is reported at the second look that shows it, since the first may
 # have been listed before the cluster went. From then on it has the cloud's grace time:
 # a database put back from an old backup makes every newer server look like this, and
-# that must not delete them all before somebody has read the event.
+# that must not delete them all before somebody has read the event. What was let go with a dead
+# host (Note [Remains]) goes at once when that is back; before, nothing can be told to go.
 async def _deal_with(site: Site, reach: Reach, strays: Sequence[Server]) -> None:
     """Report strays, and remove those whose time is over. See Note [Strays of no cluster]."""
     STRAYS.labels(reach.cloud.about.name).set(len(strays))
-    again = [server for server in strays if server.server_id in reach.suspects]
+    again = [
+        server
+        for server in strays
+        if server.server_id in reach.suspects and server.seen is not Seen.UNREACHABLE
+    ]
     reach.suspects = frozenset(server.server_id for server in strays)
     if not again:
         return
     now, grace = site.clock.now(), site.pace.grace(reach.cloud.about)
-    since = await site.store.write(lambda tx: _reported(tx, again, now))
+    due = await site.store.write(lambda tx: _reported(tx, again, now, grace))
     for server in again:
-        if now - since[server.server_id] >= grace:
+        if now >= due[server.server_id]:
             await _remove(site, reach, server)
 
 
-def _reported(tx: Transaction, strays: Iterable[Server], now: datetime) -> dict[UUID, datetime]:
-    """Return since when each is known as a stray; told once, by the event of it."""
-    since = {}
+def _reported(
+    tx: Transaction, strays: Iterable[Server], now: datetime, grace: timedelta
+) -> dict[UUID, datetime]:
+    """Return from when on each may go; that it is a stray is told once, by the event of it."""
+    due = {}
     for server in strays:
+        if tx.events.get(left_behind_id(server)):
+            due[server.server_id] = now
+            continue
         id = uuid5(server.server_id, "stray")
         known = tx.events.get(id)
         if known is None:
             reason = "it carries our tag, and no cluster has it"
             tx.events.append(_event(server, id, now, "server.stray", reason))
-        since[server.server_id] = known.at if known else now
-    return since
+        due[server.server_id] = (known.at if known else now) + grace
+    return due
 
 
 async def _remove(site: Site, reach: Reach, server: Server) -> None:

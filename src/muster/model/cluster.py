@@ -187,6 +187,8 @@ class Cluster:
     revisions: tuple[UUID, ...] = ()  # profiles that were in force, newest last, at most ten
 
     leaving: bool = False  # it is to be deleted
+    insisted: bool = False  # and that waits for no host which does not answer
+    remains: tuple[UUID, ...] = ()  # servers on dead hosts that were let go. See Note [Remains]
     storm: Storm | None = None
     trouble: str = ""  # why its load balancer or its name could not be set up the last time
     refused_generation: int = 0  # the newest one whose balancer or name was refused for good

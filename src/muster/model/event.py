@@ -77,6 +77,7 @@ KINDS: Mapping[str, str] = {
     "rollout.started": "an update has begun",
     "rollout.wave": "new instances come, or old ones go, for an update",
     "scaling.decided": "the autoscaler decided on another size, and why",
+    "server.left_behind": "a server on a host that is dead was let go; it goes when that is back",
     "server.stray": "a server has our tag and no place",
     "server.stray_removed": "a stray is gone",
     "storm.began": "too many instances are sick at once: replacing has stopped",

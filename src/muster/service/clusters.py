@@ -198,16 +198,24 @@ def _stamp(cluster: Cluster, profile: Profile) -> str:
     return repr((cluster.name, cluster.service, cluster.scaling, cluster.strategy, profile.server))
 
 
-async def deletion(desk: Desk, who: Who, name: str, id: str) -> Intent[Wished]:
-    """Return the intent to delete it. Deleting what is being deleted changes nothing."""
+async def deletion(
+    desk: Desk, who: Who, name: str, id: str, *, force: bool = False
+) -> Intent[Wished]:
+    """Return the intent to delete it.
+
+    Deleting what is being deleted changes nothing, unless `force` now has it wait for no host
+    that does not answer.
+    """
     seen = await desk.store.read(lambda tx: find_stack(tx, who, name, id))
     profiles = await desk.store.read(lambda tx: profiles_of(tx, seen))
     now = desk.clock.now()
-    leaving = replace(grown(seen, now), leaving=True)
+    leaving = replace(grown(seen, now), leaving=True, insisted=force or seen.insisted)
 
     def delete(tx: Transaction) -> Wished:
         cluster = still(tx, seen)
         if cluster.leaving:
+            if force and not cluster.insisted:
+                cluster = insist(tx, cluster, now)
             return Wished(cluster=cluster, action=newest_wish(tx, cluster))
         wish = Wish(
             verb=Verb.CLUSTER_DELETE,
@@ -215,12 +223,21 @@ async def deletion(desk: Desk, who: Who, name: str, id: str) -> Intent[Wished]:
             reason=f"{who.user} asked to delete the cluster and its {cluster.desired} instances",
         )
         _withdraw_open(tx, cluster, now)
-        return record(tx, who, replace(grown(cluster, now), leaving=True), wish, now)
+        going = replace(grown(cluster, now), leaving=True, insisted=force)
+        return record(tx, who, going, wish, now)
 
     return Intent(
         foretell=lambda: foretell(desk, leaving, profiles, f"delete/{seen.generation}"),
         do=lambda: desk.store.write(delete),
     )
+
+
+def insist(tx: Transaction, cluster: Cluster, now: datetime) -> Cluster:
+    """Have a deletion that is under way wait for nobody who does not answer."""
+    going = replace(grown(cluster, now), insisted=True)
+    tx.clusters.put(going)
+    tx.marks.mark(going.id)
+    return going
 
 
 def _withdraw_open(tx: Transaction, cluster: Cluster, now: datetime) -> None:

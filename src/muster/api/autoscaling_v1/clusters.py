@@ -26,6 +26,9 @@ SAMPLE: Fields = {
 FORCE: Mapping[str, Param] = {
     "force": Param("true: take the place of an update under way", {"type": "boolean"})
 }
+INSIST: Mapping[str, Param] = {
+    "force": Param("true: wait for no host that does not answer", {"type": "boolean"})
+}
 LIMIT: Mapping[str, Param] = {
     "limit": Param("at most so many", {"type": "integer", "minimum": 1, "maximum": 1000})
 }
@@ -72,14 +75,19 @@ async def update_cluster(
     return await wished(call, prepare)
 
 
-@delete("/v1/clusters/{identity:str}/{stack_id:str}", status_code=202, opt={"query": PLAN})
+@delete(
+    "/v1/clusters/{identity:str}/{stack_id:str}",
+    status_code=202,
+    opt={"query": {**PLAN, **INSIST}},
+)
 async def delete_cluster(
     call: Asked, identity: Word, stack_id: Word
 ) -> Response[Details | PlanAnswer]:
     """Delete a cluster with its instances, load balancer and DNS name."""
+    force = call.flag("force")
 
     async def prepare() -> Intent[Wished]:
-        return await clusters.deletion(call.desk, call.who, identity, stack_id)
+        return await clusters.deletion(call.desk, call.who, identity, stack_id, force=force)
 
     return await wished(call, prepare)
 

@@ -17,6 +17,7 @@ from muster.ports.store import Query, Transaction
 from muster.service.changes import REVISIONS
 from muster.service.clustering.case import Case
 from muster.service.clustering.conflicts import refuse_busy, under_way, withdraw
+from muster.service.clusters import insist
 from muster.service.desk import Desk
 from muster.service.identity import CLUSTER, PROFILE, held, refuse_taken
 from muster.service.wish import Wish, Wished, record
@@ -219,6 +220,8 @@ def delete(case: Case, *, force: bool) -> Action:
     open_ones = under_way(tx, cluster.id)
     deletion = next((each for each in open_ones if each.verb is Verb.CLUSTER_DELETE), None)
     if cluster.leaving and deletion:
+        if force and not cluster.insisted:
+            insist(tx, cluster, case.now)
         return deletion
     _take_along(case, force=force)
     withdraw(tx, cluster.id, case.now, "the cluster is being deleted")
@@ -226,7 +229,7 @@ def delete(case: Case, *, force: bool) -> Action:
         withdraw(tx, node.id, case.now, "the cluster is being deleted")
     reason = f"{case.who.user} asked to delete the cluster and its {cluster.desired} nodes"
     wish = Wish(verb=Verb.CLUSTER_DELETE, reason=reason, kind="cluster.delete_asked")
-    return case.record(wish, replace(cluster, leaving=True))
+    return case.record(wish, replace(cluster, leaving=True, insisted=force))
 
 
 def _refuse_dependents(cluster: Cluster) -> None:
