@@ -49,6 +49,7 @@ def query(call: Call, listing: Listing) -> Query:
         marker=_marker(params.get("marker")),
         limit=_limit(params.get("limit")),
         paged=True,
+        reader=call.who.user,
     )
 
 

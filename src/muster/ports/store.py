@@ -43,6 +43,7 @@ class Query:
     limit: int | None = None
     id_prefix: str = ""
     paged: bool = False  # somebody may ask for what follows its last row: see `marker`
+    reader: str = ""  # who reads page by page: his pages end where he was shown them to end
 
 
 class Table(Protocol[T]):

@@ -1,7 +1,7 @@
 """The store on PostgreSQL: a pool of connections, and works that run again if they lose."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from muster.base.clock import Clock
 from muster.ports.store import Transaction
 from muster.store.failures import TROUBLE, again, broken, meaning
 from muster.store.listening import PostgresSignal
+from muster.store.positions import Ledger, Places, Rows, taken, write
 from muster.store.signals import LocalSignal
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import PostgresServer
@@ -60,6 +61,8 @@ class PostgresStore:
         self._clock = clock
         self._writing = engine(place)
         self._reading = self._writing.execution_options(postgresql_readonly=True)
+        self._apart = self._writing.execution_options(isolation_level="AUTOCOMMIT")
+        self._ledger = Ledger(self._write_pages, clock)
         self._in_turn = asyncio.Lock()
 
     async def write(self, work: Callable[[Transaction], T]) -> T:
@@ -73,9 +76,17 @@ class PostgresStore:
         return result
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
-        return await self._tried(
-            self._reading, lambda conn: work(SqlTransaction(conn, self._clock))
-        )
+        def whole(conn: Connection) -> tuple[T, Mapping[str, Places]]:
+            return work(SqlTransaction(conn, self._clock)), taken(conn)
+
+        answer, pages = await self._tried(self._reading, whole)
+        if pages:
+            await self._ledger.keep(pages)
+        return answer
+
+    async def _write_pages(self, rows: Rows, before: int | None) -> None:
+        async with self._apart.connect() as conn:
+            await conn.run_sync(write, rows, before)
 
     async def close(self) -> None:
         await self.signal.close()

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from muster.base.errors import Bug
 from muster.ports.store import Query
-from muster.store.positions import Key, positions
+from muster.store.positions import digest, ended, place_of
 from muster.store.rows import Noun, cell
 
 Keys = tuple[tuple[ColumnElement[Any], bool], ...]  # what to sort by, and whether descending
@@ -127,12 +127,13 @@ def _placed(
     width = 2 if what is What.NUMBERED else 1
     if found:
         *places, id = found[-1][width:]
-        positions(conn).keep(_page(noun, query, id), places)
+        ended(conn, _page(noun, query, id), places)
     return [row[:width] for row in found]  # type: ignore[misc]
 
 
-def _page(noun: Noun[Any], query: Query, id: str) -> Key:
-    return noun.table.name, query.project, tuple(query.sort), id
+def _page(noun: Noun[Any], query: Query, id: str) -> str:
+    where = [(name, *map(str, values)) for name, values in sorted(query.where.items())]
+    return digest((noun.table.name, query.reader, query.project, where, tuple(query.sort), id))
 
 
 def run(conn: Connection, prepared: _Prepared, cells: Mapping[str, Any]) -> Sequence[Row[Any]]:
@@ -232,7 +233,7 @@ def _marked(conn: Connection, noun: Noun[Any], query: Query) -> Sequence[Any] | 
 
     See Note [Where pages end].
     """
-    if query.paged and (known := positions(conn).of(_page(noun, query, cell(query.marker)))):
+    if query.paged and (known := place_of(conn, _page(noun, query, cell(query.marker)))):
         return known
     mine = Query(project=query.project, where={"id": (query.marker,)}, sort=query.sort)
     found = rows(conn, noun, mine, What.KEYS)

@@ -6,7 +6,7 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from muster.base.errors import Unavailable
 from muster.ports.signal import Signal
 from muster.ports.store import Transaction
 from muster.store.failures import TROUBLE, meaning
+from muster.store.positions import Ledger, Places, Recent, Rows
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import SqliteFile
 from muster.store.writer import Writer, dbapi
@@ -82,7 +83,7 @@ class _Readers:
         self._pool = ThreadPoolExecutor(_READERS, "muster-reader")
         self._closed = False
 
-    async def run(self, work: Callable[[Transaction], T]) -> T:
+    async def run(self, work: Callable[[SqlTransaction], T]) -> T:
         if self._closed:
             raise Unavailable("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, work)
@@ -93,7 +94,7 @@ class _Readers:
         for conn in self._open:
             conn.close()
 
-    def _read(self, work: Callable[[Transaction], T]) -> T:
+    def _read(self, work: Callable[[SqlTransaction], T]) -> T:
         conn = self._connection()
         with conn.begin():
             return work(SqlTransaction(conn, self._clock))
@@ -111,10 +112,17 @@ class _Readers:
 class SqliteStore:
     def __init__(self, place: SqliteFile, signal: Signal, clock: Clock) -> None:
         self.signal = signal
-        self._writer = Writer(engine(place), clock)
+        self._recent = Recent()
+        self._ledger = Ledger(self._write_pages, clock)
+        self._keeping: set[asyncio.Task[None]] = set()
+        self._writer = Writer(self._lent(engine(place)), clock)
         # In memory there is one connection, and so one thread for everything.
         beside = place.path is not None
-        self._readers = _Readers(engine(place, "BEGIN"), clock) if beside else None
+        self._readers = _Readers(self._lent(engine(place, "BEGIN")), clock) if beside else None
+
+    def _lent(self, made: Engine) -> Engine:
+        event.listen(made, "connect", self._recent.lent)
+        return made
 
     async def open(self, prepare: Callable[[Connection], object]) -> None:
         await _in_our_words(self._writer.start(prepare))
@@ -127,15 +135,35 @@ class SqliteStore:
         return answer
 
     async def read(self, work: Callable[[Transaction], T]) -> T:
+        def whole(tx: SqlTransaction) -> tuple[T, Mapping[str, Places]]:
+            return work(tx), tx.pages_ended()
+
+        answer, pages = await _in_our_words(self._answered(whole))
+        if pages:
+            self._keep(pages)
+        return answer
+
+    async def _answered(self, whole: Callable[[SqlTransaction], T]) -> T:
         if self._readers is not None:
-            return await _in_our_words(self._readers.run(work))
-        result, _ = await _in_our_words(self._writer.run(work, reads=True))
+            return await self._readers.run(whole)
+        result, _ = await self._writer.run(whole, reads=True)
         answer: T = result
         return answer
+
+    def _keep(self, pages: Mapping[str, Places]) -> None:
+        """Remember where pages ended, and write it down soon. See Note [Where pages end]."""
+        self._recent.keep(pages)
+        writing = asyncio.create_task(self._ledger.keep(pages))
+        self._keeping.add(writing)
+        writing.add_done_callback(self._keeping.discard)
+
+    async def _write_pages(self, rows: Rows, before: int | None) -> None:
+        await self._writer.run(lambda tx: tx.keep_pages(rows, before))
 
     async def close(self) -> None:
         if self._readers is not None:
             await self._readers.stop()
+        await asyncio.gather(*self._keeping)
         await self._writer.stop()
 
 

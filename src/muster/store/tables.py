@@ -288,6 +288,9 @@ marks = Table(
     Index("marks_by_due", "due"),
 )
 
+# Where pages of lists ended, by what was asked for. See Note [Where pages end].
+pages = Table("pages", metadata, _key(), _moment("at"), _body(), Index("pages_by_age", "at"))
+
 leases = Table("leases", metadata, _key("name"), _word("owner"), _moment("until"))
 
 settings = Table("settings", metadata, _key("name"), _word("value"))

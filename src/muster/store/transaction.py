@@ -1,5 +1,6 @@
 """What a work is handed: every noun over one connection, and the end of the transaction."""
 
+from collections.abc import Mapping
 from functools import cached_property
 
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from muster.model.receiver import Message, Receiver
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
-from muster.store import rows
+from muster.store import positions, rows
 from muster.store.events import EventRows
 from muster.store.leases import LeaseRows, SettingRows
 from muster.store.marks import MarkRows
@@ -112,6 +113,13 @@ class SqlTransaction:
     @cached_property
     def settings(self) -> SettingRows:
         return SettingRows(self._conn)
+
+    def pages_ended(self) -> Mapping[str, positions.Places]:
+        """Return, once, which pages of lists ended in this transaction, and where."""
+        return positions.taken(self._conn)
+
+    def keep_pages(self, rows: positions.Rows, before: int | None) -> None:
+        positions.write(self._conn, rows, before)
 
     def finish(self) -> frozenset[str]:
         """Write what had to wait for the end, and return the topics to wake for it.

@@ -14,7 +14,6 @@ from sqlalchemy import Connection, Engine
 
 from muster.base.clock import Clock
 from muster.base.errors import Unavailable
-from muster.ports.store import Transaction
 from muster.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -41,7 +40,7 @@ class _Trial:
 
 @dataclass(eq=False)
 class _Job:
-    work: Callable[[Transaction], Any]
+    work: Callable[[SqlTransaction], Any]
     future: asyncio.Future[Answer]
     reads: bool = False
     answer: Answer = (None, frozenset())
@@ -82,7 +81,7 @@ class Writer:
         self._thread.start()
         await opening.future
 
-    async def run(self, work: Callable[[Transaction], Any], *, reads: bool = False) -> Answer:
+    async def run(self, work: Callable[[SqlTransaction], Any], *, reads: bool = False) -> Answer:
         if self._closed:
             raise Unavailable("the store is closed")
         job = self._job(work)
@@ -97,7 +96,7 @@ class Writer:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
 
-    def _job(self, work: Callable[[Transaction], Any]) -> _Job:
+    def _job(self, work: Callable[[SqlTransaction], Any]) -> _Job:
         return _Job(work=work, future=asyncio.get_running_loop().create_future())
 
     def _serve(self, opening: _Job, prepare: Callable[[Connection], object]) -> None:

@@ -44,6 +44,7 @@ NOUNS = {
     "flavors": ("project name", "created_at?"),
     "keypairs": ("project user name", "created_at"),
     "tokens": ("project user digest", "created_at expires_at?"),
+    "pages": ("", "at"),
 }
 
 INDEXES = (
@@ -73,6 +74,7 @@ INDEXES = (
     ("events_by_cluster", "events", "cluster_id timestamp"),
     ("events_by_object", "events", "oid"),
     ("marks_by_due", "marks", "due"),
+    ("pages_by_age", "pages", "at"),
 )
 
 
