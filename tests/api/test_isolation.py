@@ -71,6 +71,7 @@ SHARED = frozenset(
 OTHERS = frozenset(
     {
         "/v1/networks",
+        "/v1/networks/{}",
         "/v1/clouds",
         "/v1/clouds/{}",
         "/v1/whoami",

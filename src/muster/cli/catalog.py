@@ -109,8 +109,41 @@ def network_list(asked: Asking, cloud: str | None) -> None:
     """List networks, the default of each cloud first."""
     with asked.session() as session:
         rows = session.call("GET", "/v1/networks", query={"cloud": cloud})["networks"]
-    columns = [(k.upper(), field(k)) for k in ("name", "cidr", "cloud", "id")]
+    columns = [(k.upper(), field(k)) for k in ("name", "type", "cidr", "uplink", "cloud", "id")]
     asked.show(rows, lambda out: listing(out, rows, columns, "No networks."))
+
+
+@network.command("create")
+@click.argument("name")
+@click.option("--type", type=click.Choice(["ovn", "bridge"]), required=True)
+@click.option("--uplink", help="Of OVN: a network. Of a bridge: the members' interface.")
+@click.option("--cidr", help="The gateway's address and prefix. Default: the cloud chooses.")
+@click.option("--nat/--no-nat", default=None, help="Hide instances behind one address (default).")
+@click.option(
+    "--balancer", type=click.Choice(["ovn", "haproxy"]), help="Of an OVN network. Default: ovn."
+)
+@click.option("--description")
+@click.option("--cloud", help="Default: the server's default cloud.")
+@asking
+def network_create(asked: Asking, **said: Any) -> None:
+    """Make a network called NAME."""
+    body = {name: value for name, value in said.items() if value is not None}
+    with asked.session() as session:
+        made = session.call("POST", "/v1/networks", body)["network"]
+    asked.show(made, lambda out: out.print(f"Network {made['name']} is there: {made['cidr']}"))
+
+
+@network.command("delete")
+@click.argument("name")
+@click.option("--cloud", help="Default: the server's default cloud.")
+@asking
+def network_delete(asked: Asking, name: str, cloud: str | None) -> None:
+    """Delete a network that was made by Muster and that nothing uses."""
+    from muster.client.http import at
+
+    with asked.session() as session:
+        session.call("DELETE", at("networks", name), query={"cloud": cloud})
+    asked.show(None, lambda out: out.print(f"Network {name} is gone."))
 
 
 @click.group()

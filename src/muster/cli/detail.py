@@ -23,7 +23,8 @@ MEMBERS = (
 def note(member: Mapping[str, Any]) -> str:
     said = []
     if member.get("leaving"):
-        said.append(f"draining, {member.get('open_requests') or 0} open")
+        open_ = member.get("open_requests", 0)
+        said.append("draining" if open_ is None else f"draining, {open_} open")
     if member.get("protected"):
         said.append("protected")
     return ", ".join(said) or str(member.get("status_reason") or "")

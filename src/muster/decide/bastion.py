@@ -24,7 +24,7 @@ _DRAIN_S = 5  # of people's sessions, when it has to go
 # goes itself, and is not gone before it. Others cannot delete it, nor have it join them: the
 # cluster depends on it.
 def tend_bastion(draft: Draft) -> None:
-    """Open the cluster's bastion, or dismiss it, where that is due. See Note [Bastions]."""
+    """Open the cluster's bastion, renew or dismiss it, where that is due. See Note [Bastions]."""
     cluster, keeper = draft.cluster, draft.snapshot.bastion
     if keeper is None:
         profile = draft.snapshot.profiles.get(cluster.bastion) if cluster.bastion else None
@@ -59,7 +59,8 @@ def _open(draft: Draft, profile: Profile) -> None:
         drain_s=_DRAIN_S,
     )
     keeper = solo(node, cluster.cloud, draft.now)
-    draft.bastion = replace(keeper, service=front, healing=Healing())
+    network = profile.server.network
+    draft.bastion = replace(keeper, service=front, healing=Healing(), network=network)
 
 
 def _dismissed(draft: Draft, keeper: Cluster) -> Cluster:

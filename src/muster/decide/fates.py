@@ -25,7 +25,7 @@ from muster.decide.rolling import budget, rolling
 from muster.decide.strays import leave_behind
 from muster.model.event import Level
 from muster.model.node import Why
-from muster.model.pool import MemberState
+from muster.model.pool import UNCOUNTED, MemberState
 from muster.model.step import DeleteServer
 
 GIVEN_UP = "given up after"
@@ -293,6 +293,10 @@ def _drains(draft: Draft, each: Place, deadline: datetime) -> bool:
     until = min(deadline, draft.now + DRAIN_LOOK)
     draft.wait(f"{node.name} drains, {said}", until)
     return True
+
+
+def _open_words(sessions: int) -> str:
+    return "its time not over yet" if sessions == UNCOUNTED else f"{sessions} sessions open"
 
 
 def _is_needed(draft: Draft, each: Place) -> bool:

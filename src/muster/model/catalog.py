@@ -56,3 +56,19 @@ class Network:
     name: str
     cidr: str = ""
     description: str = ""
+    type: str = ""  # what its cloud calls that: bridge, ovn, physical ...
+    uplink: str = ""  # the network by which it reaches others, where it has one
+    balancer: str = ""  # the one that it has of its own; "": the cloud's
+    hidden: bool = False  # its instances are not reached at their own addresses from outside
+    ours: bool = False  # made by this installation, which may delete it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkOrder:
+    name: str
+    type: str
+    uplink: str = ""
+    cidr: str = ""  # its gateway's address with the prefix; "": as the cloud likes
+    nat: bool = True
+    balancer: str = ""  # of those that its type can have; "": the cloud's usual one for that type
+    description: str = ""

@@ -14,7 +14,7 @@ from muster.model.placement import Placement
 from muster.model.pool import Front, Monitor, MonitorKind, Persistence, Traffic
 from muster.model.removal import Removal
 from muster.model.rollout import Rollout, Strategy
-from muster.model.scaling import Scaling
+from muster.model.scaling import Metric, Scaling
 
 
 class ClusterStatus(StrEnum):
@@ -236,6 +236,8 @@ class Cluster:
             cookie=service.cookie,
             connections=service.connections,
         )
+            network=self.network,
+            counted=self.scaling is not None and Metric.REQUESTS in self.scaling.metrics,
 
     def addressed(self, address: str) -> "Cluster":
         """Return this cluster with its balancer's address, wherever it is told."""

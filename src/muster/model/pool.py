@@ -1,7 +1,7 @@
 """A load balancer's pool: the one we want, and the one the balancer shows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -58,6 +58,9 @@ class Persistence(StrEnum):
     APP_COOKIE = "app_cookie"  # one that the application gives
 
 
+UNCOUNTED = -1  # there may be some, and this balancer cannot tell
+
+
 class MemberWanted(Value, frozen=True, kw_only=True):
     node_id: UUID
     address: str
@@ -84,12 +87,15 @@ class Front:
     persistence: Persistence = Persistence.NONE
     cookie: str = ""
     connections: int = 0  # clients served at once at most; 0: as many as come
+    network: str = ""  # the cloud's id of the one that its members are on; "": the usual one
+    counted: bool = False  # a scaling rule goes by how many requests come
 
 
 @lru_cache(maxsize=4096)
 def digest(front: Front) -> str:
     """Return a short fingerprint of everything clients see; the private key does not leak."""
-    return blake2b(repr(front).encode(), digest_size=12).hexdigest()
+    seen = repr(replace(front, counted=False))
+    return blake2b(seen.encode(), digest_size=12).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +110,7 @@ class MemberSeen(Value, frozen=True, kw_only=True):
     port: int
     state: MemberState
     condition: Condition = Condition.UNKNOWN
-    open_requests: int = 0  # requests or sessions under way now
+    open_requests: int = 0  # requests or sessions under way now; UNCOUNTED: nobody knows
     requests: int = 0  # ever, since the balancer began to count this member
     errors: int = 0  # ever: answers of 500 and above, and failed connections
     latency_s: float | None = None  # mean of the last while

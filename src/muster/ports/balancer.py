@@ -35,3 +35,11 @@ class Balancer(Protocol):
     async def refusal(self, front: Front) -> str | None:
         """Return why this front cannot be had (protocol, port taken), or None. Changes nothing."""
         ...
+
+
+class NetworkBalancer(Balancer, Protocol):
+    """A balancer that some networks of a cloud have of their own."""
+
+    async def serves(self, front: Front) -> bool:
+        """Return whether the pool of such a front is this balancer's, and no other's."""
+        ...

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from muster.model.catalog import Image, Network
+from muster.model.catalog import Image, Network, NetworkOrder
 
 
 class Images(Protocol):
@@ -31,4 +31,20 @@ class Images(Protocol):
 class Networks(Protocol):
     async def list_networks(self) -> Sequence[Network]:
         """Return the private networks an instance can be on, the default first."""
+        ...
+
+
+class NetworkMaker(Protocol):
+    """A cloud that makes networks. Every call may raise `DriverError`."""
+
+    async def create_network(self, order: NetworkOrder) -> Network:
+        """Return the network of that name, made as ordered.
+
+        Raises `Permanent` where the cloud has no such networks, where the uplink will not do,
+        and where somebody else has a network of that name.
+        """
+        ...
+
+    async def delete_network(self, id: str) -> None:
+        """Have a network that we have made go away. Raises `Permanent` while anything uses it."""
         ...

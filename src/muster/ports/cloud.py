@@ -8,8 +8,8 @@ from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.model.cloud import About
-from muster.ports.balancer import Balancer
-from muster.ports.catalog import Images, Networks
+from muster.ports.balancer import Balancer, NetworkBalancer
+from muster.ports.catalog import Images, NetworkMaker, Networks
 from muster.ports.commands import Commands
 from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
@@ -32,6 +32,8 @@ class Cloud:
     prober: Prober
     balancer: Balancer | None = None
     dns: Dns | None = None
+    network_balancer: NetworkBalancer | None = None  # what some of its networks have of their own
+    network_maker: NetworkMaker | None = None  # None: its networks are given
     metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us
     volumes: Volumes | None = None  # None: no disk here outlives its server

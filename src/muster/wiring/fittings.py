@@ -8,11 +8,13 @@ from uuid import UUID
 
 from muster.base.errors import Invalid
 from muster.drivers import prometheus
+from muster.drivers.balancers.by_network import ByNetwork
 from muster.drivers.balancers.caddy import refusal as caddy
 from muster.drivers.balancers.caddy.balancer import open_balancer as open_caddy
 from muster.drivers.balancers.haproxy import refusal as haproxy
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
 from muster.drivers.dns.rfc2136 import Reach, Updates, parsed
+from muster.drivers.incus.ovn import refusal as ovn
 from muster.drivers.options import options
 from muster.model.cloud import Ability, Gate
 from muster.ports.balancer import Balancer
@@ -37,6 +39,7 @@ BALANCERS: Mapping[str, Choice] = {
     "caddy": Choice(open_caddy, caddy.CANNOT),
     "haproxy": Choice(open_haproxy, haproxy.CANNOT),
 }
+OVN = "ovn"  # of the cloud's own networks
 BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
 OTHERWISE = "caddy"
 NO_QUERIES = "no Prometheus server is set for this cloud: set its option prometheus"
@@ -48,7 +51,7 @@ NO_NAMES = "no name server is set for this cloud: set its option dns"
 class Options:
     """The options that every cloud has beside its driver's own."""
 
-    balancer: str = ""  # empty: caddy; haproxy for Incus
+    balancer: str = ""  # empty: caddy; for Incus haproxy, and ovn on networks that have it
     balancer_range: str = "127.128.0.0/10"  # addresses of this machine that fronts may have
     balancer_port: int = 0  # of every front; 0: the cluster's own
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
@@ -78,8 +81,9 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     """Return what the settings say; raises `Invalid` naming what is at fault."""
     read = options(Options, said, kind, nothing=True)
     chosen = read.balancer or BY_KIND.get(kind, OTHERWISE)
-    if chosen not in BALANCERS:
-        raise _wrong(cloud, "balancer", f"must be one of {', '.join(BALANCERS)}, not {chosen!r}")
+    known = (*BALANCERS, OVN)
+    if chosen not in known:
+        raise _wrong(cloud, "balancer", f"must be one of {', '.join(known)}, not {chosen!r}")
     try:
         IPv4Network(read.balancer_range)
     except ValueError as error:
@@ -122,6 +126,13 @@ async def fitted(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
 
 
 async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
+    own = cloud.network_balancer
+    if read.balancer == OVN:
+        if own is None:
+            await cloud.close()
+            raise _wrong(config.name, "balancer", f"a {cloud.about.kind} cloud has no OVN")
+        about = replace(cloud.about, cannot={**ovn.CANNOT, **cloud.about.cannot})
+        return replace(cloud, about=about, balancer=own)
     choice = BALANCERS[read.balancer]
     range_, port = read.options.balancer_range, read.options.balancer_port
     said = {"balancer_range": range_, "balancer_port": port}
@@ -132,7 +143,9 @@ async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
         await cloud.close()
 
     about = replace(cloud.about, cannot={**choice.cannot, **cloud.about.cannot})
-    return replace(cloud, about=about, balancer=balancer, close=close)
+    by_network = own is not None and not read.options.balancer
+    served = ByNetwork(own, balancer) if own and by_network else balancer
+    return replace(cloud, about=about, balancer=served, close=close)
 
 
 def _guarded(cloud: Cloud, gate: Gate) -> Cloud:

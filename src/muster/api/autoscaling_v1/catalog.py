@@ -1,4 +1,4 @@
-"""The routes of what a form's menus list: flavors, keypairs, networks, clouds, images."""
+"""The routes of what a form's menus list: flavors, keypairs, images."""
 
 import tempfile
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from muster.base.errors import Forbidden, Invalid
 from muster.base.ids import new_id
 from muster.model.catalog import MACHINES, Flavor, Keypair
 from muster.model.who import Right
-from muster.service import clouds, flavors, images, keypairs
+from muster.service import flavors, images, keypairs
 from muster.service.images import ImageOf
 from muster.service.intent import Intent
 
@@ -150,25 +150,6 @@ async def delete_keypair(call: Asked, name: Word) -> Response[Any]:
     return await carried_out(call, partial(keypairs.deletion, call.desk, call.who, name), gone)
 
 
-@get("/v1/networks", opt={"query": CLOUD})
-async def list_networks(call: Asked) -> dict[str, Any]:
-    """List networks, the default of each cloud first."""
-    found = await clouds.networks(call.desk, call.word("cloud"))
-    return {
-        "networks": [
-            {
-                "id": each.network.id,
-                "name": each.network.name,
-                "cidr": each.network.cidr,
-                "description": each.network.description,
-                "cloud": each.cloud,
-                "default": each.default,
-            }
-            for each in found
-        ]
-    }
-
-
 class ImageOut(msgspec.Struct):
     id: str
     name: str
@@ -287,7 +268,6 @@ ROUTES = (
     show_keypair,
     create_keypair,
     delete_keypair,
-    list_networks,
     list_images,
     show_image,
     import_image,

@@ -8,6 +8,7 @@ import msgspec
 from muster.api.words import moment
 from muster.model.cluster import Cluster
 from muster.model.node import Node
+from muster.model.pool import UNCOUNTED
 from muster.model.profile import Profile
 from muster.model.scaling import DecisionRecord
 from muster.service.instances import Instance
@@ -39,7 +40,7 @@ class InstanceOut(msgspec.Struct, kw_only=True):
     created_at: str | None
     ready_at: str | None
     leaving: dict[str, Any] | None
-    open_requests: int
+    open_requests: int | None  # None: its balancer does not count them
     protected: bool
     standby: bool
     ref: str | None
@@ -83,7 +84,7 @@ def instance_of(node: Node, cluster: Cluster, profile: Profile | None) -> Instan
         created_at=moment(node.created_at),
         ready_at=moment(node.ready_at),
         leaving=_leaving(node),
-        open_requests=node.open_requests,
+        open_requests=None if node.open_requests == UNCOUNTED else node.open_requests,
         protected=node.protected,
         standby=node.standby,
         ref=node.ref or None,

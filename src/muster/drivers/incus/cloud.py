@@ -12,14 +12,17 @@ from muster.drivers.incus.images import IncusImages
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.making import Maker
 from muster.drivers.incus.members import Members
-from muster.drivers.incus.networks import IncusNetworks
+from muster.drivers.incus.networks import IncusNetworks, Whose
 from muster.drivers.incus.news import News
 from muster.drivers.incus.operating import Operator
 from muster.drivers.incus.options import Options, parsed
+from muster.drivers.incus.ovn.balancer import OvnBalancer
+from muster.drivers.incus.ovn.doors import Doors
+from muster.drivers.incus.ovn.grounds import Grounds
+from muster.drivers.incus.ovn.prober import IncusProber
 from muster.drivers.incus.rest import Rest
 from muster.drivers.incus.usage import Meter
 from muster.drivers.incus.volumes import IncusVolumes
-from muster.drivers.prober import HttpProber
 from muster.model.cloud import Ability, About
 from muster.ports.cloud import Cloud, CloudConfig
 
@@ -51,13 +54,17 @@ async def open_cloud(config: CloudConfig) -> Cloud:
 
     lookout = Lookout(rest, members, config.clock, config.installation)
     volumes = IncusVolumes(rest, lookout, members, options)
-    maker = Maker(rest, lookout, volumes, options)
+    grounds = Grounds(rest, options)
+    doors = Doors(rest, grounds, config.installation)
+    maker = Maker(rest, lookout, (volumes, doors), options)
     news = News(rest, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
     hands = (
         maker,
         Operator(rest, lookout, members),
         Meter(rest, lookout, config.clock, config.installation),
     )
+
+    networks = IncusNetworks(rest, members, grounds, Whose(options, config.installation))
 
     async def close() -> None:
         await news.close()
@@ -67,8 +74,10 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         about=about,
         compute=IncusCompute(rest, lookout, hands, config.installation),
         images=IncusImages(rest, lookout, config.installation),
-        networks=IncusNetworks(rest, options),
-        prober=HttpProber(options.probe_timeout_s),
+        networks=networks,
+        network_maker=networks,
+        network_balancer=OvnBalancer(rest, grounds, config.installation),
+        prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
         finder=IncusFinder(rest, members),
         volumes=volumes,
         commands=IncusCommands(rest, lookout),

@@ -42,6 +42,7 @@ class Found:
     status: str
     created: datetime
     started: str  # changes with every start; "" if it never did
+    network: str = ""  # that it is on; "": not told
     felled: bool = False  # it stands still, and nobody stopped it. See Note [Felled]
 
 
@@ -119,6 +120,10 @@ class Lookout:
         """Return whether it was listed last as an instance of ours, by any question."""
         return any(each.ref == ref for each in self._recent)
 
+    def network_of(self, server_id: UUID) -> str:
+        """Return the network that a server was on when they were listed last, "" if unknown."""
+        return next((x.network for x in self._recent if x.tags.server == server_id), "")
+
     async def _after(self, earlier: asyncio.Task[Sequence[Server]] | None) -> Sequence[Server]:
         if earlier is not None:
             await asyncio.wait([earlier])
@@ -179,6 +184,7 @@ class Lookout:
                 status=each["status"],
                 created=datetime.fromisoformat(each["created_at"]),
                 started=_started(each.get("last_used_at") or ""),
+                network=network_of(each),
                 felled=each["config"].get("volatile.last_state.power") == "RUNNING",
             )
             for each in listed
@@ -263,6 +269,13 @@ def listing(depth: str, deadline_s: float) -> Call:
         deadline_s=deadline_s,
         elsewhere=False,
     )
+
+
+def network_of(instance: Mapping[str, Any]) -> str:
+    """Return the managed network of the instance's first interface, "" if there is none."""
+    devices = instance.get("expanded_devices") or {}
+    nics = (devices[each] for each in sorted(devices) if devices[each]["type"] == "nic")
+    return next((str(each["network"]) for each in nics if each.get("network")), "")
 
 
 def _started(said: str) -> str:

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.answers import is_missing, is_taken
-from muster.drivers.incus.look import Lookout
+from muster.drivers.incus.look import Lookout, network_of
 from muster.drivers.incus.members import ALONE
 from muster.drivers.incus.options import Options
+from muster.drivers.incus.ovn.doors import Doors
 from muster.drivers.incus.placing import Taken, chosen, places
 from muster.drivers.incus.pools import pool_of
 from muster.drivers.incus.rest import SETTLE_S, WRITE_S, Call, Rest, path
@@ -24,12 +25,16 @@ from muster.model.volume import VolumeOrder, disk_id
 
 class Maker:
     def __init__(
-        self, rest: Rest, lookout: Lookout, volumes: IncusVolumes, options: Options
+        self,
+        rest: Rest,
+        lookout: Lookout,
+        parts: tuple[IncusVolumes, Doors],
+        options: Options,
     ) -> None:
         self._rest = rest
         self._lookout = lookout
         self._members = lookout.members
-        self._volumes = volumes
+        self._volumes, self._doors = parts
         self._options = options
         self._coming: dict[str, Taken] = {}  # by ref: chosen, and perhaps not listed yet
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by ref
@@ -105,8 +110,11 @@ class Maker:
         if instance["status"] != "Stopped":
             await self._tried(state(ref, "stop", force=True))
         if instance["config"].get(DISKS):
-            await self._strip(ref, UUID(instance["config"][f"{PREFIX}server"]))
+            await self._strip(ref, server_id)
         await self._tried(Call(method="DELETE", path=path("instances", ref), deadline_s=WRITE_S))
+        server_id = UUID(instance["config"][f"{PREFIX}server"])
+        if network := network_of(instance):
+            await self._doors.close(network, server_id)
 
     async def _tried(self, call: Call) -> None:
         """Put the call into effect, whether or not there is anything left to do."""
