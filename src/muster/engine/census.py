@@ -5,15 +5,29 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import msgspec
+
 from muster.engine.site import Remembered
 from muster.model.cluster import Cluster
 from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe
 from muster.model.pool import Condition
+from muster.ports.prober import Question
 from muster.ports.store import Query, Store, Transaction
 
 OVERLAP = timedelta(seconds=5)  # several engines' clocks may differ by less
 FIRST_FEW = 16
+
+
+@dataclass(slots=True)
+class Round:
+    """What is asked of one cluster's members. See Note [The usual answer]."""
+
+    edition: tuple[int, ...]  # of their servers
+    nodes: tuple[Node, ...]
+    questions: tuple[Question, ...]
+    ids: frozenset[UUID]  # of the nodes
+    well: bool = False  # all of them were, the last time
 
 
 @dataclass(slots=True)
@@ -24,16 +38,29 @@ class Known:
     nodes: tuple[Node, ...]
     servers: tuple[UUID, ...] = ()  # the server of each node: deriving it is not free
     probes: dict[UUID, Probe] = field(default_factory=dict)  # by node id
+    round: Round | None = None  # the last
+    tags: tuple[UUID, ...] = ()  # what the servers are listed under. See Note [Home]
+
+    def __post_init__(self) -> None:
+        homes = {node.home for node in self.nodes if node.home}
+        self.tags = (self.cluster.id, *sorted(homes))
 
 
 # Note [Newest first]
 # Ticks come every few seconds and concern every node; reading all nodes each time would
 # be most of what an idle engine does. Whoever changes a node also stamps its cluster, so
 # reading the newest stamps first, until they are older than what was read before, finds
-# just the clusters that changed. Clusters that neither serve nor scale nor are watched have
-# nobody to ask.
+# just the clusters that changed; only these are read whole. Clusters that neither serve nor
+# scale nor are watched have nobody to ask.
 # Where the newest stamp is that of our own last pass, the members are as it left them
 # (Note [Remembering]), and their rows are not read either.
+class Stamp(msgspec.Struct, frozen=True):
+    """As much of a cluster as tells whether it has changed."""
+
+    id: UUID
+    updated_at: datetime | None = None
+
+
 class Census:
     """See Note [Newest first]."""
 
@@ -72,28 +99,30 @@ class Census:
                 _carry_over(before[id], known)
 
     def _changes(self, tx: Transaction) -> tuple[list[Known], set[UUID] | None]:
-        touched = [each for each in self._newest_first(tx) if self._is_new(each)]
-        ids = {*self._stamps, *(each.id for each in touched)}
-        if tx.clusters.count(Query()) != len(ids):
-            return self._read(tx, touched), {each.id for each in tx.clusters.find(Query())}
+        new = [each.id for each in self._newest_first(tx) if self._is_new(each)]
+        many = len(self._stamps.keys() | set(new)) if new else len(self._stamps)
+        touched = tx.clusters.find(Query(where={"id": tuple(new)})) if new else []
+        if tx.clusters.count(Query()) != many:
+            there = tx.clusters.find_as(Query(), Stamp)
+            return self._read(tx, touched), {each.id for each in there}
         return self._read(tx, touched), None
 
-    def _newest_first(self, tx: Transaction) -> list[Cluster]:
+    def _newest_first(self, tx: Transaction) -> list[Stamp]:
         order = (("updated_at", True),)
         if self._newest is None:
-            return tx.clusters.find(Query(sort=order))
+            return tx.clusters.find_as(Query(sort=order), Stamp)
         since = self._newest - OVERLAP
         limit = FIRST_FEW
         while True:
-            found = tx.clusters.find(Query(sort=order, limit=limit))
+            found = tx.clusters.find_as(Query(sort=order, limit=limit), Stamp)
             oldest = found[-1].updated_at if found else None
             if len(found) < limit or oldest is None or oldest < since:
                 return found
             limit *= 8
 
-    def _is_new(self, cluster: Cluster) -> bool:
-        known = cluster.id in self._stamps
-        return not known or self._stamps[cluster.id] != cluster.updated_at
+    def _is_new(self, stamp: Stamp) -> bool:
+        known = stamp.id in self._stamps
+        return not known or self._stamps[stamp.id] != stamp.updated_at
 
     def _read(self, tx: Transaction, clusters: Iterable[Cluster]) -> list[Known]:
         return [

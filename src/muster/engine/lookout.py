@@ -1,7 +1,7 @@
 """What servers one cloud has, asked as seldom as possible."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
@@ -27,8 +27,12 @@ ONE_BY_ONE = 4  # so many tags are listed each for itself; beyond, the cloud is 
 # building), something was done whose end the answer does not show (a deletion), it is
 # old, or the cluster's row is not as our last pass left it, which means that somebody
 # else may have been at work.
+#
+# Most listings of a whole cloud say what the one before said. Then only the views that
+# were touched since are gone through, and the others are as new.
 @dataclass(slots=True)
 class _View:
+    edition: int  # another one whenever its servers may be others
     servers: dict[UUID, Server] = field(default_factory=dict)
     made: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)  # not listed so far
     began: int = 0
@@ -44,6 +48,9 @@ class Lookout:
         self._numbers = count(1)
         self._views: dict[UUID, _View] = {}
         self._looked = 0
+        self._listed: list[Server] = []  # by the last look
+        self._found: Mapping[UUID, Sequence[Server]] = {}  # the same by tag
+        self._touched: set[UUID] = set()  # may be other than the last look found them
 
     @property
     def looked(self) -> bool:
@@ -80,38 +87,70 @@ class Lookout:
         view = self._views.get(cluster_id)
         return view.servers if view else {}
 
-    async def look(self, now: datetime) -> tuple[frozenset[UUID], Mapping[UUID, list[Server]]]:
+    def edition(self, cluster_id: UUID) -> int:
+        """Return a number that stays as long as what is known of the cluster's servers."""
+        view = self._views.get(cluster_id)
+        return view.edition if view else 0
+
+    async def look(self, now: datetime) -> tuple[frozenset[UUID], Mapping[UUID, Sequence[Server]]]:
         """List the whole cloud; return whose servers are not as was known, and all of them."""
         began = next(self._numbers)
-        found = _by_tag(await self._compute.list_servers())
+        listed = list(await self._compute.list_servers())
+        before = self._found
+        if listed != self._listed:
+            self._listed, self._found = listed, _by_tag(listed)
         changed = set()
-        for cluster_id in self._views.keys() | found.keys():
-            listed = found.get(cluster_id, [])
-            if self._take_in(cluster_id, listed, began, now)[1]:
+        for cluster_id in self._to_go_through(before):
+            told = self._found.get(cluster_id, ())
+            view, other = self._take_in(cluster_id, told, began, now)
+            if other:
                 changed.add(cluster_id)
+            if not view.made and view.began <= began:
+                self._touched.discard(cluster_id)
+        for view in self._views.values():
+            view.began, view.at = max(view.began, began), now
         self._looked = began
-        return frozenset(changed), found
+        return frozenset(changed), self._found
+
+    def _to_go_through(self, before: Mapping[UUID, Sequence[Server]]) -> set[UUID]:
+        """Return whose views may be other than the newest listing; nobody is touched then."""
+        after = self._found
+        known = self._views.keys() | after.keys()
+        touched, self._touched = self._touched & known, set()
+        if after is before:
+            return touched
+        return touched | {id for id in known if before.get(id) != after.get(id)}
 
     def note(self, server: Server, now: datetime) -> None:
         """Fold in what a creation of ours answered."""
-        view = self._views.setdefault(server.cluster_id, _View())
+        view = self._touch(server.cluster_id)
         view.servers[server.server_id] = server
         view.made[server.server_id] = (next(self._numbers), now)
         view.restless = view.restless or server.seen is Seen.BUILDING
 
     def struck(self, cluster_id: UUID, server_id: UUID) -> None:
         """Believe the listings again about a server that we had deleted."""
-        if view := self._views.get(cluster_id):
+        if cluster_id in self._views:
+            view = self._touch(cluster_id)
             view.made.pop(server_id, None)
             view.restless = True
 
     def distrust(self, cluster_id: UUID) -> None:
         """Ask again before the next decision over this cluster."""
-        if view := self._views.get(cluster_id):
-            view.restless = True
+        if cluster_id in self._views:
+            self._touch(cluster_id).restless = True
 
     def forget(self, cluster_id: UUID) -> None:
         self._views.pop(cluster_id, None)
+        self._touched.add(cluster_id)
+
+    def _touch(self, cluster_id: UUID) -> _View:
+        """Return the view, which need no longer be what the last look has found."""
+        self._touched.add(cluster_id)
+        edition = next(self._numbers)
+        view = self._views.setdefault(cluster_id, _View(edition))
+        view.edition = edition
+        return view
 
     def _fresh(self, cluster_id: UUID, now: datetime, trust: timedelta) -> _View | None:
         view = self._views.get(cluster_id)
@@ -121,7 +160,7 @@ class Lookout:
     def _take_in(
         self, cluster_id: UUID, listed: Iterable[Server], began: int, now: datetime
     ) -> tuple[_View, bool]:
-        view = self._views.setdefault(cluster_id, _View())
+        view = self._touch(cluster_id)
         if began < view.began:
             return view, False
         servers = {server.server_id: server for server in listed}

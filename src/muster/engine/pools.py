@@ -8,7 +8,8 @@ from muster.engine.site import Reach, Site
 from muster.engine.subjects import subject
 from muster.model.pool import Condition, MemberState, PoolSeen
 
-Told = dict[UUID, dict[UUID, tuple[Condition, int]]]  # cluster -> node -> health, open requests
+Members = dict[UUID, tuple[Condition, int]]  # node -> health, open requests
+Told = dict[UUID, tuple[PoolSeen | None, Members]]  # cluster -> its pool, and what matters of it
 
 
 async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Known]) -> None:
@@ -21,9 +22,12 @@ async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Kn
         if known.cluster.service is None:
             continue
         pool = await balancer.pool(known.cluster.id)
-        before, now = told.get(known.cluster.id), _telling(pool)
-        told[known.cluster.id] = now
-        if before is not None and before != now:
+        before = told.get(known.cluster.id)
+        if before is not None and before[0] is pool:
+            continue
+        now = _telling(pool)
+        told[known.cluster.id] = pool, now
+        if before is not None and before[1] != now:
             turned.append(known.cluster.id)
     for gone in told.keys() - {known.cluster.id for known in crowd}:
         del told[gone]
@@ -33,7 +37,7 @@ async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Kn
         )
 
 
-def _telling(pool: PoolSeen | None) -> dict[UUID, tuple[Condition, int]]:
+def _telling(pool: PoolSeen | None) -> Members:
     """Return what matters of the members; sessions only of those that drain."""
     return {
         member.node_id: (

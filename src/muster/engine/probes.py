@@ -1,11 +1,12 @@
 """Probing: asking every application how it is, and telling the store when that turns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from uuid import UUID
 
 from muster.engine.asking import question
-from muster.engine.census import Known
+from muster.engine.census import Known, Round
 from muster.engine.site import Reach, Site
 from muster.engine.subjects import subject
 from muster.model.cluster import Cluster
@@ -19,25 +20,29 @@ from muster.ports.store import Query, Transaction
 _ASKED = frozenset({Seen.RUNNING, Seen.UNREACHABLE})
 
 
+# Note [The usual answer]
+# Of ten thousand applications nearly all say again what they said the last time. So what is
+# to be asked of a cluster is worked out once and kept until its members or their servers are
+# others, and clusters in which everybody was well before and is well again are not gone
+# through node by node.
 async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
-    """Ask every running member of `crowd`; return how many turned from good to bad or back."""
-    asked = [(known, node, each) for known in crowd for node, each in _questions(reach, known)]
-    if not asked:
+    """Ask every running member of `crowd`; return how many turned from good to bad or back.
+
+    See Note [The usual answer].
+    """
+    rounds = [(known, _round(reach, known)) for known in crowd]
+    questions = [each for _, round in rounds for each in round.questions]
+    if not questions:
         return 0
-    answers = await reach.cloud.prober.ask([each for _, _, each in asked])
+    answers = await reach.cloud.prober.ask(questions)
     now = site.clock.now()
+    unwell = {each.node_id for each in questions if answers.get(each.node_id, "no answer")}
     turned: list[Probe] = []
-    for known, node, each in asked:
-        before = known.probes.get(node.id)
-        why = answers.get(node.id, "no answer")
-        if why is None and before and _was_well(before, each):
-            continue  # the usual answer says nothing new
-        after = heard(known.cluster, before, Answer(each, why, now))
-        if node.ready_at is None and after.condition is Condition.BAD:
-            continue  # it is still starting: see Note [Starting]
-        known.probes[node.id] = after
-        if (before.condition if before else Condition.UNKNOWN) is not after.condition:
-            turned.append(after)
+    for known, round in rounds:
+        if round.well and (not unwell or unwell.isdisjoint(round.ids)):
+            continue
+        turned += _listened(known, round, answers, now)
+        round.well = all(_is_well(known, each) for each in round.questions)
     if turned:
         await site.store.write(lambda tx: _write(tx, turned))
         for cluster_id in {each.cluster_id for each in turned}:
@@ -45,9 +50,29 @@ async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
     return len(turned)
 
 
-def _was_well(before: Probe, question: Question) -> bool:
-    good = before.condition is Condition.GOOD and not before.failures
-    return good and before.server_id == question.server_id
+def _listened(
+    known: Known, round: Round, answers: Mapping[UUID, str | None], now: datetime
+) -> Iterator[Probe]:
+    """Take in what one cluster's members answered; yield what turned."""
+    for node, each in zip(round.nodes, round.questions, strict=True):
+        why = answers.get(node.id, "no answer")
+        if why is None and _is_well(known, each):
+            continue  # the usual answer says nothing new
+        before = known.probes.get(node.id)
+        after = heard(known.cluster, before, Answer(each, why, now))
+        if node.ready_at is None and after.condition is Condition.BAD:
+            continue  # it is still starting: see Note [Starting]
+        known.probes[node.id] = after
+        if (before.condition if before else Condition.UNKNOWN) is not after.condition:
+            yield after
+
+
+def _is_well(known: Known, question: Question) -> bool:
+    """Whether this very server answered well the last time."""
+    before = known.probes.get(question.node_id)
+    if before is None or before.condition is not Condition.GOOD or before.failures:
+        return False
+    return before.server_id == question.server_id
 
 
 def _write(tx: Transaction, turned: Sequence[Probe]) -> None:
@@ -65,6 +90,20 @@ def _beside(before: Probe | None, probe: Probe) -> Probe:
     if before is None or before.server_id != probe.server_id:
         return probe
     return replace(probe, visits=before.visits, visited_at=before.visited_at)
+
+
+def _round(reach: Reach, known: Known) -> Round:
+    """Return what to ask of a cluster, as the last time where nothing has changed since."""
+    edition = tuple(reach.lookout.edition(tag) for tag in known.tags)
+    if known.round is None or known.round.edition != edition:
+        asked = list(_questions(reach, known))
+        known.round = Round(
+            edition=edition,
+            nodes=tuple(node for node, _ in asked),
+            questions=tuple(each for _, each in asked),
+            ids=frozenset(node.id for node, _ in asked),
+        )
+    return known.round
 
 
 def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:

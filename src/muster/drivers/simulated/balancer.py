@@ -8,8 +8,8 @@ import msgspec
 from muster.base.errors import Permanent
 from muster.drivers.simulated.entries import Member, PoolPut, PoolRemoved, Tally
 from muster.drivers.simulated.load import Account, latency, whole
-from muster.drivers.simulated.machine import Machine, answer
-from muster.drivers.simulated.state import Pool, Rush, held
+from muster.drivers.simulated.machine import Machine
+from muster.drivers.simulated.pools import Pool, Rush, held
 from muster.drivers.simulated.world import World
 from muster.model.pool import (
     Condition,
@@ -41,7 +41,12 @@ class SimulatedBalancer:
         with self._world.call("pool", str(cluster_id)):
             now = self._world.look()
             pool = self._own(cluster_id)
-            return self._shown(pool, now) if pool else None
+            if pool is None:
+                return None
+            if pool.shown is None or now >= pool.shown_until:
+                pool.shown = self._shown(pool, now)
+                pool.shown_until = self._world.state.still_until(pool, now)
+            return pool.shown
 
     async def put_pool(self, wanted: PoolWanted) -> str:
         front, world = wanted.front, self._world
@@ -154,7 +159,7 @@ class SimulatedBalancer:
     def _well(self, machine: Machine | None, member: Member, now: float) -> bool:
         if not machine or (machine.make.port and machine.make.port != member.port):
             return False
-        return answer(machine, now, self._world.state.condition(machine)) is None
+        return self._world.state.answer(machine, now) is None
 
 
 def _like(one: PoolPut, other: PoolPut) -> bool:

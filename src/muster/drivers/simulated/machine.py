@@ -23,10 +23,13 @@ class Machine:
     """What was done to it, and the times from which everything else follows.
 
     `shown` is kept because a listing of a hundred thousand must cost little: it holds
-    until `shown_until`, or until somebody sets that to 0 for something has happened.
+    until `shown_until`, or until somebody sets that to 0 for something has happened. So is
+    what its application answers, until `answered_until`.
     """
 
     __slots__ = (
+        "answered",
+        "answered_until",
         "answers_at",
         "broken",
         "gone_at",
@@ -52,6 +55,8 @@ class Machine:
         self.power = entry.power
         self.broken = entry.broken
         self.sick = entry.sick
+        self.answered: str | None = None
+        self.answered_until = 0.0
         seen, reason = _seen(self, entry.at, "")
         self.shown_until = next_turn(self, entry.at)
         self.shown = Server(
@@ -130,6 +135,12 @@ def answer(machine: Machine, now: float, host: str) -> str | None:
     if machine.sick or machine.make.fault == "sick":
         return f"HTTP 503: {machine.sick or 'simulated fault: sick'}"
     return None
+
+
+def answered_until(machine: Machine, now: float) -> float:
+    """Return until when its application answers as now if nothing happens."""
+    turns = (each for each in (machine.runs_at, machine.answers_at) if now < each)
+    return min(turns, default=NEVER)
 
 
 def well_from(machine: Machine, host: str) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from muster.base.errors import DriverError
-from muster.drivers.simulated.machine import answer
 from muster.drivers.simulated.world import World
 from muster.ports.prober import Question
 
@@ -25,8 +24,9 @@ class SimulatedProber:
         machine = self._world.state.by_address.get(question.address)
         if not machine:
             return "no route to host"
-        if machine.shown.server_id != question.server_id:
+        shown = machine.shown.server_id
+        if shown is not question.server_id and shown != question.server_id:
             return "another instance has this address"
         if machine.make.port and machine.make.port != question.port:
             return f"connection refused: nothing listens on port {question.port}"
-        return answer(machine, now, self._world.state.condition(machine))
+        return self._world.state.answer(machine, now)

@@ -1,7 +1,7 @@
 """Everything there is in a simulated world, as the entries applied so far have made it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import heappop, heappush
 from math import ceil
 from typing import Any
@@ -15,63 +15,16 @@ from muster.drivers.simulated.load import Account, Stint, Worker, account, laten
 from muster.drivers.simulated.machine import (
     NEVER,
     Machine,
+    answer,
+    answered_until,
     next_turn,
     ref,
     shown,
     well_from,
 )
 from muster.drivers.simulated.options import Options
+from muster.drivers.simulated.pools import Flow, Pool, Rush, held
 from muster.model.observed import Server
-
-
-class Pool:
-    """A pool as it was put last, and the requests that clients hold open in it."""
-
-    __slots__ = ("held", "put")
-
-    def __init__(self, put: e.PoolPut) -> None:
-        self.put = put
-        self.held: list[e.Held] = []
-
-
-class Flow:
-    """The load on one cluster, and what came of it up to `since`."""
-
-    __slots__ = ("errors", "rate", "requests", "since", "tallies")
-
-    def __init__(self, since: float) -> None:
-        self.rate = 0.0
-        self.since = since
-        self.requests = 0.0
-        self.errors = 0.0
-        self.tallies: dict[str, e.Tally] = {}
-
-    def add(self, more: Account, until: float) -> None:
-        self.since = until
-        self.requests += more.requests
-        self.errors += more.errors
-        for name, tally in more.tallies.items():
-            kept = self.tallies.setdefault(name, e.Tally())
-            kept.requests += tally.requests
-            kept.errors += tally.errors
-            kept.busy_s += tally.busy_s
-
-
-@dataclass(frozen=True, slots=True)
-class Rush:
-    """What the load does to a cluster at one moment."""
-
-    now: float
-    busy: float  # how much of its processors it takes; beyond 1 it cannot keep up
-    each: float  # requests under way on each member that serves
-    serving: frozenset[str]
-
-
-def held(pool: Pool, member: e.Member, now: float) -> int:
-    """Return how many requests clients hold open on a member on purpose."""
-    mine = (one for one in pool.held if one.node_id == member.node_id)
-    return sum(one.count for one in mine if one.until > now)
-
 
 Fleet = dict[str, Machine]
 
@@ -133,6 +86,32 @@ class State:
             machine.shown_until = next_turn(machine, now, host)
         return machine.shown
 
+    def answer(self, machine: Machine, now: float) -> str | None:
+        """Return why the application on it does not answer well, or None if it does."""
+        if now >= machine.answered_until:
+            machine.answered = answer(machine, now, self.condition(machine))
+            machine.answered_until = answered_until(machine, now)
+        return machine.answered
+
+    def still_until(self, pool: Pool, now: float) -> float:
+        """Return until when a pool is as now if nothing happens. See Note [As it was shown]."""
+        id, flow = pool.put.cluster_id, self.flows.get(pool.put.cluster_id)
+        if (flow and flow.rate) or pool.held or any(one.drains for one in pool.put.members):
+            return now
+        until = NEVER
+        for member in pool.put.members:
+            machine = self.by_address.get(member.address)
+            if machine and machine.shown.cluster_id != id:
+                return now
+            if machine:
+                until = min(until, answered_until(machine, now))
+        return until
+
+    def _stir(self, cluster_id: UUID) -> None:
+        """Have the cluster's pool be shown anew. See Note [As it was shown]."""
+        if pool := self.pools.get(cluster_id):
+            pool.shown_until = 0.0
+
     def fleet(self, installation: UUID, cluster_id: UUID | None) -> Iterator[Machine]:
         """Yield the machines of one cluster, or all of the installation."""
         fleets = self.fleets.get(installation, {})
@@ -190,6 +169,7 @@ class State:
 
     def _settle(self, cluster_id: UUID, at: float) -> None:
         """Write the load's account up to this moment, for the next entry changes who shares it."""
+        self._stir(cluster_id)
         flow = self.flows.get(cluster_id)
         if flow and flow.rate and at > flow.since:
             flow.add(self._stint(cluster_id, flow, at), at)
@@ -228,6 +208,7 @@ class State:
     def _strike(self, name: str, machine: Machine) -> None:
         server = machine.shown
         del self.machines[name]
+        self._stir(server.cluster_id)
         self.disks.let_go(name)
         self.by_address.pop(server.address, None)
         fleets = self.fleets[machine.installation]
@@ -263,7 +244,7 @@ class State:
         if server.cluster_id in self.flows or server.cluster_id in self.pools:
             self._settle(server.cluster_id, at)
             self._cut(server.cluster_id, at, {server.address})
-        machine.shown_until = 0.0
+        machine.shown_until = machine.answered_until = 0.0
 
     def _goes(self, entry: e.Going) -> None:
         machine = self.machines.get(entry.ref)
@@ -326,9 +307,11 @@ class State:
         self.flows.setdefault(entry.cluster_id, Flow(entry.at)).rate = entry.rate
 
     def _held(self, entry: e.Held) -> None:
+        self._stir(entry.cluster_id)
         self.pools[entry.cluster_id].held.append(entry)
 
     def _counted(self, entry: e.Counted) -> None:
+        self._stir(entry.cluster_id)
         flow = self.flows.setdefault(entry.cluster_id, Flow(entry.at))
         flow.since, flow.requests, flow.errors = entry.at, entry.requests, entry.errors
         flow.tallies = entry.tallies
