@@ -174,6 +174,7 @@ class Cluster:
     keypair: str = ""
     create_bastion: bool = False
     bastion: UUID | None = None  # the profile of the node that lets people in; None: there is none
+    bastions: tuple[tuple[UUID, UUID], ...] = ()  # beside revisions with another: Note [Keys]
     warm_pool: int = 0
 
     service: Service | None = None
@@ -235,9 +236,9 @@ class Cluster:
             persistence=service.persistence,
             cookie=service.cookie,
             connections=service.connections,
-        )
             network=self.network,
             counted=self.scaling is not None and Metric.REQUESTS in self.scaling.metrics,
+        )
 
     def addressed(self, address: str) -> "Cluster":
         """Return this cluster with its balancer's address, wherever it is told."""
@@ -260,8 +261,23 @@ class Cluster:
             return self.rollout.target
         return self.profile_id
 
+    # Note [Keys]
+    # A bastion lets in the key of the revision that nodes are brought to, and no other. It has a
+    # profile of its own; `bastions` says which was beside revisions that had another key, so that
+    # an update that turns back finds it again, whoever turns it.
+    @property
+    def guard(self) -> UUID | None:
+        """The profile that the bastion is to have now. See Note [Keys]."""
+        return dict(self.bastions).get(self.target, self.bastion)
+
     def turned(self, status: ClusterStatus, reason: str) -> "Cluster":
         """Return this cluster in `status`; staying put is always allowed."""
         if status is not self.status and status not in CLUSTER_TRANSITIONS[self.status]:
             raise IllegalTransition(f"{self.status} -> {status}", cluster=self.id)
         return replace(self, status=status, reason=reason)
+
+
+def guards_of(cluster: Cluster) -> set[UUID]:
+    """Return every profile that the cluster's bastion has or had beside one of its revisions."""
+    found = {guard for _, guard in cluster.bastions}
+    return found | ({cluster.bastion} if cluster.bastion else set())
