@@ -12,6 +12,8 @@ from office import WEB, Office, a_cloud, opened, path
 
 BLOB = "AAAAC3NzaC1lZDI1NTE5AAAAIJ2vOeXyjnOWIEFWnXnFBQJmNEZbH4MnB3v0tT3qHVYz"
 KEY = {"name": "hers", "public_key": f"ssh-ed25519 {BLOB} hers"}
+OTHER = BLOB.replace("3qHVYz", "3qHVYw")
+HIS = {"name": "his", "public_key": f"ssh-ed25519 {OTHER} his"}
 
 
 @asynccontextmanager
@@ -60,10 +62,62 @@ async def test_a_cluster_keeps_its_bastion_and_the_bastion_its_key(tmp_path: Pat
         plain = await office.made(name="plain", port=8081)
         taken = await office.call("POST", f"/v1/clusters/{plain['id']}/actions", asked)
         assert (taken.status_code, "already owned" in taken.text) == (400, True), taken.text
-        other = await office.call("PATCH", path(shown), {"keypair": None})
-        assert "the bastion lets in the one it was made with" in other.text
+        none = await office.call("PATCH", path(shown), {"keypair": None})
+        assert "the bastion lets nobody in without one" in none.text
         same = await office.call("PATCH", path(shown), {"keypair": "hers"})
         assert same.status_code == 200
+
+
+async def test_a_bastion_is_replaced_for_another_key_and_goes_back_with_its_cluster(
+    tmp_path: Path,
+) -> None:
+    async with an_office(tmp_path, Gate(flavor="small")) as office:
+        shown = await guarded(office)
+        assert (await office.call("POST", "/v1/keypairs", HIS)).status_code == 201
+        change = {"keypair": "his"}
+        foretold = await office.call("PATCH", f"{path(shown)}?plan=true", change)
+        assert "replace the bastion web-bastion" in foretold.text
+        assert (await office.call("PATCH", path(shown), change)).status_code == 202
+        await office.go_on(30)
+        assert await key_of(office, shown) == ("small", "his")
+        after = (await office.call("GET", path(shown))).json()
+        assert (after["keypair"], after["bastion"]["status"]) == ("his", "ACTIVE")
+        assert after["bastion"]["address"] == shown["bastion"]["address"]
+        assert after["bastion"]["server"] != shown["bastion"]["server"]
+
+        await office.call("PATCH", path(shown), {"image": "demo-web-v2"})
+        await office.go_on(30)
+        now = (await office.call("GET", path(shown))).json()
+        assert now["bastion"]["server"] == after["bastion"]["server"], "its key is the same"
+
+        await office.call("POST", f"{path(shown)}/rollback")
+        await office.go_on(30)
+        assert await key_of(office, shown) == ("small", "his")
+        await office.call("DELETE", path(shown))
+        await office.go_on(20)
+        assert (await office.call("GET", "/v1/profiles")).json()["profiles"] == []
+
+
+async def test_a_bastion_has_its_former_key_again_after_a_change_was_turned_back(
+    tmp_path: Path,
+) -> None:
+    async with an_office(tmp_path, Gate()) as office:
+        shown = await guarded(office)
+        assert (await office.call("POST", "/v1/keypairs", HIS)).status_code == 201
+        await office.call("PATCH", path(shown), {"keypair": "his"})
+        await office.go_on(30)
+        assert (await key_of(office, shown))[1] == "his"
+        await office.call("POST", f"{path(shown)}/rollback")
+        await office.go_on(30)
+        assert (await key_of(office, shown))[1] == "hers"
+
+
+async def key_of(office: Office, shown: dict[str, Any]) -> tuple[str, str]:
+    """Return of which flavor the bastion is now, and which key it lets in."""
+    node = (await office.call("GET", f"/v1/nodes/{shown['bastion']['id']}")).json()["node"]
+    found = await office.call("GET", f"/v1/profiles/{node['profile_id']}")
+    properties = found.json()["profile"]["spec"]["properties"]
+    return properties["flavor"], properties["key_name"]
 
 
 async def test_plans_name_the_bastion(tmp_path: Path) -> None:

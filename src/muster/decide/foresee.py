@@ -95,7 +95,8 @@ def _sentences(world: Snapshot, decided: Plan) -> Iterator[str]:
         groups.setdefault((type(step), step.why), []).append(step)
     for each in decided.solos:
         if each.id == bastion_id(world.cluster.id):
-            yield f"{'delete' if each.leaving else 'create'} the bastion {each.name}"
+            there = "replace" if world.bastion else "create"
+            yield f"{'delete' if each.leaving else there} the bastion {each.name}"
     for (_, why), steps in groups.items():
         if len(steps) <= FEW:
             yield from (sentence(step, _name(world, step, names)) for step in steps)
@@ -175,6 +176,8 @@ def _bastion(world: Snapshot, decided: Plan) -> Cluster | None:
     """Return who looks after the bastion then: nobody once it was dismissed."""
     id = bastion_id(world.cluster.id)
     new = next((each for each in decided.solos if each.id == id), world.bastion)
+    if new and new.rollout and new.rollout.under_way:
+        new = replace(new, profile_id=new.rollout.target, rollout=None)
     return None if new and new.leaving else new
 
 

@@ -10,7 +10,7 @@ from muster.engine.chronicle import chapters, tells
 from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
 from muster.engine.subjects import Subject, members, table
-from muster.model.cluster import Cluster
+from muster.model.cluster import Cluster, guards_of
 from muster.model.plan import Plan
 from muster.model.policy_type import PolicyType
 from muster.ports.store import Claim, Query, Store, Transaction
@@ -97,9 +97,7 @@ def _profiles_of(cluster: Cluster) -> set[UUID]:
     ids = {cluster.profile_id, *cluster.revisions}
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
-    if cluster.bastion:
-        ids.add(cluster.bastion)
-    return ids
+    return ids | guards_of(cluster)
 
 
 def _is_left_over(tx: Transaction, profile_id: UUID) -> bool:

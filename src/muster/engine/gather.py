@@ -14,7 +14,7 @@ from muster.engine.asking import question
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus, Verb
-from muster.model.cluster import Cluster, Service
+from muster.model.cluster import Cluster, Service, guards_of
 from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe, Record, Seen, Server
 from muster.model.plan import Snapshot
@@ -134,8 +134,7 @@ def _profiles(
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
     ids |= {id for each in actions if (id := profile_of(each))}
-    if cluster.bastion:
-        ids.add(cluster.bastion)
+    ids |= guards_of(cluster)
     found = (tx.profiles.get(id) for id in sorted(ids))
     return {profile.id: profile for profile in found if profile}
 

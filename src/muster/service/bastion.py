@@ -1,6 +1,6 @@
 """A cluster's bastion: what it is made of when it is asked for, and what is shown of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -60,6 +60,30 @@ def profile_of(
         public_key=first.server.public_key,
     )
     return (revision(who, f"{ask.name}-bastion", spec, now),)
+
+
+def rekeyed(
+    who: Who, cluster: Cluster, old: Profile | None, server: ServerSpec, now: datetime
+) -> Profile | None:
+    """Return the bastion's next profile, where it does not let in the key of these instances."""
+    if old is None:
+        return None
+    spec = replace(old.server, key_name=server.key_name, public_key=server.public_key)
+    return None if spec == old.server else revision(who, f"{cluster.name}-bastion", spec, now)
+
+
+def beside(cluster: Cluster, before: Cluster, guard: UUID) -> Cluster:
+    """Return the changed cluster with that profile of its bastion beside its newest revision.
+
+    Those revisions that it may turn back to keep theirs. See Note [Keys].
+    """
+    old = before.rollout
+    known = {before.profile_id, *before.revisions}
+    known |= {old.from_profile, old.to_profile} if old else set()
+    former = dict(before.bastions)
+    pairs = {id: former.get(id, before.bastion) for id in sorted(known)}
+    kept = tuple((id, each) for id, each in pairs.items() if each and each != guard)
+    return replace(cluster, bastion=guard, bastions=kept)
 
 
 @dataclass(frozen=True, slots=True)

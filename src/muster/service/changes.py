@@ -16,11 +16,8 @@ from muster.model.who import Who
 from muster.ports.store import Transaction
 from muster.service import parts
 from muster.service.ask import Ask, Fault, refuse
-from muster.service.clusters import (
-    ability_faults,
-    front_is_free,
-    profiles_of,
-)
+from muster.service.bastion import beside, rekeyed
+from muster.service.clusters import ability_faults, front_is_free, profiles_of
 from muster.service.desk import Desk
 from muster.service.intent import Foretold, Intent
 from muster.service.lookup import References, find_stack, references
@@ -39,7 +36,7 @@ _FIXED: Mapping[str, str] = {
     "protocol": "clients of the old protocol would be cut off",
     "create_bastion": "a bastion is made with the cluster",
 }
-_KEY_FIXED = "cannot be changed: the bastion lets in the one it was made with, and no other"
+_KEY_NEEDED = "cannot be taken away: the bastion lets nobody in without one"
 _RULES = ("scaling", "service", "healing", "strategy", "warm_pool")  # no step shows them
 REVISIONS = 10
 
@@ -51,6 +48,7 @@ class Change:
     cluster: Cluster
     at: datetime
     profile: Profile | None = None  # a new revision, where instances have to change
+    guard: Profile | None = None  # likewise of the bastion, where that has to
     said: tuple[str, ...] = ()  # what changes, in words
 
     def on(self, stored: Cluster, seen: Cluster) -> Cluster:
@@ -106,7 +104,8 @@ async def update(
         refuse(faults)
     now = desk.clock.now()
     plain = _reshaped(ask, replace(grown(seen, now), scaling=rules), service)
-    change = _with_revision(who, ask, _Basis(seen, plain, old, found), now)
+    guard = next((each for each in revisions if each.id == seen.guard), None)
+    change = _with_revision(who, ask, _Basis(seen, plain, old, found, guard), now)
     _refuse_second_update(seen, change, force=force)
     if plain.front != seen.front:
         await front_is_free(cloud, plain)
@@ -139,8 +138,8 @@ def _fixed_faults(ask: Ask, cluster: Cluster) -> Iterator[Fault]:
     for name, why in _FIXED.items():
         if ask.says(name) and (getattr(ask, name) or type(now[name])()) != now[name]:
             yield Fault(name, f"cannot be changed: {why}")
-    if cluster.bastion and ask.says("keypair") and (ask.keypair or "") != cluster.keypair:
-        yield Fault("keypair", _KEY_FIXED)
+    if cluster.bastion and ask.says("keypair") and not ask.keypair and not ask.faulty("keypair"):
+        yield Fault("keypair", _KEY_NEEDED)
 
 
 def _sizes(ask: Ask, cluster: Cluster) -> tuple[int, int, int]:
@@ -190,22 +189,25 @@ class _Basis:
     plain: Cluster  # everything changed but the revision
     old: Profile
     found: References
+    guard: Profile | None = None  # the bastion's
 
 
 def _with_revision(who: Who, ask: Ask, basis: _Basis, now: datetime) -> Change:
     """Return the change with a new revision and its rollout, where instances have to change."""
     server = _server(ask, basis)
-    said = tuple(_differences(basis, server))
-    plain = basis.plain
+    plain, said = basis.plain, tuple(_differences(basis, server))
     if server == basis.old.server:
         return Change(at=now, cluster=plain, said=said)
     profile = revision(who, plain.name, server, now)
+    guard = rekeyed(who, plain, basis.guard, server, now)
     plain = replace(plain, keypair=server.key_name, service=parted(basis.seen, plain.service))
+    if beside_it := guard.id if guard else basis.seen.guard:
+        plain = beside(plain, basis.seen, beside_it)
     if plain.strategy.kind is UpdateKind.OPPORTUNISTIC:
         # Nothing is replaced, so there is nothing to succeed: the revision is in force at once.
         kept = (*plain.revisions, plain.profile_id)[-REVISIONS:]
-        after = replace(plain, profile_id=profile.id, revisions=kept)
-        return Change(at=now, cluster=after, profile=profile, said=said)
+        plain = replace(plain, profile_id=profile.id, revisions=kept)
+        return Change(at=now, cluster=plain, profile=profile, guard=guard, said=said)
     rollout = Rollout(
         id=new_id(),
         from_profile=plain.profile_id,
@@ -215,7 +217,8 @@ def _with_revision(who: Who, ask: Ask, basis: _Basis, now: datetime) -> Change:
         progress_at=now,
         reason=f"{who.user} asked for {', '.join(said)}",
     )
-    return Change(at=now, cluster=replace(plain, rollout=rollout), profile=profile, said=said)
+    plain = replace(plain, rollout=rollout)
+    return Change(at=now, cluster=plain, profile=profile, guard=guard, said=said)
 
 
 def _server(ask: Ask, basis: _Basis) -> ServerSpec:
@@ -277,7 +280,7 @@ def _refuse_second_update(seen: Cluster, change: Change, *, force: bool) -> None
 def _intent(
     desk: Desk, who: Who, seen: Cluster, change: Change, revisions: tuple[Profile, ...]
 ) -> Intent[Wished]:
-    profiles = (*revisions, change.profile) if change.profile else revisions
+    new = tuple(each for each in (change.profile, change.guard) if each)
     stamp = f"{seen.generation}/{change.said}/{change.profile.server if change.profile else ''}"
     wish = _wish(who, seen, change)
 
@@ -285,12 +288,11 @@ def _intent(
         stored = still(tx, seen)
         if not change.said:
             return Wished(cluster=stored, action=None)
-        if change.profile:
-            tx.profiles.put(change.profile)
+        tx.profiles.put(*new)
         return record(tx, who, change.on(stored, seen), wish, change.at)
 
     async def told() -> Foretold:
-        said = await foretell(desk, change.cluster, profiles, stamp)
+        said = await foretell(desk, change.cluster, (*revisions, *new), stamp)
         rules = [f"set {each}" for each in change.said if each.replace(" ", "_") in _RULES]
         return replace(said, steps=(*rules, *said.steps))
 

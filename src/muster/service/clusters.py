@@ -10,7 +10,7 @@ import msgspec
 from muster.base.errors import Conflict, QuotaExceeded
 from muster.base.ids import new_id
 from muster.model.action import Action, ActionStatus, Verb
-from muster.model.cluster import Cluster, Healing, Service
+from muster.model.cluster import Cluster, Healing, Service, guards_of
 from muster.model.node import Node
 from muster.model.pool import Traffic
 from muster.model.profile import Profile, ServerSpec
@@ -272,7 +272,7 @@ def _revisions(tx: Transaction, cluster: Cluster, nodes: list[Node]) -> tuple[Pr
     ids = {cluster.profile_id, *cluster.revisions[-1:]}
     if cluster.rollout:
         ids |= {cluster.rollout.from_profile, cluster.rollout.to_profile}
-    ids |= {node.profile_id for node in nodes}
+    ids |= {node.profile_id for node in nodes} | guards_of(cluster)
     return tuple(tx.profiles.find(Query(where={"id": tuple(ids)})))
 
 
