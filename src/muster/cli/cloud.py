@@ -6,7 +6,7 @@ import click
 
 from muster.cli.asking import Asking, asking, text_of
 from muster.cli.given import pairs_option
-from muster.cli.show import field, listing, pairs
+from muster.cli.show import field, listing, local, pairs
 
 
 @click.group()
@@ -42,6 +42,40 @@ def cloud_show(asked: Asking, name: str) -> None:
     rows = [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in seen.items()]
     about = [each for each in rows if each[0] != "cannot"]
     asked.show(seen, lambda out: pairs(out, [*about, *why]))
+
+
+@cloud.command("operations")
+@click.argument("name")
+@asking
+def cloud_operations(asked: Asking, name: str) -> None:
+    """List what a cloud is at just now, and how far it is."""
+    from muster.client.http import at
+
+    with asked.session() as session:
+        rows = session.call("GET", at("clouds", name, "operations"))["operations"]
+    columns = [
+        ("OPERATION", field("description")),
+        ("SERVER", field("server")),
+        ("HOST", field("host")),
+        ("SINCE", lambda row: local(row["since"])),
+        ("PROGRESS", field("progress")),
+        ("CANCEL", lambda row: "can be" if row["may_cancel"] else ""),
+        ("ID", field("id")),
+    ]
+    asked.show(rows, lambda out: listing(out, rows, columns, f"{name} is at nothing just now."))
+
+
+@cloud.command("cancel")
+@click.argument("name")
+@click.argument("operation")
+@asking
+def cloud_cancel(asked: Asking, name: str, operation: str) -> None:
+    """Have cloud NAME end an OPERATION (its id) before it is done, where it can."""
+    from muster.client.http import at
+
+    with asked.session() as session:
+        session.call("DELETE", at("clouds", name, "operations", operation))
+    asked.show(None, lambda out: out.print(f"Operation {operation} is cancelled."))
 
 
 @cloud.command("add")

@@ -15,6 +15,7 @@ from muster.engine.loop import attempt
 from muster.engine.pools import Told, look_at_pools
 from muster.engine.presence import SAY_EVERY, Presence
 from muster.engine.probes import probe
+from muster.engine.progress import tell
 from muster.engine.rounds import Rounds
 from muster.engine.site import Reach, Site
 from muster.engine.sweep import mark_all, tidy
@@ -22,6 +23,7 @@ from muster.engine.trim import trim
 from muster.engine.turns import Turns
 from muster.model.scaling import Decision
 from muster.ports.stirs import Stirs
+from muster.ports.tasks import Tasks
 
 TRIM_EVERY = timedelta(hours=1)
 LEAST_REST_S = 0.25  # between two looks, however much there is to hear
@@ -61,15 +63,14 @@ class Ticks:
             return
         cloud = self._site.clouds[name].cloud
         pace = cloud.about.pace
-        self._of_cloud[name] = [
-            asyncio.create_task(task)
-            for task in (
-                self._repeat("look", partial(self.look, name), pace.look_every, cloud.stirs),
-                self._repeat("probe", partial(self.probe, name), pace.probe_every),
-                self._watch_on(name, pace.probe_every),
-                self._repeat("sample", partial(self.sample, name), pace.sample_every),
-            )
+        regular = [
+            self._repeat("look", partial(self.look, name), pace.look_every, cloud.stirs),
+            self._repeat("probe", partial(self.probe, name), pace.probe_every),
+            self._watch_on(name, pace.probe_every),
+            self._repeat("sample", partial(self.sample, name), pace.sample_every),
         ]
+        following = [self._follow(name, cloud.tasks)] if cloud.tasks else []
+        self._of_cloud[name] = [asyncio.create_task(each) for each in (*regular, *following)]
 
     async def end(self, name: str) -> None:
         """End what concerns one cloud."""
@@ -124,6 +125,12 @@ class Ticks:
     async def trim(self) -> int:
         """Remove what is too old to be kept; return how much it was."""
         return await trim(self._site) if await self._turns.ours("trim") else 0
+
+    async def _follow(self, cloud: str, tasks: Tasks) -> None:
+        """Tell how far the cloud is with what this engine has asked of it."""
+        while True:
+            news = await tasks.progressed()
+            await attempt("progress", partial(tell, self._site, cloud, news))
 
     async def _watch_on(self, cloud: str, every: timedelta) -> None:
         try:

@@ -31,6 +31,8 @@ class About(StrEnum):
 KINDS: Mapping[str, str] = {
     "action.cancelled": "somebody withdrew what was asked for",
     "cloud.back": "a cloud answers again",
+    "cloud.progressed": "how far a cloud is with what takes long and is of no node",
+    "cloud.task_cancelled": "somebody ended what a cloud was at",
     "cloud.unreachable": "a cloud does not answer; nothing is decided about it meanwhile",
     "cluster.checked": "a look at every node was asked for (start), and taken (end)",
     "cluster.created": "a cluster was asked for (start), and is there (end)",
@@ -55,6 +57,7 @@ KINDS: Mapping[str, str] = {
     "node.joined": "a node became a member of a cluster",
     "node.left": "a node is no member any more, and lives on by itself",
     "node.operated": "an operation on a node was asked for (start), and done (end)",
+    "node.progressed": "how far the cloud is with what takes long",
     "node.protected": "scaling and updates leave an instance alone",
     "node.ready": "an instance is in order on every count",
     "node.recovered": "mending of a node was asked for (start), and done (end)",

@@ -16,6 +16,7 @@ from muster.ports.dns import Dns
 from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
 from muster.ports.stirs import Stirs
+from muster.ports.tasks import Tasks
 from muster.ports.volumes import Volumes
 
 
@@ -31,14 +32,15 @@ class Cloud:
     networks: Networks
     prober: Prober
     balancer: Balancer | None = None
-    dns: Dns | None = None
     network_balancer: NetworkBalancer | None = None  # what some of its networks have of their own
     network_maker: NetworkMaker | None = None  # None: its networks are given
+    dns: Dns | None = None
     metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us
     volumes: Volumes | None = None  # None: no disk here outlives its server
     commands: Commands | None = None
     stirs: Stirs | None = None  # None: the cloud tells of nothing, it has to be asked
+    tasks: Tasks | None = None  # None: it does not say what it is at
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""
 

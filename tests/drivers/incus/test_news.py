@@ -1,7 +1,6 @@
 """News of members: heard by whoever can be heard, and never relied upon."""
 
 import asyncio
-import json
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -10,64 +9,29 @@ from typing import Any
 
 import anyio
 import pytest
-from websockets.asyncio.server import ServerConnection, unix_serve
 
 from drivers.incus.members import Site, kill, opened
+from drivers.incus.tellers import DEADLINE_S, OURS, Teller, telling
+from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.news import TELLING, News
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Rest
 from muster.model.observed import Seen
 from testbed.incus import machine
 
-OURS = "web-001"
-DEADLINE_S = 30.0
-
-
-class Teller:
-    """A member that tells what it is told to tell, to whoever listens."""
-
-    def __init__(self, door: Path) -> None:
-        self.door = door
-        self.asked: list[str] = []
-        self.listeners: set[ServerConnection] = set()
-        self.somebody = asyncio.Event()
-
-    async def serve(self, socket: ServerConnection) -> None:
-        assert socket.request
-        self.asked.append(socket.request.path)
-        self.listeners.add(socket)
-        self.somebody.set()
-        await socket.wait_closed()
-        self.listeners.discard(socket)
-
-    async def heard(self) -> None:
-        with anyio.fail_after(DEADLINE_S):
-            await self.somebody.wait()
-
-    async def tell(self, action: str, name: str = OURS) -> None:
-        said = {"action": action, "name": name, "source": f"/1.0/instances/{name}"}
-        for each in list(self.listeners):
-            await each.send(json.dumps({"type": "lifecycle", "metadata": said}))
-
-    async def hang_up(self) -> None:
-        self.somebody.clear()
-        for each in list(self.listeners):
-            await each.close()
-
 
 @pytest.fixture
 async def teller(tmp_path: Path) -> AsyncIterator[Teller]:
-    made = Teller(tmp_path / "socket")
-    async with unix_serve(made.serve, str(made.door)):
+    async with telling(tmp_path / "socket") as made:
         yield made
 
 
 @pytest.fixture
 async def news(teller: Teller) -> AsyncIterator[News]:
     rest = Rest(Options(url=f"unix:{teller.door}"))
-    made = News(rest, lambda name: name == OURS)
-    yield made
-    await made.close()
+    lines = Lines(rest)
+    yield News(lines, lambda name: name == OURS)
+    await lines.close()
     await rest.close()
 
 
@@ -87,7 +51,7 @@ async def test_what_happens_to_an_instance_of_ours_is_news(news, teller, action)
     waiting = await listening(news, teller)
     await teller.tell(action)
     await comes(waiting)
-    assert teller.asked == ["/1.0/events?project=default&type=lifecycle"]
+    assert teller.asked == ["/1.0/events?project=default&type=lifecycle%2Coperation"]
 
 
 async def test_it_is_told_again_a_little_later(news, teller) -> None:

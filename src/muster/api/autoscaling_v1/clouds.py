@@ -3,15 +3,18 @@
 from functools import partial
 from typing import Any
 
+import msgspec
 from litestar import Response, delete, get, post
 
 from muster.api.autoscaling_v1.catalog import gone
 from muster.api.call import PLAN, Asked, Call, Word, carried_out
 from muster.api.reading import At, Field, Fields, Kind, shown, text
+from muster.api.words import moment
 from muster.model.admission import CloudAsk
 from muster.model.cloud import About
+from muster.model.task import Task
 from muster.model.who import Right
-from muster.service import clouds
+from muster.service import clouds, tasks
 from muster.service.intent import Intent
 
 
@@ -73,6 +76,52 @@ async def remove_cloud(call: Asked, name: Word) -> Response[Any]:
     return await carried_out(call, partial(clouds.removal, call.desk, name), gone)
 
 
+class TaskOut(msgspec.Struct):
+    id: str
+    description: str
+    since: str | None
+    host: str | None
+    server: str | None
+    node_id: str | None
+    progress: str | None
+    percent: int | None
+    may_cancel: bool
+
+
+class Tasks(msgspec.Struct):
+    operations: list[TaskOut]
+
+
+@get("/v1/clouds/{name:str}/operations", opt={"right": Right.OPERATE})
+async def list_operations(call: Asked, name: Word) -> Tasks:
+    """List what a cloud is at just now, whoever asked for it; the oldest first."""
+    return Tasks([_task(each) for each in await tasks.listing(call.desk, name)])
+
+
+@delete(
+    "/v1/clouds/{name:str}/operations/{id:str}",
+    status_code=200,
+    opt={"query": PLAN, "right": Right.OPERATE},
+)
+async def cancel_operation(call: Asked, name: Word, id: Word) -> Response[Any]:
+    """Have a cloud end what it is at before it is done, where it can."""
+    return await carried_out(call, partial(tasks.cancellation, call.desk, call.who, name, id), gone)
+
+
+def _task(task: Task) -> TaskOut:
+    return TaskOut(
+        id=task.id,
+        description=task.what,
+        since=moment(task.since),
+        host=task.host or None,
+        server=task.ref or None,
+        node_id=str(task.node_id) if task.node_id else None,
+        progress=task.progress or None,
+        percent=task.percent,
+        may_cancel=task.may_cancel,
+    )
+
+
 def _cloud(call: Call, about: About) -> dict[str, Any]:
     url = clouds.url_of(call.desk, about.name)
     return {
@@ -86,4 +135,4 @@ def _cloud(call: Call, about: About) -> dict[str, Any]:
     }
 
 
-ROUTES = (list_clouds, show_cloud, add_cloud, remove_cloud)
+ROUTES = (list_clouds, show_cloud, add_cloud, remove_cloud, list_operations, cancel_operation)

@@ -9,6 +9,7 @@ from muster.drivers.incus.commands import IncusCommands
 from muster.drivers.incus.compute import IncusCompute
 from muster.drivers.incus.finder import IncusFinder
 from muster.drivers.incus.images import IncusImages
+from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.making import Maker
 from muster.drivers.incus.members import Members
@@ -21,6 +22,7 @@ from muster.drivers.incus.ovn.doors import Doors
 from muster.drivers.incus.ovn.grounds import Grounds
 from muster.drivers.incus.ovn.prober import IncusProber
 from muster.drivers.incus.rest import Rest
+from muster.drivers.incus.tasks import IncusTasks
 from muster.drivers.incus.usage import Meter
 from muster.drivers.incus.volumes import IncusVolumes
 from muster.model.cloud import Ability, About
@@ -57,7 +59,10 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     grounds = Grounds(rest, options)
     doors = Doors(rest, grounds, config.installation)
     maker = Maker(rest, lookout, (volumes, doors), options)
-    news = News(rest, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
+    lines = Lines(rest)
+    news = News(lines, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
+    tasks = IncusTasks(rest, lines, lambda ref: maker.node_of(ref) or lookout.node_of(ref))
+    rest.listen_by(tasks)
     hands = (
         maker,
         Operator(rest, lookout, members),
@@ -67,7 +72,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     networks = IncusNetworks(rest, members, grounds, Whose(options, config.installation))
 
     async def close() -> None:
-        await news.close()
+        await lines.close()
         await rest.close()
 
     return Cloud(
@@ -82,6 +87,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         volumes=volumes,
         commands=IncusCommands(rest, lookout),
         stirs=news,
+        tasks=tasks,
         close=close,
     )
 

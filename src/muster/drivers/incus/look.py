@@ -120,6 +120,10 @@ class Lookout:
         """Return whether it was listed last as an instance of ours, by any question."""
         return any(each.ref == ref for each in self._recent)
 
+    def node_of(self, ref: str) -> UUID | None:
+        """Return whose server it was when they were listed last, None if unknown."""
+        return next((each.tags.node for each in self._recent if each.ref == ref), None)
+
     def network_of(self, server_id: UUID) -> str:
         """Return the network that a server was on when they were listed last, "" if unknown."""
         return next((x.network for x in self._recent if x.tags.server == server_id), "")

@@ -44,6 +44,11 @@ class Maker:
         turn = self._turns.get(ref)
         return ref in self._lookout.busy or (turn is not None and turn.locked())
 
+    def node_of(self, ref: str) -> UUID | None:
+        """Return for whom that instance is being made, None if it is not."""
+        coming = self._coming.get(ref)
+        return coming.tags.node if coming else None
+
     async def create(self, order: ServerOrder, installation: UUID) -> Server:
         """Return the ordered server, made and started unless it was before."""
         ref = instance_name(order)

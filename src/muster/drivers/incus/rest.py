@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -16,6 +16,7 @@ from muster.drivers.incus.options import Options
 READ_S = 2.5  # a member whose link is cut would have us wait for 20
 WRITE_S = 10.0  # until it is taken on; what comes then is an operation
 WAIT_S = 5  # of one question how an operation goes
+REPAIR_S = 2.0  # until it is asked whether an operation has ended unheard
 SETTLE_S = 50.0  # less than the engine gives a step
 CONNECT_S = 1.5
 AGAIN_S = 0.3
@@ -48,6 +49,20 @@ def path(*names: str) -> str:
     return "/1.0/" + "/".join(quote(name, safe="") for name in names)
 
 
+class Ear(Protocol):
+    """Somebody who hears how operations go, by what the call answered that began them."""
+
+    def hears(self, member: str) -> bool:
+        """Return whether that member is listened to just now."""
+        ...
+
+    async def ended(self, begun: Mapping[str, Any], within_s: float) -> Mapping[str, Any] | None:
+        """Return the operation as it ended, None if nothing of it was heard in that time."""
+        ...
+
+    def forget(self, begun: Mapping[str, Any]) -> None: ...
+
+
 class Rest:
     """Speaks to every member that it has met, and to any of them where it does not matter."""
 
@@ -56,6 +71,7 @@ class Rest:
         self._tls = _context(options) if options.certificate else None
         self._doors: dict[str, httpx2.AsyncClient] = {}
         self._names: dict[str, str] = {}
+        self._ear: Ear | None = None
         for url in (options.url, *options.members):
             self._open(url)
         self._order = list(self._doors)
@@ -69,6 +85,10 @@ class Rest:
                 self._open(url)
                 self._order.append(url)
         self._names = dict(members)
+
+    def listen_by(self, ear: "Ear") -> None:
+        """Have the ends of operations be heard by `ear`; without, they are asked for."""
+        self._ear = ear
 
     @property
     def tls(self) -> ssl.SSLContext | None:
@@ -134,7 +154,7 @@ class Rest:
         said = await self._said(call, at)
         if said.get("type") != "async":
             return said.get("metadata") or {}
-        return await self._settled(str(said["operation"]), call, at)
+        return await self._settled(said, call, at)
 
     async def close(self) -> None:
         for door in self._doors.values():
@@ -144,20 +164,24 @@ class Rest:
     # Where a call was forwarded to another member, the URL of its operation comes with a
     # query. With `/wait` put behind that, Incus takes the words for a part of the query and
     # answers at once that the operation is running, as if it had been waited for.
-    async def _settled(self, url: str, call: Call, at: str) -> Mapping[str, Any]:
+    async def _settled(self, said: Mapping[str, Any], call: Call, at: str) -> Mapping[str, Any]:
         """See Note [Operation URLs]."""
-        question = Call(
-            method="GET",
-            path=f"{url.partition('?')[0]}/wait",
-            params={"timeout": str(WAIT_S)},
-            deadline_s=WAIT_S + READ_S,
-            on_behalf_of=call.what,
-        )
+        begun, where = said["metadata"] or {}, str(said["operation"]).partition("?")[0]
         deadline = asyncio.get_running_loop().time() + max(SETTLE_S, call.deadline_s)
-        while asyncio.get_running_loop().time() < deadline:
-            ended = await self._waited(question, at)
-            if ended is not None:
-                return ended
+        asked = Call(method="GET", path=where, on_behalf_of=call.what)
+        ear = self._ear if "id" in begun else None
+        try:
+            while asyncio.get_running_loop().time() < deadline:
+                if ear and ear.hears(str(begun.get("location") or "")):
+                    heard = await ear.ended(begun, REPAIR_S)
+                    ended = _left(heard, call.what) if heard else await self._waited(asked, at)
+                else:
+                    ended = await self._waited(_patient(asked), at)
+                if ended is not None:
+                    return ended
+        finally:
+            if ear:
+                ear.forget(begun)
         raise Transient(f"{call.what}: still under way")
 
     # Note [Failed, or not heard of]
@@ -179,12 +203,7 @@ class Rest:
                 await asyncio.sleep(AGAIN_S)
                 return None
             raise error
-        status = said["metadata"]["status_code"]
-        if status < SUCCESS:
-            return None
-        if status > SUCCESS:
-            raise failure(0, str(said["metadata"].get("err")), question.what)
-        return said["metadata"].get("metadata") or {}
+        return _left(said["metadata"], question.what)
 
     async def _said(self, call: Call, at: str) -> Mapping[str, Any]:
         return _well(await self._answer(call, at), call)
@@ -274,6 +293,21 @@ def _well(answer: httpx2.Response, call: Call) -> Mapping[str, Any]:
     if said.get("type") == "error" or answer.is_error:
         raise refusal(said, call.what)
     return said
+
+
+def _patient(question: Call) -> Call:
+    """Return the question that is answered once the operation has ended, or after a while."""
+    where, params = f"{question.path}/wait", {"timeout": str(WAIT_S)}
+    return replace(question, path=where, params=params, deadline_s=WAIT_S + READ_S)
+
+
+def _left(operation: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
+    """Return what an operation left, None while it goes on."""
+    if operation["status_code"] < SUCCESS:
+        return None
+    if operation["status_code"] > SUCCESS:
+        raise failure(0, str(operation.get("err")), what)
+    return operation.get("metadata") or {}
 
 
 def _words(error: Exception) -> str:

@@ -1,0 +1,219 @@
+"""Operations: heard of rather than asked for, asked for all the same, and shown to people."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import anyio
+import pytest
+
+from drivers.incus.scripted import Bed, Scripted, ended, scripted, told
+from drivers.incus.tellers import DEADLINE_S, OURS, Teller, telling
+from muster.base.errors import Permanent
+from muster.drivers.incus.lines import Lines
+from muster.drivers.incus.options import Options
+from muster.drivers.incus.rest import Call, Rest
+from muster.drivers.incus.tasks import IncusTasks
+
+NODE = UUID(int=7)
+RUNNING, SUCCESS, FAILURE = 103, 200, 400
+POST = Call(method="POST", path="/1.0/instances", body={})
+
+
+def operation(status: int = RUNNING, **but: Any) -> dict[str, Any]:
+    return {
+        "id": "one",
+        "class": "task",
+        "description": "Creating instance",
+        "created_at": "2030-01-01T00:00:00.1Z",
+        "updated_at": "2030-01-01T00:00:00.1Z",
+        "status_code": status,
+        "resources": {"instances": [f"/1.0/instances/{OURS}?project=lab"]},
+        "metadata": None,
+        "may_cancel": False,
+        "err": "",
+        "location": "m1",
+    } | but
+
+
+def at(percent: int, second: int) -> dict[str, Any]:
+    """An operation that is so far in that second."""
+    words = {
+        "unpack_progress": f"Unpacking image: {percent}%",
+        "progress": {"percent": f"{percent}"},
+    }
+    return operation(metadata=words, updated_at=f"2030-01-01T00:00:0{second}.1Z")
+
+
+@pytest.fixture
+async def teller(tmp_path: Path) -> AsyncIterator[Teller]:
+    async with telling(tmp_path / "socket") as made:
+        yield made
+
+
+@pytest.fixture
+async def tasks(teller: Teller) -> AsyncIterator[IncusTasks]:
+    rest = Rest(Options(url=f"unix:{teller.door}"))
+    lines = Lines(rest)
+    made = IncusTasks(rest, lines, {OURS: NODE}.get, every_s=0.01)
+    lines.begin()
+    await teller.heard()
+    yield made
+    await lines.close()
+    await rest.close()
+
+
+async def say(teller: Teller, *operations: Mapping[str, Any]) -> None:
+    for each in operations:
+        await teller.say({"type": "operation", "metadata": each})
+
+
+async def test_an_end_is_heard_while_it_is_waited_for(tasks: IncusTasks, teller: Teller) -> None:
+    waiting = asyncio.create_task(tasks.ended(operation(), DEADLINE_S))
+    left = operation(SUCCESS, metadata={"fingerprint": "f"})
+    await say(teller, operation(SUCCESS, id="another"), at(50, 1), left, at(60, 2))
+    assert await waiting == left
+    assert tasks.hears("m1")
+
+
+async def test_an_end_that_came_too_soon_is_remembered(tasks: IncusTasks, teller: Teller) -> None:
+    listening = asyncio.create_task(tasks.ended(operation(id="other"), DEADLINE_S))
+    await say(teller, operation(SUCCESS), operation(SUCCESS, id="other"))
+    await listening
+    assert await tasks.ended(operation(), 0) == operation(SUCCESS)
+
+
+async def test_what_was_not_heard_of_is_said_to_be_so(tasks: IncusTasks) -> None:
+    assert await tasks.ended(operation(), 0.01) is None
+
+
+async def test_progress_is_told_once_each_and_never_goes_back(
+    tasks: IncusTasks, teller: Teller
+) -> None:
+    waiting = asyncio.create_task(tasks.ended(operation(), DEADLINE_S))
+    seen: list[int | None] = []
+    with anyio.fail_after(DEADLINE_S):
+        await asyncio.sleep(0)
+        await say(teller, at(30, 3), at(10, 1))
+        while 30 not in seen:
+            [task] = await tasks.progressed()
+            seen.append(task.percent)
+        assert (task.what, task.ref, task.node_id) == ("Creating instance", OURS, NODE)
+        assert (task.progress, task.host) == ("Unpacking image: 30%", "m1")
+        await say(teller, at(20, 2), at(90, 4))
+        while 90 not in seen:
+            [task] = await tasks.progressed()
+            seen.append(task.percent)
+    assert [each for each in seen if each is not None] == [30, 90]
+    await say(teller, operation(SUCCESS))
+    await waiting
+    tasks.forget(operation())
+    with anyio.move_on_after(0.1) as quiet:
+        await tasks.progressed()
+    assert quiet.cancelled_caught
+
+
+class Told:
+    """An ear that hears what it is told beforehand; None: nothing."""
+
+    def __init__(self, *ends: Mapping[str, Any] | None, hears: bool = True) -> None:
+        self._ends = list(ends)
+        self._hears = hears
+        self.forgotten = 0
+
+    def hears(self, member: str) -> bool:
+        return self._hears
+
+    async def ended(self, begun: Mapping[str, Any], within_s: float) -> Mapping[str, Any] | None:
+        return self._ends.pop(0)
+
+    def forget(self, begun: Mapping[str, Any]) -> None:
+        self.forgotten += 1
+
+
+@pytest.fixture
+async def spoken(tmp_path: Path) -> AsyncIterator[tuple[Scripted, Rest]]:
+    incus = Scripted()
+    server = await asyncio.start_unix_server(incus.serve, tmp_path / "socket")
+    rest = Rest(Options(url=f"unix:{tmp_path}/socket"))
+    answer = (202, {"type": "async", "operation": "/1.0/operations/one", "metadata": operation()})
+    incus.says("POST /1.0/instances", answer)
+    yield incus, rest
+    await rest.close()
+    server.close()
+
+
+async def test_who_hears_the_end_asks_nothing(spoken: tuple[Scripted, Rest]) -> None:
+    incus, rest = spoken
+    ear = Told(operation(SUCCESS, metadata={"left": "it"}))
+    rest.listen_by(ear)
+    assert await rest.put_into_effect(POST) == {"left": "it"}
+    assert (incus.lines(), ear.forgotten) == (["POST /1.0/instances"], 1)
+
+
+async def test_a_failure_that_is_heard_is_one(spoken: tuple[Scripted, Rest]) -> None:
+    _, rest = spoken
+    rest.listen_by(Told(operation(FAILURE, err="Image not found")))
+    with pytest.raises(Permanent, match="Image not found"):
+        await rest.put_into_effect(POST)
+
+
+async def test_an_end_that_nobody_heard_is_found_by_asking(spoken: tuple[Scripted, Rest]) -> None:
+    incus, rest = spoken
+    going_on, done = told(operation()), told(operation(SUCCESS, metadata={"left": "it"}))
+    incus.says("GET /1.0/operations/one", going_on, done)
+    rest.listen_by(Told(None, None))
+    assert await rest.put_into_effect(POST) == {"left": "it"}
+    assert incus.lines()[1:] == ["GET /1.0/operations/one"] * 2
+
+
+async def test_where_nobody_listens_it_is_waited_for(spoken: tuple[Scripted, Rest]) -> None:
+    incus, rest = spoken
+    incus.says("GET /1.0/operations/one/wait", ended())
+    rest.listen_by(Told(hears=False))
+    await rest.put_into_effect(POST)
+    assert incus.lines()[1:] == ["GET /1.0/operations/one/wait"]
+
+
+@pytest.fixture
+async def bed(tmp_path: Path) -> AsyncIterator[Bed]:
+    async with scripted(tmp_path) as made:
+        yield made
+
+
+async def test_what_is_under_way_is_listed_and_sessions_are_not(bed: Bed) -> None:
+    later = operation(id="two", created_at="2030-01-01T00:00:05Z", may_cancel=True, resources=None)
+    bed.incus.says(
+        "GET /1.0/operations",
+        told(
+            {
+                "running": [later, at(40, 1), operation(id="shell", **{"class": "websocket"})],
+                "success": [operation(SUCCESS, id="over")],
+            }
+        ),
+    )
+    assert bed.cloud.tasks
+    first, second = await bed.cloud.tasks.list_tasks()
+    assert (first.id, first.percent, first.may_cancel, first.ref) == ("one", 40, False, OURS)
+    assert (second.id, second.percent, second.may_cancel, second.ref) == ("two", None, True, "")
+
+
+async def test_what_may_be_cancelled_is_and_nothing_else(bed: Bed) -> None:
+    tasks = bed.cloud.tasks
+    assert tasks
+    bed.incus.says("GET /1.0/operations/one", told(operation(may_cancel=True)))
+    bed.incus.says("DELETE /1.0/operations/one", told({}))
+    await tasks.cancel_task("one")
+    assert "DELETE /1.0/operations/one" in bed.incus.lines()
+    for said, why in (
+        (told(operation()), "goes on to its end"),
+        (told(operation(SUCCESS, may_cancel=True)), "no operation one"),
+    ):
+        bed.incus.says("GET /1.0/operations/one", said)
+        with pytest.raises(Permanent, match=why):
+            await tasks.cancel_task("one")
+    with pytest.raises(Permanent, match="no operation never"):
+        await tasks.cancel_task("never")
+    assert bed.incus.lines().count("DELETE /1.0/operations/one") == 1
