@@ -1,0 +1,46 @@
+"""Plain counting that shows that not everybody can sit, and names who is too many."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from muster.decide.placement.board import PLENTY, Board
+from muster.model.placing import Scope
+
+STEPS = 24  # sizes at most to be counted by, of each resource
+
+
+def overfull(board: Board) -> Sequence[int] | None:
+    """Return blocks that cannot all sit, as counting shows; None where it does not show it.
+
+    Counted are: all that is needed of a resource against all there is; who needs at least so
+    much of it against how many such seats there are; and who must be apart against hosts.
+    """
+    return next(_crowds(board), None)
+
+
+def _crowds(board: Board) -> Iterator[Sequence[int]]:
+    need = np.array([block.need for block in board.blocks], dtype=np.int64)
+    room = np.array(board.room, dtype=np.int64).reshape((len(board.resources), len(board.hosts)))
+    for r in range(len(board.resources)):
+        if room[r].max(initial=0) >= PLENTY:
+            continue
+        for least in _sizes(need[:, r]):
+            large = np.flatnonzero(need[:, r] >= least)
+            if len(large) > int((room[r] // least).sum()):
+                yield [int(b) for b in large]
+        if need[:, r].sum() > room[r].sum():
+            yield [int(b) for b in np.flatnonzero(need[:, r])]
+    for bond in board.aparts:
+        where = {h for b in bond.counts for h in board.blocks[b].may}
+        if bond.scope is Scope.ZONE:
+            where = {board.zone[h] for h in where}
+        if sum(bond.counts.values()) > bond.most * len(where):
+            yield sorted(bond.counts)
+
+
+def _sizes(need: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> list[int]:
+    sizes = np.unique(need[need > 0])
+    if len(sizes) > STEPS:
+        sizes = sizes[np.linspace(0, len(sizes) - 1, STEPS).astype(int)]
+    return [int(size) for size in sizes]

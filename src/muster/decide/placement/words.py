@@ -1,0 +1,118 @@
+"""A conflict in words: who must be where, and which hosts have room for it."""
+
+from collections.abc import Iterator, Sequence
+
+from muster.decide.placement.board import PLENTY, Board
+from muster.decide.placement.phrases import amount, counted, listed
+from muster.model.placing import Conflict, Item, Problem, Relation, Rule, Scope, Want
+
+HOSTS = 4  # named, of those that have room
+
+
+def told(problem: Problem, conflict: Conflict, board: Board) -> str:
+    """Return the conflict in words; `board` is of what it is about and nothing else."""
+    if not problem.hosts:
+        return "there is no host"
+    musts = [*_rules(problem, conflict), *_wants(problem, conflict)]
+    room = list(_room(conflict, board))
+    if not musts and not room:
+        room = [f"no host is open to {listed(conflict.items)}"]
+    return "; ".join(filter(None, (", and ".join(musts), ", and ".join(room))))
+
+
+def _rules(problem: Problem, conflict: Conflict) -> Iterator[str]:
+    there = frozenset(conflict.items)
+    for number in conflict.rules:
+        rule = problem.rules[number]
+        members = sorted(there.intersection(rule.members))
+        yield f"{listed(members)} {_must(rule, len(members))}"
+
+
+def _must(rule: Rule, members: int) -> str:
+    place, at = ("host", "on") if rule.scope is Scope.HOST else ("zone", "in")
+    if rule.relation is Relation.TOGETHER:
+        return f"must be {at} one {place}"
+    if rule.most == 1:
+        return f"must be {at} {counted(members, place) if members > 1 else 'different hosts'}"
+    return f"may be no more than {counted(rule.most, '').rstrip(' s')} {at} one {place}"
+
+
+def _wants(problem: Problem, conflict: Conflict) -> Iterator[str]:
+    items = {item.id: item for item in problem.items}
+    for name, want in conflict.wants:
+        item = items[name]
+        match want:
+            case Want.STAY:
+                yield f"{name} must stay on {item.host}"
+            case Want.ZONE:
+                yield f"{name} must be in zone {item.zone}"
+            case Want.LABELS:
+                labels = ", ".join(f"{k}={v}" for k, v in sorted(item.labels.items()))
+                yield f"{name} needs a host with {labels}"
+
+
+def _room(conflict: Conflict, board: Board) -> Iterator[str]:
+    """Yield which hosts have room for whom, or that together they ask for more than there is."""
+    for r in range(len(board.resources)):
+        needs = [block.need[r] for block in board.blocks]
+        least = [need for need in needs if need]
+        room = board.room[r]
+        fits = [h for h in range(len(room)) if room[h] >= min(least)]
+        every = all(room[h] >= max(least) for h in fits)
+        if not every or len(fits) < len(room):
+            yield _fitting(board, r, max(least) if len(set(least)) > 1 else min(least))
+        if (len(least) > 1 and not conflict.rules) or (len(fits) == len(room) and every):
+            yield _together(board, r)
+
+
+def _fitting(board: Board, r: int, need: int) -> str:
+    room, resource = board.room[r], board.resources[r]
+    hosts = [board.hosts[h].id for h in range(len(room)) if room[h] >= need]
+    if hosts:
+        only = "only " if len(hosts) < len(room) else ""
+        verb = "has" if len(hosts) == 1 else "have"
+        return f"{only}{listed(hosts, HOSTS)} {verb} {amount(need, resource)} free"
+    most = max(range(len(room)), key=lambda h: (room[h], -h))
+    who = [_owner(board, b) for b, block in enumerate(board.blocks) if block.need[r] == need]
+    has = f"{board.hosts[most].id} has most, {amount(room[most], resource)}"
+    return f"no host has the {amount(need, resource)} free that {listed(who)} needs ({has})"
+
+
+def _together(board: Board, r: int) -> str:
+    resource, room = board.resources[r], board.room[r]
+    blocks = [b for b, block in enumerate(board.blocks) if block.need[r]]
+    total = sum(board.blocks[b].need[r] for b in blocks)
+    hosts = sorted({h for b in blocks for h in board.blocks[b].may})
+    free = ", ".join(f"{board.hosts[h].id} {_size(room[h])}" for h in hosts[:HOSTS])
+    more = f" and {len(hosts) - HOSTS} others" if len(hosts) > HOSTS else ""
+    have = sum(room[h] for h in hosts)
+    whole = f", {amount(have, resource)} in all" if len(hosts) > 1 and have < PLENTY else ""
+    who = listed([_owner(board, b) for b in blocks])
+    needs = "needs" if len(blocks) == 1 else "together need"
+    if not hosts:
+        return f"{who} {needs} {amount(total, resource)}"
+    unit = amount(0, resource).removeprefix("0 ")
+    return f"{who} {needs} {amount(total, resource)}; free are (in {unit}): {free}{more}{whole}"
+
+
+def _size(room: int) -> str:
+    return "plenty" if room >= PLENTY else str(room)
+
+
+def _owner(board: Board, block: int) -> str:
+    names = [board.items[i].id for i in board.blocks[block].items]
+    return names[0] if len(names) == 1 else f"{' with '.join(names[:2])}{' ...' * (len(names) > 2)}"
+
+
+def item_told(item: Item) -> str:
+    """Return what an item needs: "db-1 (2 vCPUs, 4 GiB of memory)"."""
+    needs: Sequence[str] = [
+        amount(quantity, resource)
+        for resource, quantity in (
+            ("vcpus", item.vcpus),
+            ("ram_mib", item.ram_mib),
+            *((f"disk_gib:{pool}", size) for pool, size in sorted(item.disk_gib.items())),
+        )
+        if quantity
+    ]
+    return f"{item.id} ({', '.join(needs)})" if needs else item.id
