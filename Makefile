@@ -52,10 +52,10 @@ chaos: ## kill servers at random moments for longer (CHAOS_MOMENTS=n, CHAOS_KILL
 	@scripts/environment dev
 	CHAOS_MOMENTS=$${CHAOS_MOMENTS:-2000} CHAOS_KILLS=$${CHAOS_KILLS:-50} $(BIN)/pytest -m chaos -rs -s $(PYTEST_ARGS)
 
-testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3)
+testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3, OVN=1)
 	@scripts/environment dev
 	@scripts/debian-packages
-	@PYTHONPATH=tests $(BIN)/python -m testbed.incus up $${MEMBERS:-3}
+	@PYTHONPATH=tests $(BIN)/python -m testbed.incus up $${MEMBERS:-3} $${OVN:+ovn}
 
 testbed-down: ## take it down, whatever is left of it
 	@PYTHONPATH=tests $(BIN)/python -m testbed.incus down

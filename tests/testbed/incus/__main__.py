@@ -1,6 +1,6 @@
 """A testbed of Incus members by hand.
 
-up [MEMBERS]             put up a cluster of so many members (3)
+up [MEMBERS] [ovn]       put up a cluster of so many members (3), with OVN between them
 down                     take it down, whatever is left of it
 status                   what runs
 stop|start|kill MEMBER   incusd on it
@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from testbed.incus import bed, fabric, machine, rest
+from testbed.incus import bed, fabric, machine, ovn, rest
 from testbed.incus.place import Place, inside, lacking, url
 
 HERE = Place(base=Path(tempfile.gettempdir()) / "muster-testbed", name="mtb")
@@ -49,11 +49,14 @@ def main(words: list[str]) -> int:
     if command in ON_MEMBER and len(rest_of) == 1:
         ON_MEMBER[command](HERE, rest_of[0])
     elif command == "up":
-        if missing := lacking():
+        with_ovn = "ovn" in rest_of
+        if missing := lacking() or (ovn.lacking() if with_ovn else ""):
             print(missing, file=sys.stderr)
             return 1
-        bed.up(HERE, int(rest_of[0]) if rest_of else 3)
+        bed.up(HERE, next((int(each) for each in rest_of if each.isdigit()), 3))
         bed.join(HERE)
+        if with_ovn:
+            ovn.lay(HERE)
         _tell_how()
     elif command == "down":
         bed.down(HERE)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from muster.cli.container_image import Recipe, build
-from testbed.incus import fabric, machine, rest
+from testbed.incus import fabric, machine, ovn, rest
 from testbed.incus.place import PORT, Place, address, run, url
 
 OFFLINE_AFTER_S = 12  # the least is 11
@@ -147,14 +147,17 @@ def down(place: Place) -> None:
 
 
 @contextmanager
-def lent(count: int) -> Iterator[Place]:
+def lent(count: int, *, with_ovn: bool = False) -> Iterator[Place]:
     """Lend a cluster of `count` members, which does not outlive us, however we end."""
     sweep()
-    base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}"
-    place = Place(base=base, name=f"mt{os.getpid()}x{count}")
+    kind = f"{count}{'ovn' if with_ovn else ''}"
+    base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{kind}"
+    place = Place(base=base, name=f"mt{os.getpid()}x{kind}")
     with held(base), _guarded(place):
         up(place, count)
         join(place)
+        if with_ovn:
+            ovn.lay(place)
         with tempfile.TemporaryDirectory() as aside:
             for recipe in DEMOS:
                 image = Path(aside) / "image.tar.gz"

@@ -29,6 +29,7 @@ cd "$TB_DIR" || exit 1
 start() {
     setsid "$TB_INCUSD" --group root --logfile "$TB_DIR/incusd.log" >>"$TB_DIR/incusd.out" 2>&1 </dev/null &
 }
+[ ! -e "$TB_DIR/ovn.sh" ] || bash "$TB_DIR/ovn.sh"
 trap start USR1
 trap 'exit 0' TERM
 start
