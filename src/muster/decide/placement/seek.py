@@ -9,13 +9,13 @@ FEW = 10  # blocks at most are searched for without any library
 NODES = 3000
 
 
-def by_hand(board: Board) -> Sought | None:
+def by_hand(board: Board, nodes: int = NODES) -> Sought | None:
     """Return what a complete search of a small board finds, None for what is not that small."""
     if not all(block.may for block in board.blocks):
         return NO_SEATS
     if len(board.blocks) > FEW:
         return None
-    found = searched(board, NODES)
+    found = searched(board, nodes)
     if not found.whole:
         return None
     return NO_SEATS if found.seats is None else Sought(found.seats, all=True, best=True)

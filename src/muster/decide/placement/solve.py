@@ -22,6 +22,7 @@ from muster.model.placing import (
 
 SEARCH = 0.7  # of the limit, for an answer; the rest is for why there is none
 WHY = 0.5  # of what is left then, for the conflict
+QUICK = 300  # seats tried at most where somebody waits on the event loop
 UNWATCHED = Unwatched()
 
 
@@ -45,7 +46,7 @@ def solve(problem: Problem, limit: Limit = Limit(), watch: Watch = UNWATCHED) ->
 def quick(problem: Problem) -> Placed | None:
     """Return a placement of a small problem within milliseconds, or None: it takes more."""
     board = compiled(problem)
-    found = by_hand(board)
+    found = by_hand(board, QUICK)
     return _placed(problem, board, found) if found and found.all else None
 
 

@@ -1,0 +1,1 @@
+"""The solver port by processes of their own, which end with ours."""
