@@ -42,7 +42,7 @@ from muster.model.cluster import ClusterStatus, Healing
 from muster.model.node import Health, NodeStatus, Why
 from muster.model.observed import Record, Seen
 from muster.model.plan import Limits
-from muster.model.pool import Condition, MemberState
+from muster.model.pool import UNCOUNTED, Condition, MemberState
 from muster.model.rollout import RolloutState, Strategy, UpdateKind
 from muster.model.step import (
     CreateServer,
@@ -307,6 +307,15 @@ def test_with_no_session_left_it_leaves_the_pool_before_it_is_deleted():
 
     assert members(decided) == {"10.1.0.1": MemberState.SERVE}
     assert not steps(decided, DeleteServer)
+
+
+def test_a_member_whose_sessions_nobody_counts_drains_until_its_time_is_over():
+    decided = plan(draining(UNCOUNTED, MemberState.DRAIN))
+    late = plan(draining(UNCOUNTED, MemberState.DRAIN, deadline=NOW))
+
+    assert not decided.steps
+    assert "its time not over yet" in decided.waits[0]
+    assert members(late) == {"10.1.0.1": MemberState.SERVE}
 
 
 def test_at_the_deadline_it_leaves_whatever_is_open():

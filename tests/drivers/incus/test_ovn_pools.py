@@ -154,6 +154,7 @@ async def test_a_balancer_that_somebody_removed_is_no_pool_and_is_made_again(ovn
     await put(ovn, member(2))
     ovn.kept.clear()
     ovn.where.clear()
+    balancer(ovn)._until = 0.0  # what was listed a moment ago is told once more
     assert await balancer(ovn).pool(WEB.cluster_id) is None
     assert await put(ovn, member(2))
 
@@ -211,3 +212,15 @@ async def test_which_networks_there_are_is_remembered_while_nobody_answers(ovn):
     ovn.bed.incus.says("GET /1.0/networks", (500, refused("database is closed")))
     own._grounds.forget()
     assert await own.serves(WEB)
+
+
+async def test_all_pools_of_a_network_are_listed_by_one_question(ovn):
+    fronts = [replace(WEB, cluster_id=uuid4()) for _ in range(3)]
+    for each in fronts:
+        await put(ovn, member(2), front=each)
+    balancer(ovn)._until = 0.0
+    ovn.bed.incus.requests.clear()
+    for each in fronts:
+        assert await balancer(ovn).pool(each.cluster_id)
+    lists = [line for line in ovn.bed.incus.lines() if line.endswith("/load-balancers")]
+    assert lists == [f"GET /1.0/networks/{name}/load-balancers" for name in (HIDDEN, OPEN)]

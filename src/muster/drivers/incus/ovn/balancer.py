@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -10,23 +11,37 @@ from muster.drivers.incus.answers import is_missing, is_taken
 from muster.drivers.incus.ovn.grounds import OVN, Ground, Grounds
 from muster.drivers.incus.ovn.refusal import refused
 from muster.drivers.incus.ovn.shape import body, like, owner, seen
-from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
+from muster.drivers.incus.rest import WRITE_S, Call, Rest
 from muster.model.pool import Front, PoolSeen, PoolWanted
 
 LISTS = "load-balancers"
-AGAIN_S = 2.0  # until pools that were not found are looked for again
+FRESH_S = 0.5
 NO_GROUND = "network {0!r} is not of OVN: its pools are balanced by HAProxy"
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    where: str  # the path of the load balancer
+    said: Mapping[str, Any]
+
+
+Listed = Mapping[UUID, _Found]  # by cluster
+
+
+# Note [One listing for all pools]
+# Everything about a pool stands in Incus, so that any engine finds it there, after any restart.
+# Every pool is asked after once a second. So all of a network are listed at once, and what was
+# listed a moment ago will do; but for what is changed, which is looked at anew before and after.
 class OvnBalancer:
-    """Everything about a pool stands in Incus, so that any engine finds it there."""
+    """See Note [One listing for all pools]."""
 
     def __init__(self, rest: Rest, grounds: Grounds, installation: UUID) -> None:
         self._rest = rest
         self._grounds = grounds
         self._installation = installation
-        self._known: dict[UUID, str] = {}  # cluster -> the path of its load balancer
+        self._listed: Listed = {}
         self._until = 0.0
+        self._looking = asyncio.Lock()
         self._choosing = asyncio.Lock()  # of an address
 
     async def serves(self, front: Front) -> bool:
@@ -37,16 +52,12 @@ class OvnBalancer:
         return list(await self._look())
 
     async def pool(self, cluster_id: UUID) -> PoolSeen | None:
-        where = await self._where(cluster_id)
-        if where is None:
+        found = (await self._recent()).get(cluster_id)
+        if found is None:
             return None
-        said = await self._rest.find(where)
-        if said is None or owner(said, self._installation) != cluster_id:
-            self._known.pop(cluster_id, None)
-            return None
-        checked = said["config"].get("healthcheck") == "true" and said["ports"]
-        state = await self._rest.find(f"{where}/state") if checked else None
-        return seen(said, (state or {}).get("backend_health") or {})
+        checked = found.said["config"].get("healthcheck") == "true" and found.said["ports"]
+        state = await self._rest.find(f"{found.where}/state") if checked else None
+        return seen(found.said, (state or {}).get("backend_health") or {})
 
     async def put_pool(self, wanted: PoolWanted) -> str:
         front = wanted.front
@@ -56,18 +67,21 @@ class OvnBalancer:
         assert ground
         content = body(wanted, self._installation)
         found = (await self._look()).get(front.cluster_id)
-        if found and found.startswith(ground.path(LISTS)):
-            return await self._changed(found, content)
-        address = await self._made(ground, front, content)
-        if found:  # on the network that its members were on before
-            await self._removed(found)
-        return address
+        try:
+            if found and found.where.startswith(ground.path(LISTS)):
+                return await self._changed(found, content)
+            address = await self._made(ground, content)
+            if found:  # on the network that its members were on before
+                await self._removed(found.where)
+            return address
+        finally:
+            self._until = 0.0
 
     async def remove_pool(self, cluster_id: UUID) -> None:
         found = (await self._look()).get(cluster_id)
         if found:
-            await self._removed(found)
-            self._known.pop(cluster_id, None)
+            await self._removed(found.where)
+            self._until = 0.0
 
     async def refusal(self, front: Front) -> str | None:
         if reason := refused(front):
@@ -77,33 +91,34 @@ class OvnBalancer:
             return NO_GROUND.format(front.network or "of the profile")
         return None
 
-    async def _where(self, cluster_id: UUID) -> str | None:
-        now = asyncio.get_running_loop().time()
-        if cluster_id not in self._known and now > self._until:
-            await self._look()
-        return self._known.get(cluster_id)
+    async def _recent(self) -> Listed:
+        """Return what was listed a moment ago, or else list it."""
+        async with self._looking:
+            if asyncio.get_running_loop().time() < self._until:
+                return self._listed
+            self._listed = await self._look()
+            self._until = asyncio.get_running_loop().time() + FRESH_S
+            return self._listed
 
-    async def _look(self) -> Mapping[UUID, str]:
-        """Return where the load balancers of our pools are, by asking for all of them."""
-        known: dict[UUID, str] = {}
+    async def _look(self) -> Listed:
+        """Return the load balancers of our pools, by asking for all of them."""
+        found: dict[UUID, _Found] = {}
         for ground in (await self._grounds.all()).values():
             for each in await self._rest.find(ground.path(LISTS), recursion="1") or ():
                 if cluster_id := owner(each, self._installation):
-                    known[cluster_id] = ground.path(LISTS, each["listen_address"])
-        self._known = known
-        self._until = asyncio.get_running_loop().time() + AGAIN_S
-        return known
+                    where = ground.path(LISTS, each["listen_address"])
+                    found[cluster_id] = _Found(where, each)
+        return found
 
-    async def _changed(self, where: str, content: Mapping[str, Any]) -> str:
+    async def _changed(self, found: _Found, content: Mapping[str, Any]) -> str:
         """Bring what is there to that content, and return its address."""
-        there = await self._rest.get(where)
-        if not like(there, content):
+        if not like(found.said, content):
             await self._rest.put_into_effect(
-                Call(method="PUT", path=where, body=dict(content), deadline_s=WRITE_S)
+                Call(method="PUT", path=found.where, body=dict(content), deadline_s=WRITE_S)
             )
-        return str(there["listen_address"])
+        return str(found.said["listen_address"])
 
-    async def _made(self, ground: Ground, front: Front, content: Mapping[str, Any]) -> str:
+    async def _made(self, ground: Ground, content: Mapping[str, Any]) -> str:
         """Make it at the first address that nobody has, and return that."""
         async with self._choosing:
             for address in await self._grounds.free(ground):
@@ -115,7 +130,6 @@ class OvnBalancer:
                     if is_taken(error):
                         continue
                     raise
-                self._known[front.cluster_id] = path("networks", ground.name, LISTS, address)
                 return address
         raise Permanent(f"no address of {ground.uplink} is free for another load balancer")
 

@@ -66,9 +66,7 @@ class Grounds:
         uplink = await self._rest.find(path("networks", ground.uplink), **OF_DEFAULT)
         ranges = (uplink or {}).get("config", {}).get(RANGES, "")
         if not ranges:
-            text = (
-                f"the uplink {ground.uplink!r} has no {RANGES}, where addresses come from"
-            )
+            text = f"the uplink {ground.uplink!r} has no {RANGES}, where addresses come from"
             raise Permanent(text, network=ground.name)
         taken = {ground.router} | {each.router for each in (await self.all()).values()}
         taken |= await self._allocated()
