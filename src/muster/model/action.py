@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import field
 
-from muster.base.copies import Value, altered
+from muster.base.copies import Kept, altered
 from muster.base.errors import IllegalTransition
 
 
@@ -90,7 +90,7 @@ def told(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**inputs, "params": {**params, _SECRET: _HIDDEN}}
 
 
-class Action(Value, frozen=True, kw_only=True):
+class Action(Kept, frozen=True, kw_only=True):
     id: UUID
     name: str
     verb: Verb

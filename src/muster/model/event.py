@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import field
 
-from muster.base.copies import Value
+from muster.base.copies import Kept
 from muster.model.action import Verb
 
 
@@ -30,8 +30,10 @@ class About(StrEnum):
 # Every kind of event there is; a kind that is not here is a failing test.
 KINDS: Mapping[str, str] = {
     "action.cancelled": "somebody withdrew what was asked for",
+    "cloud.added": "somebody took a cloud on; every server knows it from then on",
     "cloud.back": "a cloud answers again",
     "cloud.progressed": "how far a cloud is with what takes long and is of no node",
+    "cloud.removed": "somebody let go of a cloud",
     "cloud.task_cancelled": "somebody ended what a cloud was at",
     "cloud.unreachable": "a cloud does not answer; nothing is decided about it meanwhile",
     "cluster.checked": "a look at every node was asked for (start), and taken (end)",
@@ -83,6 +85,8 @@ KINDS: Mapping[str, str] = {
     "server.left_behind": "a server on a host that is dead was let go; it goes when that is back",
     "server.stray": "a server has our tag and no place",
     "server.stray_removed": "a stray is gone",
+    "volume.followed": "the next server of an instance has got a volume that the former one had",
+    "volume.left": "a volume could not go along with its instance, and why",
     "storm.began": "too many instances are sick at once: replacing has stopped",
     "storm.ended": "few enough are sick again",
     "storm.trial": "some are replaced to see whether the storm is over",
@@ -116,7 +120,7 @@ OF_VERB: Mapping[Verb, str] = {
 }
 
 
-class Event(Value, frozen=True, kw_only=True):
+class Event(Kept, frozen=True, kw_only=True):
     id: UUID
     at: datetime
     kind: str  # past tense, dotted: cluster.created, node.ready, cluster.scaled, rollout.paused

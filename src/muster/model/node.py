@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from msgspec import field
 
-from muster.base.copies import Value, altered
+from muster.base.copies import Kept, altered
 from muster.base.errors import IllegalTransition
 from muster.model.pool import Condition
 from muster.model.removal import Hook
@@ -54,7 +54,7 @@ class Why(StrEnum):
     DELETE = "delete"  # the whole cluster goes
 
 
-class Leaving(Value, frozen=True, kw_only=True):
+class Leaving(Kept, frozen=True, kw_only=True):
     why: Why
     since: datetime
     deadline: datetime  # its open sessions have until then
@@ -67,7 +67,7 @@ class Leaving(Value, frozen=True, kw_only=True):
     stopping_until: datetime | None = None  # its server was asked to stop, and has until then
 
 
-class Health(Value, frozen=True, kw_only=True):
+class Health(Kept, frozen=True, kw_only=True):
     """The three kinds: does it run, does the balancer use it, does the application answer."""
 
     infrastructure: Condition = Condition.UNKNOWN
@@ -75,7 +75,7 @@ class Health(Value, frozen=True, kw_only=True):
     application: Condition = Condition.UNKNOWN
 
 
-class Node(Value, frozen=True, kw_only=True):
+class Node(Kept, frozen=True, kw_only=True):
     id: UUID
     cluster_id: UUID | None  # None: an orphan
     project: str

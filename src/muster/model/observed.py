@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import field
 
-from muster.base.copies import Value
+from muster.base.copies import Kept, Value
 from muster.model.pool import Condition
 
 
@@ -55,7 +55,7 @@ class Foreign(Value, frozen=True, kw_only=True):
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-class Probe(Value, frozen=True, kw_only=True):
+class Probe(Kept, frozen=True, kw_only=True):
     """The last answers of one node's application to our own question.
 
     Kept in the store, written only when the condition turns, so that every engine

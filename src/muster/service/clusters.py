@@ -324,9 +324,9 @@ class Member(msgspec.Struct, frozen=True):
 
     id: UUID
     cluster_id: UUID
-    ready_at: datetime | None
-    leaving: msgspec.Raw
-    standby: bool
+    ready_at: datetime | None = None
+    leaving: msgspec.Raw = msgspec.Raw(b"null")
+    standby: bool = False
 
     @property
     def serves(self) -> bool:

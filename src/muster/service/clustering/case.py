@@ -34,8 +34,8 @@ class _Place(msgspec.Struct, frozen=True):
     """As much of a node as counting needs."""
 
     id: UUID
-    leaving: msgspec.Raw
-    standby: bool
+    leaving: msgspec.Raw = msgspec.Raw(b"null")
+    standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
