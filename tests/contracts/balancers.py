@@ -4,16 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 import haproxies
 import traffic
 from contracts.clouds import Bed, config, simulated_file, simulated_memory
+from drivers.incus.ovns import HIDDEN, laid
+from drivers.incus.scripted import scripted
 from muster.base.clock import SystemClock
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
+from muster.drivers.incus.ovn.balancer import OvnBalancer
 from muster.drivers.simulated.cloud import world_of
 from muster.drivers.simulated.machine import ref
 from muster.model.observed import Server
@@ -45,9 +51,11 @@ class BalancerBed:
     let_go: Callable[[], Awaitable[None]]
     until: Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
     port: int = 8080
+    network: str = ""
 
     def front(self, **but: Any) -> Front:
         plain = {"cluster_id": uuid4(), "name": "web", "project": "demo", "port": self.port}
+        plain |= {"network": self.network}
         return Front(**plain | {"health_path": "/health"} | but)
 
     async def seen(self, cluster_id: UUID) -> PoolSeen:
@@ -193,9 +201,44 @@ def _around(ours: Balancer, stranger: Balancer, stack: AsyncExitStack) -> Balanc
     )
 
 
+@asynccontextmanager
+async def ovn(home: Path) -> AsyncIterator[BalancerBed]:
+    """OVN's own balancers, of an Incus that is written down: no request goes through them."""
+    async with scripted(home) as bed:
+        incus = laid(bed)
+        ours = bed.cloud.network_balancer
+        assert isinstance(ours, OvnBalancer)
+        upstreams = count(2)
+
+        async def upstream() -> Upstream:
+            address = f"10.90.0.{next(upstreams)}"
+            incus.health[address] = "online"
+
+            async def make_sick() -> None:
+                incus.health[address] = "offline"
+
+            member = MemberWanted(node_id=uuid4(), address=address, port=8080)
+            return Upstream(member=member, make_sick=make_sick)
+
+        async def passed_on(*_: Any) -> Any:
+            pytest.skip("no request goes through an Incus that is written down")
+
+        yield BalancerBed(
+            balancer=ours,
+            stranger=OvnBalancer(ours._rest, ours._grounds, uuid4()),
+            upstream=upstream,
+            ask=passed_on,
+            hold=passed_on,
+            let_go=passed_on,
+            until=traffic.until,
+            network=HIDDEN,
+        )
+
+
 BALANCERS: dict[str, MakeBalancerBed] = {
     "caddy": caddy,
     "haproxy": haproxy,
+    "ovn": ovn,
     "simulated-memory": _simulated(simulated_memory),
     "simulated-file": _simulated(simulated_file),
 }
