@@ -149,6 +149,20 @@ async def test_a_volume_outlives_its_server_as_nobodys(bed: Bed, volumes: Volume
     assert (left.server_ref, left.path) == ("", "")
 
 
+async def test_whose_node_had_it_is_known_until_it_is_taken_away(
+    bed: Bed, volumes: Volumes
+) -> None:
+    order = bed.order(uuid4())
+    server = await bed.running(order)
+    volume = await volumes.create_volume(an_order())
+    assert volume.node_id is None
+    assert (await volumes.attach_volume(volume.id, server.ref)).node_id == order.node_id
+    await bed.cloud.compute.delete_server(server.ref)
+    await bed.gone(order)
+    assert (await _shown(volumes, volume.id)).node_id == order.node_id
+    assert (await volumes.detach_volume(volume.id)).node_id is None
+
+
 async def test_what_is_not_there_cannot_be_had(bed: Bed, volumes: Volumes) -> None:
     volume = await volumes.create_volume(an_order())
     with pytest.raises(Permanent):
@@ -211,6 +225,7 @@ async def test_a_server_is_made_with_disks_that_go_with_it(bed: Bed, volumes: Vo
         for place in range(2)
     ]
     assert len({each.path for each in had}) == 2
+    assert {each.node_id for each in had} == {None}
     await bed.cloud.compute.delete_server(server.ref)
     await bed.gone(order)
     assert not await volumes.list_volumes()

@@ -10,6 +10,7 @@ from time import perf_counter
 from muster.engine.autoscale import Watches, autoscale
 from muster.engine.census import Census
 from muster.engine.gauges import TICK_SECONDS, TICKS
+from muster.engine.lending import lend
 from muster.engine.look import look
 from muster.engine.loop import attempt
 from muster.engine.pools import Told, look_at_pools
@@ -25,6 +26,7 @@ from muster.model.scaling import Decision
 from muster.ports.stirs import Stirs
 from muster.ports.tasks import Tasks
 
+LEND_EVERY = timedelta(seconds=5)
 TRIM_EVERY = timedelta(hours=1)
 LEAST_REST_S = 0.25  # between two looks, however much there is to hear
 
@@ -70,6 +72,8 @@ class Ticks:
             self._repeat("sample", partial(self.sample, name), pace.sample_every),
         ]
         following = [self._follow(name, cloud.tasks)] if cloud.tasks else []
+        if cloud.volumes:
+            following.append(self._repeat("lend", partial(self.lend, name), LEND_EVERY))
         self._of_cloud[name] = [asyncio.create_task(each) for each in (*regular, *following)]
 
     async def end(self, name: str) -> None:
@@ -114,6 +118,11 @@ class Ticks:
         await self._census.refresh()
         watches = self._watches.setdefault(cloud, {})
         return await autoscale(self._site, reach, watches, self._census.on(cloud))
+
+    async def lend(self, cloud: str) -> None:
+        """Give volumes to the next servers of the nodes that they were given to."""
+        if reach := await self._turn(cloud):
+            await lend(self._site, reach)
 
     async def sweep(self) -> None:
         """Have every cluster looked at, and remove pools and names that none has."""

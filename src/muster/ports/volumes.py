@@ -28,7 +28,9 @@ class Volumes(Protocol):
     async def attach_volume(self, volume_id: UUID, server_ref: str, path: str = "") -> Volume:
         """Have the server find the volume at `path`, or where the cloud puts it for "".
 
-        It is brought to the server's host if it lies elsewhere. Raises `Permanent` where
+        It is brought to the server's host if it lies elsewhere. Whose node the server is, is
+        remembered (`Volume.node_id`) until it is taken away, not only until that server goes;
+        a disk that a server was made with knows its `keeper` only. Raises `Permanent` where
         another server has it, or where this one cannot have it there.
         """
         ...

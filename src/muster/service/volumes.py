@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import UUID
 
 from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
 from muster.base.ids import new_id
 from muster.model.cloud import Ability
 from muster.model.node import Node
-from muster.model.volume import Volume, VolumeOrder
+from muster.model.volume import Volume, VolumeOrder, elsewhere
 from muster.model.who import Who
 from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
@@ -26,6 +27,15 @@ class VolumeOf:
     cloud: str
     volume: Volume
     instance: Node | None = None
+    former: Node | None = None  # it was given to this one, whose present server has not got it
+
+    @property
+    def note(self) -> str:
+        """What is to be known of a volume that its instance has lost. See Note [Followers]."""
+        if self.former is None:
+            return ""
+        why = elsewhere(self.volume, self.former.name, self.former.host)
+        return why or f"it goes to the next server of {self.former.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +60,15 @@ async def listing(desk: Desk, who: Who, cloud: str = "") -> list[VolumeOf]:
     ]
     refs = {volume.server_ref for _, volume in found} - {""}
     nodes = await desk.store.read(lambda tx: _users(tx, refs))
+    lost = {each.node_id for _, each in found if each.node_id and each.server_ref not in nodes}
+    former = await desk.store.read(lambda tx: _named(tx, lost)) if lost else {}
     made = [
-        VolumeOf(cloud=name, volume=volume, instance=nodes.get(volume.server_ref))
+        VolumeOf(
+            cloud=name,
+            volume=volume,
+            instance=nodes.get(volume.server_ref),
+            former=former.get(volume.node_id) if volume.server_ref not in nodes else None,
+        )
         for name, volume in found
     ]
     return sorted(made, key=lambda one: (one.volume.name, str(one.volume.id)))
@@ -61,6 +78,12 @@ def _users(tx: Transaction, refs: set[str]) -> dict[str, Node]:
     """Return who has these servers. Few have volumes, so nothing finds nodes by that."""
     nodes = tx.nodes.find(Query()) if refs else []
     return {node.ref: node for node in nodes if node.ref in refs}
+
+
+def _named(tx: Transaction, ids: set[UUID]) -> dict[UUID | None, Node]:
+    """Return those of these nodes that are there."""
+    found: list[Node] = tx.nodes.find(Query(where={"id": tuple(sorted(ids))}))
+    return {node.id: node for node in found}
 
 
 async def show(desk: Desk, who: Who, said: str) -> VolumeOf:

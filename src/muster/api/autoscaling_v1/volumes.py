@@ -53,6 +53,7 @@ class VolumeOut(msgspec.Struct, kw_only=True):
     host: str | None
     zone: str | None
     with_instance: bool
+    note: str | None
     project: str
     created_at: str | None
 
@@ -73,6 +74,7 @@ def _shown(one: VolumeOf) -> VolumeOut:
         host=volume.host or None,
         zone=volume.zone or None,
         with_instance=volume.keeper is not None,
+        note=one.note or None,
         project=volume.project,
         created_at=moment(volume.created),
     )

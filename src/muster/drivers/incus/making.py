@@ -18,6 +18,7 @@ from muster.drivers.incus.rest import SETTLE_S, WRITE_S, Call, Rest, path
 from muster.drivers.incus.shape import DISKS, instance, source
 from muster.drivers.incus.tags import PREFIX, Tags, instance_name, read, written
 from muster.drivers.incus.volumes import IncusVolumes
+from muster.model.node import server_id
 from muster.model.observed import Server
 from muster.model.step import ServerOrder
 from muster.model.volume import VolumeOrder, disk_id
@@ -206,9 +207,15 @@ class Maker:
         for each in found:
             self._coming.pop(each.ref, None)
         taken = [*places(found), *self._coming.values()]
-        target = chosen(order, roster, taken, self._members.doubted())
+        target = chosen(order, roster, taken, self._members.doubted(), await self._near(order))
         self._coming[ref] = Taken(host=target, tags=_tags(order, installation))
         return target if roster.clustered else ""
+
+    async def _near(self, order: ServerOrder) -> str:
+        """Return where volumes lie that a former server of this place was given."""
+        if order.server_id == server_id(order.node_id, 1):
+            return ""
+        return await self._volumes.lying_for(order.node_id)
 
 
 def state(ref: str, action: str, **more: Any) -> Call:

@@ -27,11 +27,13 @@ def chosen(
     roster: Roster,
     taken: Sequence[Taken],
     doubted: Collection[str] = (),
+    near: str = "",
 ) -> str:
     """Return the member for this order.
 
-    Of those that may be: with the fewest of the group where they are to be apart, then of the
-    cluster, then of all. Raises `Transient` while none is in order, `Permanent` for a zone that
+    Of those that may be: the one called `near`, where what its node was given lies; else that
+    with the fewest of the group where they are to be apart, then of the cluster, then of all.
+    Raises `Transient` while none is in order, `Permanent` for a zone that
     does not exist.
     """
     if not roster.clustered and order.group and order.group.affinity is Affinity.ANTI_AFFINITY:
@@ -46,6 +48,8 @@ def chosen(
         raise Transient(f"no member can take {order.name}: {states}")
     sure = [each for each in online if each.name not in doubted]
     allowed = _allowed(order, sure or online, taken)
+    if any(each.name == near for each in allowed):
+        return near
     counts = _Counts(order, taken)
     return min(allowed, key=counts.rank).name
 

@@ -23,6 +23,8 @@ from muster.model.volume import Volume, VolumeOrder
 COPY_S = 600.0
 CHANGED = 412  # it is not as it was read any more
 FROM = f"{PREFIX}from"
+NODE = f"{PREFIX}node"
+PATH = f"{PREFIX}path"  # kept while it is to go to the next server of a node
 UNLIMITED = frozenset({"dir"})  # drivers of pools that hold no volume to its size
 _NEEDED = ("architecture", "config", "description", "devices", "ephemeral", "profiles", "stateful")
 
@@ -94,14 +96,17 @@ class IncusVolumes:
             if held.holder not in ("", server_ref):
                 raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
             if not held.holder:
-                held = await self._moved(held, instance["location"].replace("none", ""))
-                await self._given(held, instance, path or f"/mnt/{held.tag('name')}")
+                if held.location:
+                    held = await self._moved(held, instance["location"].replace("none", ""))
+                where = path or held.tag("path") or f"/mnt/{held.tag('name')}"
+                await self._given(held, instance, where)
                 held = await self._must(volume_id)
         return _shown(held, await self._members.roster())
 
     async def detach_volume(self, volume_id: UUID) -> Volume:
         async with self._turns[volume_id]:
             held = await self._must(volume_id)
+            await self._configure(held, {NODE: None, PATH: None})
             if held.holder:
                 await self.take_away(held.holder, held.ref)
                 held = await self._must(volume_id)
@@ -135,6 +140,11 @@ class IncusVolumes:
                 if each.ref == ref(volume_id):
                     await self._tried("DELETE", each)
         self._turns.pop(volume_id, None)
+
+    async def lying_for(self, node_id: UUID) -> str:
+        """Return the member where most of what was given to a node lies, "" for nowhere."""
+        given = (each.location for each in await self._all() if each.tag("node") == str(node_id))
+        return next((name for name, _ in Counter(filter(None, given)).most_common(1)), "")
 
     async def kept_for(self, server_id: UUID) -> Sequence[Held]:
         """Return the disks that a server was made with."""
@@ -217,7 +227,8 @@ class IncusVolumes:
         for name, device in instance["expanded_devices"].items():
             if device["type"] == "disk" and device.get("path") == where:
                 raise Permanent(f"{instance['name']} has another disk at {where}: {name}")
-        await self._configure(held, {f"{PREFIX}path": where})
+        whom = None if held.tag("server") else instance["config"].get(NODE)
+        await self._configure(held, {PATH: where, NODE: whom})
         devices = {held.ref: device_of(held, where)}
         await self._rest.put_into_effect(
             Call(
@@ -336,7 +347,7 @@ def _where(held: Held) -> str:
 
 
 def _shown(held: Held, roster: Roster) -> Volume:
-    keeper = held.tag("server")
+    keeper, node_id = held.tag("server"), held.tag("node")
     host = held.location or next(iter(roster.members), "")
     return Volume(
         id=UUID(held.tag("volume")),
@@ -349,6 +360,8 @@ def _shown(held: Held, roster: Roster) -> Volume:
         server_ref=held.holder,
         path=held.tag("path") if held.holder else "",
         keeper=UUID(keeper) if keeper else None,
+        node_id=UUID(node_id) if node_id else None,
+        shared=roster.clustered and not held.location,
         limited=held.limited,
         created=datetime.fromisoformat(held.said["created_at"]),
     )

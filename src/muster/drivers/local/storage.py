@@ -34,6 +34,7 @@ class Record:
     created: datetime
     keeper: UUID | None = None
     server_id: UUID | None = None
+    node_id: UUID | None = None
 
 
 # Note [Links tell]
@@ -97,7 +98,8 @@ def attach(site: Site, volume_id: UUID, ref: str, path: str) -> Volume:
         if link.is_symlink():
             raise Permanent(f"{instance.name} has another volume called {record.name}")
         _refuse_outgrown(site, record)
-        given = _save(site, replace(record, server_id=instance.server_id))
+        whom = None if record.keeper else instance.node_id
+        given = _save(site, replace(record, server_id=instance.server_id, node_id=whom))
         link.parent.mkdir(mode=0o700, exist_ok=True)
         link.symlink_to(site.folders.volume(record.id) / "data")
         return shown(site, given)
@@ -115,7 +117,7 @@ def _refuse_outgrown(site: Site, record: Record) -> None:
 
 def detach(site: Site, volume_id: UUID) -> Volume:
     with locked(site.folders, volume_id):
-        record = _must(site, volume_id)
+        record = _save(site, replace(_must(site, volume_id), node_id=None))
         if record.server_id:
             _link(site, record.server_id, record.name).unlink(missing_ok=True)
         return shown(site, record)
@@ -189,6 +191,7 @@ def shown(site: Site, record: Record) -> Volume:
         server_ref=str(holder or ""),
         path=str(_link(site, holder, record.name)) if holder else "",
         keeper=record.keeper,
+        node_id=record.node_id,
         limited=False,
         created=record.created,
     )

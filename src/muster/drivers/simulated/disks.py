@@ -52,6 +52,8 @@ def shown(entry: e.VolumePut, zone: str) -> Volume:
         host=entry.host,
         zone=zone,
         keeper=entry.keeper,
+        node_id=entry.node_id,
         created=datetime.fromtimestamp(entry.made_at, UTC),
     )
-    return replace(volume, server_ref=entry.server_ref, path=entry.path)
+    path = entry.path if entry.server_ref else ""
+    return replace(volume, server_ref=entry.server_ref, path=path)

@@ -98,11 +98,12 @@ class VolumePut(Entry, frozen=True, tag="volume"):
     server_ref: str = ""
     path: str = ""
     keeper: UUID | None = None
+    node_id: UUID | None = None
 
 
 def released(volume: VolumePut) -> VolumePut:
-    """Return a volume as it is once no machine has it."""
-    return msgspec.structs.replace(volume, server_ref="", path="")
+    """Return a volume as it is once no machine has it; it may be given to the next of a node."""
+    return msgspec.structs.replace(volume, server_ref="")
 
 
 class VolumeGone(Entry, frozen=True, tag="unvolume"):

@@ -39,12 +39,13 @@ class SimulatedVolumes:
             if volume.server_ref not in ("", server_ref):
                 raise Permanent(f"volume {volume.name} is attached to {volume.server_ref}")
             where = path or volume.path or f"/mnt/{volume.name}"
-            host = machine.shown.host
-            return self._put(replace(volume, server_ref=server_ref, path=where, host=host))
+            shown, whom = machine.shown, None if volume.keeper else machine.shown.node_id
+            given = replace(volume, server_ref=server_ref, path=where, host=shown.host)
+            return self._put(replace(given, node_id=whom))
 
     async def detach_volume(self, volume_id: UUID) -> Volume:
         with self._world.call("detach_volume"), self._world.still():
-            return self._put(released(self._must(volume_id)))
+            return self._put(replace(released(self._must(volume_id)), path="", node_id=None))
 
     async def move_volume(self, volume_id: UUID, host: str) -> Volume:
         world = self._world
