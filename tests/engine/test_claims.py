@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 import builders
+from engine.asked import update
 from engine.cuts import all_is_as_wished, engine_meeting, until_cut
 from engine.fate import CutAfter, CutAt, Once
 from engine.world import SIM, Scene, a_scene
@@ -13,7 +14,7 @@ from muster.base.errors import Transient
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.action import Verb
-from muster.model.cluster import ClusterStatus
+from muster.model.cluster import ClusterStatus, Healing
 from muster.ports.store import Query
 
 
@@ -70,6 +71,33 @@ async def test_what_a_wish_wrote_on_a_node_while_steps_ran_survives_their_outcom
         assert first.protected
         assert first.ref
         assert second.ref
+
+
+async def test_a_member_that_leaves_while_steps_run_is_not_taken_back():
+    """Its own engine's memory of the other nodes is of before that wish."""
+    async with a_scene() as scene:
+        web = await scene.create(2, healing=Healing(enabled=False))
+        await scene.with_ticks(3)
+        first, _ = await scene.nodes(web)
+        await scene.resize(web, 3)
+        leaving = Once("after", "create_server", lambda: scene.part(first.id))
+        await engine_meeting(scene, leaving).settle()
+        assert leaving.done
+        scene.world.make_sick(first.ref)  # whoever still counts it will have to write it
+        await scene.with_ticks(10)
+        assert (await scene.node(first.id)).cluster_id is None
+        assert len(await scene.nodes(web)) == 2
+        assert len(await scene.servers()) == 3
+
+
+async def test_a_profile_that_a_wish_brings_while_steps_run_is_rolled_out():
+    async with a_scene() as scene:
+        web = await scene.create(2)
+        updating = Once("after", "create_server", lambda: update(scene, web))
+        await engine_meeting(scene, updating).settle()
+        assert updating.done
+        await scene.with_ticks(30)
+        assert {each.profile_id for each in await scene.nodes(web)} == {builders.NEW}
 
 
 async def test_a_reversed_wish_after_a_power_cut_removes_what_was_made():

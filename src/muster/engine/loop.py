@@ -221,10 +221,15 @@ def _remember(site: Site, cluster: Cluster, snapshot: Snapshot, plan: Plan) -> N
 
 
 def _remember_aftermath(site: Site, aftermath: outcomes.Aftermath, steps: tuple[Step, ...]) -> bool:
-    """Fold the outcomes in; return whether the very same steps were run the last time."""
+    """Fold the outcomes in; return whether the very same steps were run the last time.
+
+    A wish that came meanwhile may have changed any node and brought a profile: they are read anew.
+    """
     remembered = site.memory[aftermath.cluster.id]
     remembered.cluster = aftermath.cluster
-    if remembered.nodes is not None:
+    if not aftermath.as_left:
+        remembered.nodes, remembered.profiles = None, {}
+    elif remembered.nodes is not None:
         remembered.nodes.update((node.id, node) for node in aftermath.nodes)
     repeated, remembered.steps = remembered.steps == steps, steps
     return repeated

@@ -45,6 +45,7 @@ class Aftermath:
 
     cluster: Cluster
     nodes: tuple[Node, ...]
+    as_left: bool  # no wish came meanwhile: the other nodes are as they were committed
 
 
 async def record(
@@ -117,7 +118,7 @@ def _written(
     if nodes or written != current:
         written = replace(written, updated_at=now)
         rows.put(written)
-    return Aftermath(cluster=written, nodes=nodes)
+    return Aftermath(cluster=written, nodes=nodes, as_left=current == cluster)
 
 
 def _nodes(decided: Decided) -> dict[UUID, Node]:
