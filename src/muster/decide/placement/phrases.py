@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from muster.decide.placement.board import PLENTY
 from muster.model.placing import Rule, word_of
 
 NAMES = 6  # told by name; of more, how many they are
@@ -26,12 +27,22 @@ def counted(number: int, thing: str) -> str:
 def amount(quantity: int, resource: str) -> str:
     """Return "4 GiB of memory", "2 vCPUs", "10 GiB in pool fast"."""
     if resource == "vcpus":
-        return f"{quantity} vCPU{'' if quantity == 1 else 's'}"
+        return f"{size(quantity, resource)} vCPU{'' if quantity == 1 else 's'}"
     if resource == "ram_mib":
-        size = f"{quantity // 1024} GiB" if quantity % 1024 == 0 else f"{quantity} MiB"
-        return f"{size} of memory"
+        return f"{size(quantity, resource)} of memory"
     pool = resource.removeprefix("disk_gib:")
-    return f"{quantity} GiB in pool {pool}" if pool else f"{quantity} GiB of disk"
+    return f"{size(quantity, resource)} {f'in pool {pool}' if pool else 'of disk'}"
+
+
+def size(quantity: int, resource: str) -> str:
+    """Return the same without what it is of."""
+    if quantity >= PLENTY:
+        return "plenty"
+    if resource == "vcpus":
+        return str(quantity)
+    if resource == "ram_mib" and quantity % 1024:
+        return f"{quantity} MiB"
+    return f"{quantity // 1024 if resource == 'ram_mib' else quantity} GiB"
 
 
 def rule_named(rule: Rule) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from muster.decide.placement.board import PLENTY, Board
-from muster.decide.placement.phrases import amount, counted, listed
+from muster.decide.placement.board import Board
+from muster.decide.placement.phrases import amount, counted, listed, size
 from muster.model.placing import Conflict, Item, Problem, Relation, Rule, Scope, Want
 
 HOSTS = 4  # named, of those that have room
@@ -54,49 +54,46 @@ def _wants(problem: Problem, conflict: Conflict) -> Iterator[str]:
 def _room(conflict: Conflict, board: Board) -> Iterator[str]:
     """Yield which hosts have room for whom, or that together they ask for more than there is."""
     for r in range(len(board.resources)):
-        needs = [block.need[r] for block in board.blocks]
-        least = [need for need in needs if need]
-        room = board.room[r]
-        fits = [h for h in range(len(room)) if room[h] >= min(least)]
-        every = all(room[h] >= max(least) for h in fits)
-        if not every or len(fits) < len(room):
-            yield _fitting(board, r, max(least) if len(set(least)) > 1 else min(least))
-        if (len(least) > 1 and not conflict.rules) or (len(fits) == len(room) and every):
+        needs = sorted({block.need[r] for block in board.blocks if block.need[r]})
+        who = [b for b, block in enumerate(board.blocks) if block.need[r]]
+        lacking = [n for n in needs if min(board.room[r]) < n]
+        if lacking:
+            yield _fitting(board, r, lacking[-1])
+        if len(who) > 1 and (not conflict.rules or not lacking):
             yield _together(board, r)
 
 
 def _fitting(board: Board, r: int, need: int) -> str:
     room, resource = board.room[r], board.resources[r]
     hosts = [board.hosts[h].id for h in range(len(room)) if room[h] >= need]
+    owners = [b for b, block in enumerate(board.blocks) if block.need[r] == need]
+    all_need = len(owners) == len(board.blocks)
+    who = listed([_owner(board, b) for b in owners])
+    needs = "needs" if len(owners) == 1 else "need"
     if hosts:
-        only = "only " if len(hosts) < len(room) else ""
-        verb = "has" if len(hosts) == 1 else "have"
-        return f"{only}{listed(hosts, HOSTS)} {verb} {amount(need, resource)} free"
+        has = "has" if len(hosts) == 1 else "have"
+        that = "" if all_need else f" that {who} {needs}"
+        return f"only {listed(hosts, HOSTS)} {has} {amount(need, resource)} free{that}"
     most = max(range(len(room)), key=lambda h: (room[h], -h))
-    who = [_owner(board, b) for b, block in enumerate(board.blocks) if block.need[r] == need]
     has = f"{board.hosts[most].id} has most, {amount(room[most], resource)}"
-    return f"no host has the {amount(need, resource)} free that {listed(who)} needs ({has})"
+    return f"no host has the {amount(need, resource)} free that {who} {needs} ({has})"
 
 
 def _together(board: Board, r: int) -> str:
     resource, room = board.resources[r], board.room[r]
     blocks = [b for b, block in enumerate(board.blocks) if block.need[r]]
-    total = sum(board.blocks[b].need[r] for b in blocks)
-    hosts = sorted({h for b in blocks for h in board.blocks[b].may})
-    free = ", ".join(f"{board.hosts[h].id} {_size(room[h])}" for h in hosts[:HOSTS])
-    more = f" and {len(hosts) - HOSTS} others" if len(hosts) > HOSTS else ""
-    have = sum(room[h] for h in hosts)
-    whole = f", {amount(have, resource)} in all" if len(hosts) > 1 and have < PLENTY else ""
+    total = amount(sum(board.blocks[b].need[r] for b in blocks), resource)
+    hosts = sorted({h for b in blocks for h in board.blocks[b].may}, key=lambda h: (-room[h], h))
     who = listed([_owner(board, b) for b in blocks])
-    needs = "needs" if len(blocks) == 1 else "together need"
-    if not hosts:
-        return f"{who} {needs} {amount(total, resource)}"
-    unit = amount(0, resource).removeprefix("0 ")
-    return f"{who} {needs} {amount(total, resource)}; free are (in {unit}): {free}{more}{whole}"
-
-
-def _size(room: int) -> str:
-    return "plenty" if room >= PLENTY else str(room)
+    if len(hosts) > HOSTS:
+        have = sum(room[h] for h in hosts)
+        free = f"{counted(len(hosts), 'host')} have {amount(have, resource)} free, on each at most "
+        free += amount(room[hosts[0]], resource)
+    else:
+        hosts.sort()
+        each = [f"{board.hosts[h].id} {size(room[h], resource)}" for h in hosts]
+        free = listed(each).replace(" ", " has ", 1) + " of it free"
+    return f"{who} together need {total}; {free}"
 
 
 def _owner(board: Board, block: int) -> str:
