@@ -22,7 +22,7 @@ from house import House, later, until
 from incus_game import Game, is_bastion
 from incus_service import WEB, beside, instances
 from muster.client.http import Session
-from testbed.incus import rest
+from testbed.incus import fabric, rest
 from testbed.incus.place import Place
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow, pytest.mark.chaos]
@@ -58,7 +58,7 @@ class Table:
 def table(incus_testbeds, tmp_path) -> Iterator[Table]:
     haproxies.needed()
     place = incus_testbeds(3)
-    with knots.running() as knot:
+    with fabric.entered(place), knots.running() as knot:
         names = ", ".join(f"{k} = {v!r}" for k, v in knot.said.items())
         more = f"dns = {{{names}}}, bastion = {{flavor = 'tiny'}}"
         with beside(place, tmp_path / "home", more) as it:
