@@ -151,6 +151,8 @@ def test_user_data_that_is_no_text_is_refused(muster, tmp_path):
         (("token", "create", "--hours", "inf"), "hours"),
         (("token", "delete", "nope"), "nope"),
         (("network", "list", "--cloud", "nope"), "nope"),
+        (("network", "create", "x", "--type", "ovn", "--cloud", "simulated"), "makes no networks"),
+        (("network", "delete", "x", "--cloud", "simulated"), "makes no networks"),
         (("image", "list", "--cloud", "nope"), "nope"),
         (("image", "delete", "nope"), "nope"),
         (("snapshot", "create", "nope", "--name", "x"), "nope"),
