@@ -180,10 +180,10 @@ def _fit_standby(draft: Draft) -> None:
 
 def dissolve(draft: Draft) -> None:
     """Let every place go, for the cluster is to be deleted."""
+    now = draft.now
+    leaving = Leaving(why=Why.DELETE, since=now, deadline=now, reason="the cluster goes")
     for each in draft.places:
         if each.leaving is None or each.leaving.why is not Why.DELETE:
-            each.leaving = Leaving(
-                why=Why.DELETE, since=draft.now, deadline=draft.now, reason="the cluster goes"
-            )
+            each.leaving = leaving
             each.available = False
             each.edit(leaving=each.leaving)

@@ -1,11 +1,12 @@
 """Actions as people read them: a wish under way, and what is done to each node for it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from muster.base.copies import altered
 from muster.decide.asked import DONE
 from muster.decide.departures import DERIVED, HOOKED
 from muster.decide.requests import OPERATED, is_request
@@ -97,7 +98,7 @@ def ended(action: Action, outcome: Outcome, now: datetime) -> Action:
     """Return a node action as the outcome of its step leaves it: one to be retried goes on."""
     match outcome:
         case Done() if action.verb is Verb.NODE_RECOVER:  # it has to be well again, too
-            return replace(action, data={**action.data, OPERATED: True}, updated_at=now)
+            return altered(action, data={**action.data, OPERATED: True}, updated_at=now)
         case Done(server) if server is not None and server.seen is Seen.BUILDING:
             return action  # it is done when the server is, see `_left_over`
         case Done():
@@ -118,14 +119,14 @@ def _is_ours(action: Action) -> bool:
 
 
 def _owned(action: Action, owner: str) -> Action:
-    return action if action.owner or action.status is _S.READY else replace(action, owner=owner)
+    return action if action.owner or action.status is _S.READY else altered(action, owner=owner)
 
 
 def _running(action: Action, now: datetime, owner: str) -> Action:
     if action.ended:
         return action
     turned = action.turned(_S.RUNNING, now)
-    return replace(turned, owner=owner, attempts=action.attempts + 1)
+    return altered(turned, owner=owner, attempts=action.attempts + 1)
 
 
 def _blank(snapshot: Snapshot, plan: Plan, owner: str) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from muster.base.backoff import delay
+from muster.base.copies import altered
 from muster.base.errors import Stale
 from muster.decide.limits import start_counts_from
 from muster.decide.requests import is_request
@@ -172,10 +173,10 @@ def after(node: Node, outcome: Outcome, max_tries: int, now: datetime) -> Node:
         case Retry(reason):
             tries = node.tries + 1
             retry_at = now + delay(str(node.server_id), tries)
-            return replace(node, tries=tries, retry_at=retry_at, reason=reason, updated_at=now)
+            return altered(node, tries=tries, retry_at=retry_at, reason=reason, updated_at=now)
         case Failed(reason):
             tries = max(node.tries + 1, max_tries)
-            return replace(node, tries=tries, retry_at=None, reason=reason, updated_at=now)
+            return altered(node, tries=tries, retry_at=None, reason=reason, updated_at=now)
 
 
 def operated(node: Node, operation: Operation, outcome: Outcome, now: datetime) -> Node:
@@ -220,7 +221,7 @@ def asked(node: Node, outcome: Outcome, now: datetime) -> Node:
 
 
 def _filled(node: Node, server: Server, now: datetime) -> Node:
-    return replace(
+    return altered(
         node,
         ref=server.ref,
         address=server.address or node.address,

@@ -36,7 +36,7 @@ class Options:
     probe_every_s: float = PACE["probe_every_s"]
     sample_every_s: float = PACE["sample_every_s"]
     stray_grace_s: float = PACE["stray_grace_s"]
-    calls_at_once: int = 256
+    calls_at_once: int = 1024
 
 
 def parsed(said: Mapping[str, Any]) -> Options:
