@@ -1,6 +1,7 @@
 """Placements, proofs and explanations, against trying everything."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -320,8 +321,8 @@ def test_running_more_than_a_host_has_is_no_reason_to_move():
 
 def test_the_limit_ends_a_search_with_what_it_has():
     items = tuple(a_server(f"i{n:02}", ram=3) for n in range(14))
-    hosts = tuple(a_host(f"h{n:02}", ram=5) for n in range(13)) + (a_host("h99", ram=2),)
-    pairs = tuple(in_one_zone(a.id, b.id) for a, b in zip(items, items[1:], strict=False))
+    hosts = (*(a_host(f"h{n:02}", ram=5) for n in range(13)), a_host("h99", ram=2))
+    pairs = tuple(in_one_zone(a.id, b.id) for a, b in pairwise(items))
     answer = solve(Problem(hosts=hosts, items=items, rules=pairs), Limit(work=0))
     assert isinstance(answer, Undecided | Impossible)
     if isinstance(answer, Undecided):

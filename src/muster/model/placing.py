@@ -106,6 +106,9 @@ class Limit:
     relaxations: int = 3  # at most so many ways out of what is impossible
 
 
+USUAL = Limit()
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far a search is: so many items have a place, of so many."""

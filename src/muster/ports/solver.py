@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from muster.model.placing import Answer, Limit, Problem, Progress
+from muster.model.placing import USUAL, Answer, Limit, Problem, Progress
 
 Tell = Callable[[Progress], None]
 
@@ -13,7 +13,7 @@ def nobody(progress: Progress) -> None:
 
 
 class Solver(Protocol):
-    async def solve(self, problem: Problem, limit: Limit = Limit(), tell: Tell = nobody) -> Answer:
+    async def solve(self, problem: Problem, limit: Limit = USUAL, tell: Tell = nobody) -> Answer:
         """Return a placement, a proof that there is none, or how far the limit let it come.
 
         Bounded in time by the limit and little more; cancelled, the search stops. `tell` is

@@ -36,6 +36,7 @@ OF_WANT: Mapping[Want, Ease] = {
     Want.LABELS: Ease.ANY_LABELS,
 }
 NEW = "~new"  # begins the ids of hosts to be added: they come last
+DEARER = 3  # times what the cheapest costs: nothing dearer is worth telling
 TRIES = 120  # sets of changes tried at most
 
 
@@ -65,8 +66,26 @@ def ways(problem: Problem, conflict: Conflict) -> Iterator[Change]:
         yield Change(ease=OF_WANT[want], item=item)
     for zone in sorted({host.zone for host in problem.hosts if not host.id.startswith(NEW)}):
         yield Change(ease=Ease.ADD_HOST, zone=zone)
-    for item in conflict.items:
+    for item in _unlike(problem, conflict.items):
         yield Change(ease=Ease.LEAVE_OUT, item=item)
+
+
+def _unlike(problem: Problem, names: Sequence[str]) -> list[str]:
+    """Return the last one by id of each that ask for the same: it is all one which is left out."""
+    among: dict[str, list[int]] = {}
+    for number, rule in enumerate(problem.rules):
+        for member in rule.members:
+            among.setdefault(member, []).append(number)
+    last: dict[object, str] = {}
+    for item in sorted(problem.items, key=lambda item: item.id):
+        if item.id in names:
+            last[_asked(item), tuple(among.get(item.id, ()))] = item.id
+    return sorted(last.values())
+
+
+def _asked(item: Item) -> tuple[object, ...]:
+    more = (tuple(sorted(item.labels.items())), tuple(sorted(item.disk_gib.items())))
+    return (item.kind, item.vcpus, item.ram_mib, item.host, item.fixed, item.zone, *more)
 
 
 class Search:
@@ -83,6 +102,7 @@ class Search:
         self._known: set[tuple[tuple[str, ...], ...]] = set()
         self._good: list[Counter[Change]] = []
         self._tries = TRIES
+        self._dearest = float("inf")
         self.extend((), conflict)
 
     def extend(self, changes: tuple[Change, ...], conflict: Conflict) -> None:
@@ -99,6 +119,8 @@ class Search:
         """Return the next set to be tried; None when there is none, or no more time."""
         while self._heap and self._tries > 0 and budget.left > 0:
             cost, _, changes = heapq.heappop(self._heap)
+            if cost > self._dearest:
+                return None
             if not any(good <= Counter(changes) for good in self._good):
                 self._tries -= 1
                 return Eased(changes, cost)
@@ -106,6 +128,8 @@ class Search:
 
     def suffices(self, changes: tuple[Change, ...]) -> None:
         """Remember that nothing more than these is needed."""
+        if not self._good:
+            self._dearest = DEARER * sum(COST[each.ease] for each in changes)
         self._good.append(Counter(changes))
 
 

@@ -10,6 +10,7 @@ from muster.decide.placement.judge import broken_rules, faults, moves_of
 from muster.decide.placement.seek import by_hand, sought
 from muster.decide.placement.sought import NO_SEATS, Sought
 from muster.model.placing import (
+    USUAL,
     Answer,
     Conflict,
     Impossible,
@@ -26,7 +27,7 @@ QUICK = 300  # seats tried at most where somebody waits on the event loop
 UNWATCHED = Unwatched()
 
 
-def solve(problem: Problem, limit: Limit = Limit(), watch: Watch = UNWATCHED) -> Answer:
+def solve(problem: Problem, limit: Limit = USUAL, watch: Watch = UNWATCHED) -> Answer:
     """Return a host for every item, a proof that there is none, or how far the limit let it come.
 
     Fewest moves come first, then soft rules by their weight. The same problem has the same

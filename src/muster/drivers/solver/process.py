@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from muster.base.errors import Transient
 from muster.drivers.solver.frames import framed, received
-from muster.model.placing import Answer, Limit, Placed, Problem, Progress, Undecided
+from muster.model.placing import USUAL, Answer, Limit, Placed, Problem, Progress, Undecided
 from muster.ports.solver import Tell, nobody
 
 AT_ONCE = 2  # processes
@@ -58,7 +58,7 @@ class ProcessSolver:
         self._places = Semaphore(AT_ONCE)
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def solve(self, problem: Problem, limit: Limit = Limit(), tell: Tell = nobody) -> Answer:
+    async def solve(self, problem: Problem, limit: Limit = USUAL, tell: Tell = nobody) -> Answer:
         if len(problem.items) <= FEW_ITEMS and len(problem.hosts) <= FEW_HOSTS:
             placed = self._quick(problem)
             if placed:
@@ -70,6 +70,11 @@ class ProcessSolver:
         """Have a process stand by, so that the next problem need not wait for one."""
         if not self._free and not self._busy:
             self._keep(await self._started())
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Return the process ids of those that stand by or search."""
+        return tuple(child.process.pid for child in (*self._free, *self._busy))
 
     async def close(self) -> None:
         children = [*self._free, *self._busy]
