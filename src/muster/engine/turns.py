@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from muster.base.clock import Clock
+from muster.ports.fleeting import Fleeting
 from muster.ports.store import Store
 
 
@@ -23,7 +24,9 @@ class Turns:
         if until and now < until - self._lease / 2:
             return True
         until = now + self._lease
-        taken = await self._store.write(lambda tx: tx.leases.take(name, self._owner, now, until))
+        taken = await self._store.write(
+            Fleeting(lambda tx: tx.leases.take(name, self._owner, now, until))
+        )
         if taken:
             self._until[name] = until
         else:

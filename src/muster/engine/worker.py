@@ -14,6 +14,7 @@ from muster.engine.site import Site, reach
 from muster.engine.ticks import Ticks
 from muster.model.policy_type import PolicyType
 from muster.ports.cloud import Cloud
+from muster.ports.fleeting import Fleeting
 from muster.ports.hooks import Hooks
 from muster.ports.prober import Visitor
 from muster.ports.signal import MARKS, Signal
@@ -41,6 +42,7 @@ class Engine:
         self._held: dict[Claim, asyncio.Task[None]] = {}
         self._stopping = False
         self._nudge = asyncio.Event()
+        self._called = False  # somebody has just marked a cluster
 
     def ask_by(self, hooks: Hooks) -> None:
         """Have questions of lifecycle hooks delivered by `hooks`; without, nobody is asked."""
@@ -141,11 +143,14 @@ class Engine:
     async def _claim(self, limit: int) -> list[Claim]:
         now, pace = self.site.clock.now(), self.site.pace
         until = now + timedelta(seconds=pace.lease_s)
-        # Most looks for work find none, and reading costs less than writing.
-        due = await self.site.store.read(lambda tx: tx.marks.due())
-        if due is None or due > now:
-            return []
-        return await self.site.store.write(lambda tx: tx.marks.claim(pace.owner, now, until, limit))
+        called, self._called = self._called, False
+        if not called:  # most looks for work find none, and reading costs less than writing
+            due = await self.site.store.read(lambda tx: tx.marks.due())
+            if due is None or due > now:
+                return []
+        return await self.site.store.write(
+            Fleeting(lambda tx: tx.marks.claim(pace.owner, now, until, limit))
+        )
 
     async def inherit(self) -> None:
         """Take the claims over that an engine left which died: nobody else is there to hold them.
@@ -172,7 +177,7 @@ class Engine:
         )
 
     async def _release(self, claim: Claim, look_at: datetime | None) -> None:
-        await self.site.store.write(lambda tx: tx.marks.release(claim, look_at))
+        await self.site.store.write(Fleeting(lambda tx: tx.marks.release(claim, look_at)))
 
     async def _sleep(self, seconds: float) -> None:
         """Wait until woken, or until `seconds` are over."""
@@ -184,6 +189,7 @@ class Engine:
     async def _listen(self) -> None:
         while True:
             if await self.site.signal.wait(MARKS, LONGEST_SLEEP):
+                self._called = True
                 self._nudge.set()
 
     async def _until(self, stop: asyncio.Event) -> None:
@@ -205,7 +211,7 @@ class Engine:
         if not held:
             return
         until = self.site.clock.now() + timedelta(seconds=self.site.pace.lease_s)
-        await self.site.store.write(lambda tx: tx.marks.renew(held, until))
+        await self.site.store.write(Fleeting(lambda tx: tx.marks.renew(held, until)))
 
     async def _finish(self) -> None:
         """Let passes under way end, and hand over what cannot end in time."""

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 
 from muster.base.clock import Clock
 from muster.base.errors import Unavailable
+from muster.ports.fleeting import Fleeting
 from muster.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -46,6 +47,11 @@ class _Job:
     answer: Answer = (None, frozenset())
     trial: _Trial = field(default_factory=_Trial)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether nobody may be told of it before it is on disk."""
+        return not (self.reads or isinstance(self.work, Fleeting))
+
     def settle(self) -> None:
         """Tell the caller, unless he has gone away."""
         if self.future.done():
@@ -61,7 +67,8 @@ class _Job:
 # queue up during one commit are therefore run in the next one together, each inside a
 # savepoint: one that fails is undone alone. Nobody is told of success before the
 # commit. Where the whole transaction is lost (disk full, commit refused), every work
-# of the group is run again by itself, so that only the one at fault fails.
+# of the group is run again by itself, so that only the one at fault fails. A group in which
+# nothing is to last is not synced: see Note [Fleeting].
 class Writer:
     """Runs works in the order they come. See Note [Group commit]."""
 
@@ -70,6 +77,7 @@ class Writer:
         self._clock = clock
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._closed = False
+        self._waits = True  # as connections are opened
 
     async def start(self, prepare: Callable[[Connection], object]) -> None:
         """Open the database and prepare it, in the thread that will own it."""
@@ -125,6 +133,7 @@ class Writer:
         return group
 
     def _commit(self, group: Sequence[_Job]) -> None:
+        self._sync(any(job.lasts for job in group))
         whole = _Trial()
         with whole, self._conn.begin():
             for job in group:
@@ -138,6 +147,13 @@ class Writer:
         else:
             for job in group:
                 self._commit([job])
+
+    def _sync(self, waits: bool) -> None:
+        """Have the next commits wait for the disk, or not."""
+        if waits is not self._waits:
+            level = "FULL" if waits else "NORMAL"
+            dbapi(self._conn).execute(f"PRAGMA synchronous = {level}")
+            self._waits = waits
 
     def _attempt(self, job: _Job) -> None:
         raw = dbapi(self._conn)
