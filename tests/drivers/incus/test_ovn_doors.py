@@ -62,6 +62,16 @@ async def test_the_forward_goes_with_the_last_door(ovn):
     assert await doors(ovn).open(HIDDEN, [door(4)])
 
 
+async def test_a_forward_that_somebody_removed_is_made_again_once_it_is_doubted(ovn):
+    await doors(ovn).open(HIDDEN, [door(2)])
+    ovn.kept.clear()
+    ovn.where.clear()
+    doors(ovn)._forwards[HIDDEN].until = 0.0  # what was looked at a moment ago is not doubted
+    await doors(ovn).doubt(HIDDEN)
+    assert await doors(ovn).open(HIDDEN, [door(2)])
+    assert len(ovn.of("forwards")) == 1
+
+
 async def test_doors_of_before_a_restart_are_found_again(ovn, tmp_path):
     ways = await doors(ovn).open(HIDDEN, [door(2)])
     doors(ovn)._forwards.clear()

@@ -224,3 +224,18 @@ async def test_all_pools_of_a_network_are_listed_by_one_question(ovn):
         assert await balancer(ovn).pool(each.cluster_id)
     lists = [line for line in ovn.bed.incus.lines() if line.endswith("/load-balancers")]
     assert lists == [f"GET /1.0/networks/{name}/load-balancers" for name in (HIDDEN, OPEN)]
+
+
+async def test_a_network_made_a_moment_ago_is_known_without_waiting(ovn):
+    own = balancer(ovn)
+    fresh = replace(WEB, network="fresh")
+    assert not await own.serves(fresh)
+    made = network(HIDDEN) | {"name": "fresh"}
+    ovn.bed.incus.says("GET /1.0/networks", told([*ovn.networks, made]))
+    assert await own.serves(fresh)
+
+
+async def test_a_network_that_leads_nowhere_has_no_way_in(tmp_path):
+    async with scripted(tmp_path) as bed:
+        laid(bed, network(HIDDEN, network="none"))
+        assert "has no uplink" in await bed.cloud.network_balancer.refusal(WEB)

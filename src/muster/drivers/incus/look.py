@@ -63,6 +63,7 @@ class Lookout:
         self._felled: dict[str, datetime] = {}  # ref -> since when it is seen so
         self._full_again = 0.0
         self._recent: Sequence[Found] = ()
+        self._networks: Mapping[UUID, str] = {}  # by server
         self._recent_until = 0.0
         self._running: asyncio.Task[Sequence[Server]] | None = None
         self._next: asyncio.Task[Sequence[Server]] | None = None
@@ -95,6 +96,11 @@ class Lookout:
     async def found(self) -> Sequence[Found]:
         """Return every instance of ours."""
         self._recent = await self._look()
+        before = self._networks  # what a member does not tell while it is away
+        self._networks = {
+            each.tags.server: each.network or before.get(each.tags.server, "")
+            for each in self._recent
+        }
         self._recent_until = asyncio.get_running_loop().time() + RECENT_S
         return self._recent
 
@@ -126,7 +132,7 @@ class Lookout:
 
     def network_of(self, server_id: UUID) -> str:
         """Return the network that a server was on when they were listed last, "" if unknown."""
-        return next((x.network for x in self._recent if x.tags.server == server_id), "")
+        return self._networks.get(server_id, "")
 
     async def _after(self, earlier: asyncio.Task[Sequence[Server]] | None) -> Sequence[Server]:
         if earlier is not None:

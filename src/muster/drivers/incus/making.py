@@ -113,14 +113,14 @@ class Maker:
         instance = await self._lookout.ours(ref)
         if instance is None:
             return
+        server_id = UUID(instance["config"][f"{PREFIX}server"])
+        if network := network_of(instance):
+            await self._doors.close(network, server_id)
         if instance["status"] != "Stopped":
             await self._tried(state(ref, "stop", force=True))
         if instance["config"].get(DISKS):
             await self._strip(ref, server_id)
         await self._tried(Call(method="DELETE", path=path("instances", ref), deadline_s=WRITE_S))
-        server_id = UUID(instance["config"][f"{PREFIX}server"])
-        if network := network_of(instance):
-            await self._doors.close(network, server_id)
 
     async def _tried(self, call: Call) -> None:
         """Put the call into effect, whether or not there is anything left to do."""

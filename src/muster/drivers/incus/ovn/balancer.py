@@ -16,6 +16,7 @@ from muster.model.pool import Front, PoolSeen, PoolWanted
 
 LISTS = "load-balancers"
 FRESH_S = 0.5
+NO_WAY_IN = "OVN network {0!r} has no uplink: nobody outside could reach a load balancer of it"
 NO_GROUND = "network {0!r} is not of OVN: its pools are balanced by HAProxy"
 
 
@@ -89,7 +90,7 @@ class OvnBalancer:
         ground = await self._grounds.of(front.network)
         if ground is None:
             return NO_GROUND.format(front.network or "of the profile")
-        return None
+        return None if ground.reaches_out else NO_WAY_IN.format(ground.name)
 
     async def _recent(self) -> Listed:
         """Return what was listed a moment ago, or else list it."""

@@ -114,21 +114,25 @@ class Doors:
 
     async def _kept(self, ground: Ground, known: _Forward, ports: dict[Door, int]) -> _Forward:
         """Have the forward lead there, and nowhere else; of nowhere there is none."""
-        if known.address:
-            where = ground.path(FORWARDS, known.address)
-            content = _body(ports, self._installation) if ports else None
-            try:
-                await self._rest.put_into_effect(_change(where, content, known.stamp))
-            except DriverError as error:
-                if error.details.get("status") == STALE:
-                    raise Transient(f"{where}: somebody else changed it just now") from None
-                if not is_missing(error):
-                    raise
-            address = known.address if ports else ""
-        else:
+        address = await self._changed(ground, known, ports) if known.address else ""
+        if not address and ports:
             address = await self._made(ground, ports)
         self._forwards[ground.name] = _Forward(address=address, ports=ports, until=known.until)
         return self._forwards[ground.name]
+
+    async def _changed(self, ground: Ground, known: _Forward, ports: Mapping[Door, int]) -> str:
+        """Return where the forward is then, "" where there is none any more."""
+        where = ground.path(FORWARDS, known.address)
+        content = _body(ports, self._installation) if ports else None
+        try:
+            await self._rest.put_into_effect(_change(where, content, known.stamp))
+        except DriverError as error:
+            if error.details.get("status") == STALE:
+                raise Transient(f"{where}: somebody else changed it just now") from None
+            if not is_missing(error):
+                raise
+            return ""
+        return known.address if ports else ""
 
     async def _made(self, ground: Ground, ports: Mapping[Door, int]) -> str:
         for address in await self._grounds.free(ground):

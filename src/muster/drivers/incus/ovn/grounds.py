@@ -28,6 +28,11 @@ class Ground:
     hides: bool = False  # its instances behind that
     balancer: str = OVN
 
+    @property
+    def reaches_out(self) -> bool:
+        """Whether it leads anywhere."""
+        return self.uplink not in ("", "none")
+
     def path(self, *names: str) -> str:
         return path("networks", self.name, *names)
 
@@ -37,6 +42,7 @@ class Grounds:
         self._rest = rest
         self._profile = options.profile
         self._known: Mapping[str, Ground] = {}
+        self._others: frozenset[str] = frozenset()  # networks of other types
         self._usual = ""
         self._until = 0.0
 
@@ -55,7 +61,11 @@ class Grounds:
     async def of(self, network: str) -> Ground | None:
         """Return the OVN network of that name, that of the profile for "", or None."""
         known = await self.all()
-        return known.get(network or self._usual)
+        name = network or self._usual
+        if name and name not in known and name not in self._others:  # made a moment ago
+            self.forget()
+            known = await self.all()
+        return known.get(name)
 
     def forget(self) -> None:
         """Have the next question be answered by Incus."""
@@ -82,6 +92,7 @@ class Grounds:
         self._usual = next((each.get("network", "") for each in nics), "")
         listed = await self._rest.get("/1.0/networks", recursion="1")
         self._known = {each["name"]: ground(each) for each in listed if each["type"] == OVN}
+        self._others = frozenset(each["name"] for each in listed) - self._known.keys()
 
 
 def ground(said: Mapping[str, Any]) -> Ground:
