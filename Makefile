@@ -42,7 +42,7 @@ imports:
 	@$(BIN)/lint-imports --no-logo
 
 unit:
-	HYPOTHESIS_PROFILE=check $(BIN)/pytest -n auto -p no:schemathesis -p no:faker -m "not slow and not postgresql and not system and not chaos" $(PYTEST_ARGS)
+	HYPOTHESIS_PROFILE=check $(BIN)/pytest -n $(WORKERS) --dist loadfile -p no:schemathesis -p no:faker -m "not slow and not postgresql and not system and not chaos" $(PYTEST_ARGS)
 
 bench: ## measure, print ratios and figures
 	@scripts/environment dev

@@ -1,5 +1,6 @@
 """Fixtures that several parts share."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -74,6 +75,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave slow files unread where nothing slow is to run."""
     unwanted = "not slow" in config.getoption("markexpr") and _is_slow(collection_path)
     return True if unwanted else None
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage seldom, and never through what was imported: it all stays anyway."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _is_slow(path: Path) -> bool:

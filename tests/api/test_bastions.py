@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from muster.base.clock import ManualClock
 from muster.model.cloud import Ability, Gate
 from office import WEB, Office, a_cloud, opened, path
@@ -120,6 +122,7 @@ async def key_of(office: Office, shown: dict[str, Any]) -> tuple[str, str]:
     return properties["flavor"], properties["key_name"]
 
 
+@pytest.mark.slow
 async def test_plans_name_the_bastion(tmp_path: Path) -> None:
     async with an_office(tmp_path, Gate()) as office:
         body = {**WEB, "keypair": "hers", "create_bastion": True}

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from pathlib import Path
+from shutil import copy2
 from typing import Any
 
 import pytest
@@ -36,12 +37,19 @@ class Late:
         return await self.inner.who(headers)
 
 
-@pytest.fixture
-def users(tmp_path: Path) -> Path:
-    file = tmp_path / "users.toml"
+@pytest.fixture(scope="module")
+def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of users, made once: each password costs what a guess shall cost."""
+    file = tmp_path_factory.mktemp("enrolled") / "users.toml"
     add_user(file, "ann", PASSWORD, {"demo": ("member",), "lab": ("reader",)})
     add_user(file, "root", PASSWORD, {"ops": ("admin",)})
     return file
+
+
+@pytest.fixture
+def users(enrolled: Path, tmp_path: Path) -> Path:
+    """Return a file of users that a test may change."""
+    return Path(copy2(enrolled, tmp_path / "users.toml"))
 
 
 async def guarded(office: Office, late: Late, users: Path) -> None:

@@ -118,6 +118,7 @@ async def test_a_replacement_takes_a_place_and_the_sizes_stay(ann: Caller) -> No
     assert (again["desired_capacity"], len(again["nodes"]), again["status"]) == (2, 2, "ACTIVE")
 
 
+@pytest.mark.slow
 async def test_a_member_that_is_asked_to_leave_alone_is_not_missed(ann: Caller) -> None:
     """Three clusters in a row own the same server; nobody deletes it and nobody makes another."""
     profile = await ann.profile()

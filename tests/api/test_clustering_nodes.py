@@ -214,6 +214,7 @@ async def test_a_member_that_its_cluster_needs_is_not_deleted(ann: Caller) -> No
     assert (await ann.node_again(node))["status"] == "ACTIVE"
 
 
+@pytest.mark.slow
 async def test_a_node_that_is_being_made_is_deleted_by_force_only(ann: Caller) -> None:
     node = await ann.node(await ann.profile(simulated_wait_time="60"))
     path = f"/nodes/{node['id']}"

@@ -63,6 +63,7 @@ async def test_what_fills_no_place_is_listed_to_its_project_only(office: Office)
     assert len((await office.call("GET", "/v1/strays", who="root")).json()["strays"]) == 1
 
 
+@pytest.mark.slow
 async def test_a_bad_image_is_rolled_back_to_the_pinned_revision(office: Office) -> None:
     strategy = {"progress_deadline_seconds": 20}
     seen = await active(office, update_strategy=strategy, health={"start_timeout_seconds": 10})
@@ -107,6 +108,7 @@ async def test_an_instance_is_looked_at_saved_and_its_image_used(office: Office)
     assert "web" in used.json()["error"]["message"]
 
 
+@pytest.mark.slow
 async def test_an_instance_is_replaced_in_a_cluster_that_keeps_its_size(office: Office) -> None:
     seen = await active(office)
     first = seen["instances"][0]
@@ -120,6 +122,7 @@ async def test_an_instance_is_replaced_in_a_cluster_that_keeps_its_size(office: 
     assert first["ref"] not in [each["ref"] for each in seen["instances"]]
 
 
+@pytest.mark.slow
 async def test_an_instance_is_removed_only_where_the_minimum_allows(office: Office) -> None:
     seen = await active(office, desired_size=3)
     first, second, _ = seen["instances"]
@@ -132,6 +135,7 @@ async def test_an_instance_is_removed_only_where_the_minimum_allows(office: Offi
     assert "min_size" in refused.json()["error"]["message"]
 
 
+@pytest.mark.slow
 async def test_a_protected_instance_outlives_a_scale_in(office: Office) -> None:
     seen = await active(office, desired_size=4)
     last = seen["instances"][-1]

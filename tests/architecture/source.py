@@ -22,13 +22,19 @@ def tree(module: Path) -> ast.Module:
     return ast.parse(module.read_text())
 
 
+@cache
+def nodes(module: Path) -> tuple[ast.AST, ...]:
+    """Everything in the module's tree; walked once for all rules."""
+    return tuple(ast.walk(tree(module)))
+
+
 def named(module: Path) -> str:
     return str(module.relative_to(PRODUCT))
 
 
 @cache
 def functions(module: Path) -> tuple[Function, ...]:
-    return tuple(node for node in ast.walk(tree(module)) if isinstance(node, Function))
+    return tuple(node for node in nodes(module) if isinstance(node, Function))
 
 
 def body_lines(function: Function) -> int:
@@ -41,10 +47,18 @@ def body_lines(function: Function) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1
 
 
-def calls(node: ast.AST) -> Iterator[str]:
-    for each in ast.walk(node):
+def calls(module: Path) -> Iterator[str]:
+    for each in nodes(module):
         if isinstance(each, ast.Call):
-            yield ast.unparse(each.func)
+            yield _dotted(each.func)
+
+
+def _dotted(function: ast.expr) -> str:
+    if isinstance(function, ast.Name):
+        return function.id
+    if isinstance(function, ast.Attribute):
+        return f"{_dotted(function.value)}.{function.attr}"
+    return ast.unparse(function)
 
 
 def is_pass_through(function: Function) -> bool:

@@ -12,9 +12,9 @@ from muster.cli.container_image import Lacking, Recipe, build
 from muster.cli.main import tree
 
 
-@pytest.fixture
-def built(tmp_path):
-    target = tmp_path / "image.tar.gz"
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    target = tmp_path_factory.mktemp("image") / "image.tar.gz"
     if not shutil.which("dpkg-deb"):
         pytest.skip("no Debian packages on this machine: an image is made of them")
     try:

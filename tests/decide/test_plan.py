@@ -683,6 +683,7 @@ def test_the_ready_and_the_available_both_stay_above_the_floor(floor, taken):
     assert [each.node.index for each in spared(places, 3, places, floor)] == taken
 
 
+@pytest.mark.slow
 def test_the_cost_of_a_plan_grows_with_the_nodes_and_not_with_their_square():
     size = 5000
     web = a_cluster(desired=size, next_index=size + 1, service=a_service())

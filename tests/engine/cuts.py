@@ -10,7 +10,7 @@ from muster.model.cluster import ClusterStatus
 from muster.model.node import NodeStatus
 
 # All moments take a minute; a prime step meets every kind of them.
-EVERY = pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 41])
+EVERY = pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 97])
 
 
 async def all_is_as_wished(scene: Scene, cluster_id, size: int) -> None:

@@ -80,6 +80,7 @@ async def test_a_start_that_takes_its_time_is_not_held_against_a_node():
         assert {node.incarnation for node in await scene.nodes(web)} == {1}
 
 
+@pytest.mark.slow
 async def test_many_deaths_at_once_are_a_storm_and_nothing_is_replaced_at_first():
     async with a_scene(boot_s=1) as scene:
         web = await a_standing_cluster(scene, 10, healing=Healing(storm_rest_s=30))
@@ -170,6 +171,7 @@ async def test_an_update_replaces_all_without_ever_having_too_few():
         assert await scene.ended(wish) is ActionStatus.SUCCEEDED
 
 
+@pytest.mark.slow
 async def test_a_paused_update_stands_still_and_goes_on_when_resumed():
     async with a_scene(boot_s=2) as scene:
         web = await a_standing_cluster(scene, 4)
@@ -192,6 +194,7 @@ async def test_a_paused_update_stands_still_and_goes_on_when_resumed():
         assert (await scene.cluster(web)).profile_id == builders.NEW
 
 
+@pytest.mark.slow
 async def test_an_update_that_never_gets_healthy_goes_back_by_itself():
     async with a_scene(boot_s=1) as scene:
         healing = Healing(start_timeout_s=5, max_tries=2)
@@ -339,6 +342,7 @@ async def test_load_adds_members_and_its_end_removes_them():
         assert len(await scene.servers()) == 1
 
 
+@pytest.mark.slow
 async def test_every_evaluation_is_kept_and_equal_holds_are_one():
     async with a_scene() as scene:
         web = await a_scaling_cluster(scene, in_window_s=300)
@@ -351,6 +355,7 @@ async def test_every_evaluation_is_kept_and_equal_holds_are_one():
         assert {each.decision.verdict for each in records} == {Verdict.HOLD}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.OUT_ONLY])
 async def test_modes_decide_and_record_but_do_only_what_they_may(mode):
     async with a_scene() as scene:

@@ -60,6 +60,7 @@ async def test_what_was_on_a_dead_host_is_served_elsewhere_and_none_twice(fate, 
         await one_server_each(scene, web)
 
 
+@pytest.mark.slow
 async def test_who_still_answers_is_never_replaced():
     async with a_scene(**THREE) as scene:
         web, host = await spread(scene)
@@ -74,6 +75,7 @@ async def test_who_still_answers_is_never_replaced():
         await one_server_each(scene, web)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("away_s", [1, 5, 11])
 async def test_a_host_back_in_time_keeps_what_it_had(away_s):
     async with a_scene(**{**THREE, "create_s": 6, "boot_s": 40}) as scene:
@@ -88,6 +90,7 @@ async def test_a_host_back_in_time_keeps_what_it_had(away_s):
         await one_server_each(scene, web)
 
 
+@pytest.mark.slow
 async def test_what_does_not_come_into_service_with_its_host_is_replaced():
     async with a_scene(**THREE) as scene:
         web, host = await spread(scene, healing=Healing(start_timeout_s=30))
@@ -103,6 +106,7 @@ async def test_what_does_not_come_into_service_with_its_host_is_replaced():
         await one_server_each(scene, web)
 
 
+@pytest.mark.slow
 async def test_while_most_hosts_are_silent_nothing_is_replaced():
     async with a_scene(**THREE) as scene:
         web, _ = await spread(scene, 9)
@@ -119,6 +123,7 @@ async def test_while_most_hosts_are_silent_nothing_is_replaced():
         await one_server_each(scene, web)
 
 
+@pytest.mark.slow
 async def test_several_dead_hosts_are_a_storm_that_is_tried_again_with_care():
     async with a_scene(**{**THREE, "hosts": 9}) as scene:
         web = await scene.create(9, service=SERVICE)
@@ -134,6 +139,7 @@ async def test_several_dead_hosts_are_a_storm_that_is_tried_again_with_care():
         assert sorted(incarnations(await scene.nodes(web))) == [1] * 5 + [2] * 4
 
 
+@pytest.mark.slow
 async def test_without_an_application_to_ask_only_fenced_hosts_lose_what_they_had():
     for fencing, expected in ((False, [1, 1, 1]), (True, [1, 1, 2])):
         async with a_scene(**THREE) as scene:
@@ -144,6 +150,7 @@ async def test_without_an_application_to_ask_only_fenced_hosts_lose_what_they_ha
             assert sorted(incarnations(await scene.nodes(web))) == expected
 
 
+@pytest.mark.slow
 async def test_a_place_that_was_being_filled_when_its_host_died_is_filled_elsewhere():
     async with a_scene(**{**THREE, "boot_s": 30}) as scene:
         web = await scene.create(3, service=SERVICE)

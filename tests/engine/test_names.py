@@ -74,6 +74,7 @@ async def test_a_cluster_is_healed_while_nobody_knows_its_name(
     assert await scene.exists(id)
 
 
+@pytest.mark.slow
 async def test_a_name_is_published_when_the_server_is_back(scene: Scene, names: Switched) -> None:
     names.away = True
     id = await scene.create(1, **serving())

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+import pytest
+
 import builders
 from engine.test_care import a_standing_cluster, an_update
 from engine.world import Scene, a_scene
@@ -81,6 +83,7 @@ async def test_old_and_new_ones_stand_beside_each_other_for_as_long_as_it_takes(
         await nobody_was_ill(scene)
 
 
+@pytest.mark.slow
 async def test_going_back_half_way_asks_on_the_path_of_before():
     async with a_scene(boot_s=1) as scene:
         web = await standing(scene)
@@ -94,6 +97,7 @@ async def test_going_back_half_way_asks_on_the_path_of_before():
         await nobody_was_ill(scene)
 
 
+@pytest.mark.slow
 async def test_going_back_afterwards_is_an_update_to_the_path_of_before():
     async with a_scene(boot_s=1) as scene:
         web = await standing(scene)
@@ -115,6 +119,7 @@ async def test_going_back_afterwards_is_an_update_to_the_path_of_before():
         await nobody_was_ill(scene)
 
 
+@pytest.mark.slow
 async def test_where_nothing_is_replaced_the_old_are_asked_as_before_while_any_is_left():
     async with a_scene(boot_s=1) as scene:
         web = await standing(scene)

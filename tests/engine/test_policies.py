@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pytest
+
 import builders
 from engine.world import SIM, Scene, a_scene
 from muster.model.action import ActionStatus, Verb
@@ -61,6 +63,7 @@ async def test_every_node_is_visited_once_an_interval_by_its_own_name():
         assert {each.tries for each in gossip.visits} == {2}
 
 
+@pytest.mark.slow
 async def test_a_node_whose_address_says_no_is_recovered_after_its_grace_and_not_before():
     async with a_scene() as scene:
         cluster_id, gossip = await watched(scene)
@@ -78,6 +81,7 @@ async def test_a_node_whose_address_says_no_is_recovered_after_its_grace_and_not
         assert (after.incarnation, after.status) == (2, "ACTIVE")
 
 
+@pytest.mark.slow
 async def test_a_cure_that_does_not_help_is_tried_again_after_the_grace():
     async with a_scene() as scene:
         healing = replace(HEALING, cure=Cure.REBOOT)

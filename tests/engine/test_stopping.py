@@ -95,6 +95,7 @@ async def test_a_server_stops_before_its_next_one_is_made():
         assert await scene.events("node.sick") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["transient", "permanent", "lost"])
 async def test_one_that_cannot_stop_is_updated_all_the_same(error):
     async with a_scene() as scene:
@@ -104,6 +105,7 @@ async def test_one_that_cannot_stop_is_updated_all_the_same(error):
         await is_updated(scene, web, wish)
 
 
+@pytest.mark.slow
 async def test_what_was_stopped_for_an_update_gets_its_next_server_whatever_becomes_of_it():
     """Turned back while they stop, the nodes are not left without a server that runs."""
     async with a_scene() as scene:

@@ -45,6 +45,7 @@ def test_json_has_every_measure_for_each(run: Run):
     )
 
 
+@pytest.mark.slow
 def test_a_forecast_is_compared_with_the_same_rules_without(run: Run):
     """Every day at noon the load is twenty times that of the rest of the day."""
     hours = [(hour, 1000 if hour % 24 in (12, 13) else 50) for hour in range(96)]
@@ -71,6 +72,7 @@ def test_a_plot_of_another_form_is_refused_before_any_work(run: Run):
     assert "--plot must end in .png or .svg" in result.output
 
 
+@pytest.mark.slow
 def test_a_plot_in_a_folder_that_is_not_there_is_refused(run: Run, tmp_path: Path):
     result = run("--plot", str(tmp_path / "nowhere" / "out.png"))
     assert result.exit_code == 1

@@ -51,6 +51,7 @@ async def test_a_hundred_thousand_come_are_listed_and_go() -> None:
     assert not await scene.listed()
 
 
+@pytest.mark.slow
 async def test_an_instance_takes_less_than_a_kibibyte_and_a_half() -> None:
     scene = await a_scene()
     orders = [_order(index) for index in range(5000)]
