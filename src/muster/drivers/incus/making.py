@@ -215,7 +215,10 @@ class Maker:
         """Return where volumes lie that a former server of this place was given."""
         if order.server_id == server_id(order.node_id, 1):
             return ""
-        return await self._volumes.lying_for(order.node_id)
+        try:
+            return await self._volumes.lying_for(order.node_id)
+        except DriverError:
+            return ""  # it is better off anywhere than not made
 
 
 def state(ref: str, action: str, **more: Any) -> Call:

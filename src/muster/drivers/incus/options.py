@@ -25,7 +25,7 @@ class Options:
     probe_timeout_s: float = 2.0
     look_every_s: float = 2.0
     probe_every_s: float = 1.0
-    sample_every_s: float = 5.0
+    sample_every_s: float = 2.0  # where readings take long, they are taken less often
     stray_grace_s: float = 600.0
     calls_at_once: int = 4  # more do not make incusd faster, and a busy one then gives up on some
 
