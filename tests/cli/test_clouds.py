@@ -52,6 +52,5 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(own: tuple[House, Terminal]) 
     ):
         assert why in muster.refused("cloud", "add", "lab", *words)
     assert muster.good("cloud", "list") == before
-    assert not (it.home / "clouds.json").exists()
     assert not (it.home / "clouds" / "lab").exists()
     assert "built in" in muster.refused("cloud", "remove", "local")

@@ -1,24 +1,33 @@
 """Taking clouds on, and letting go of them, while everything runs."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-from muster.model.admission import CloudAsk
+from muster.model.admission import Admitted, CloudAsk
 
 
+# Note [Clouds by rows]
+# Which clouds there are, beside those of the settings, is a table. Whoever takes one on makes
+# its acquaintance first, writes the row then, and every process, this one too, opens and closes
+# what the rows say, as soon as it sees them.
 class Admission(Protocol):
-    def admitted(self) -> Mapping[str, Mapping[str, Any]]:
-        """Return the clouds that were taken on by somebody's asking, with their options."""
+    """See Note [Clouds by rows]."""
+
+    def admitted(self) -> Mapping[str, Admitted]:
+        """Return the clouds that this process has open because of a row."""
         ...
 
-    async def admit(self, ask: CloudAsk) -> None:
-        """Make the cloud's acquaintance, open it, and have everybody know it from now on.
+    async def introduce(self, ask: CloudAsk) -> Admitted:
+        """Return the row of a cloud that knows us from now on, and that can be opened.
 
-        It is there after a restart. Raises `Invalid` naming what is wrong, and what to do;
-        then nothing of it is kept.
+        Raises `Invalid` naming what is wrong, and what to do; then nothing of it is kept.
         """
         ...
 
-    async def dismiss(self, name: str) -> None:
-        """Let go of a cloud that was admitted; what it has stays as it is, looked after no more."""
+    async def part(self, cloud: Admitted) -> None:
+        """Have the cloud know us no more; one that does not answer goes on doing so."""
+        ...
+
+    async def refresh(self) -> None:
+        """Open and close clouds until they are as the rows say."""
         ...

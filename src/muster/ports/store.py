@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from muster.model.action import Action
+from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
@@ -201,6 +202,8 @@ class Transaction(Protocol):
     def messages(self) -> Table[Message]: ...
     @property
     def engines(self) -> Table[EngineSeen]: ...
+    @property
+    def clouds(self) -> Table[Admitted]: ...
     @property
     def actions(self) -> Table[Action]: ...
     @property

@@ -1,11 +1,16 @@
 """Clouds and their networks, as a menu shows them; taking clouds on, and letting go of them."""
 
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
-from muster.model.admission import CloudAsk
+from muster.base.ids import new_id
+from muster.model.admission import Admitted, CloudAsk, cloud_id
 from muster.model.catalog import Network
 from muster.model.cloud import About
+from muster.model.event import About as Subject
+from muster.model.event import Event
+from muster.model.who import Who
 from muster.ports.admission import Admission
 from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
@@ -35,44 +40,80 @@ def show(desk: Desk, name: str) -> About:
 def url_of(desk: Desk, name: str) -> str | None:
     """Return where a cloud is that was taken on while we ran; None for those of the settings."""
     added = desk.admission.admitted() if desk.admission else {}
-    return str(added[name].get("url", "")) if name in added else None
+    return str(added[name].options.get("url", "")) if name in added else None
 
 
-def addition(desk: Desk, ask: CloudAsk) -> Intent[About]:
-    """Return the intent to take a cloud on, which is there from then on."""
+async def addition(desk: Desk, who: Who, ask: CloudAsk) -> Intent[About]:
+    """Return the intent to take a cloud on, which is there from then on, in every process."""
     admission = _admission(desk)
-    if ask.name in desk.clouds:
-        raise Conflict(f"there is a cloud '{ask.name}' already", field="name")
+
+    def check(tx: Transaction) -> None:
+        if ask.name in desk.clouds or tx.clouds.get(cloud_id(ask.name)):
+            raise Conflict(f"there is a cloud '{ask.name}' already", field="name")
 
     async def add() -> About:
-        await admission.admit(ask)
-        return desk.clouds[ask.name].about
+        met = await admission.introduce(ask)
 
+        def keep(tx: Transaction) -> None:
+            check(tx)
+            tx.clouds.put(met)
+            tx.events.append(_told(desk, who, ask.name, "cloud.added"))
+
+        async with AsyncExitStack() as unless_kept:
+            unless_kept.push_async_callback(admission.part, met)
+            await desk.store.write(keep)
+            unless_kept.pop_all()
+        await admission.refresh()
+        return show(desk, ask.name)
+
+    await desk.store.read(check)
     where = f" at {ask.url}" if ask.url else ""
     return plain(add, f"take cloud {ask.name} on, of kind {ask.kind}{where}")
 
 
-async def removal(desk: Desk, name: str) -> Intent[None]:
+async def removal(desk: Desk, who: Who, name: str) -> Intent[None]:
     """Return the intent to let go of a cloud that nobody uses; what is in it stays."""
     admission = _admission(desk)
     show(desk, name)
-    if name not in admission.admitted():
-        text = f"cloud '{name}' is built in or stands in the settings: take it out there"
-        raise Conflict(text)
-    if name == desk.default_cloud:
-        raise Conflict(f"cloud '{name}' is the default cloud: set another first")
 
-    def check(tx: Transaction) -> None:
+    def check(tx: Transaction) -> Admitted:
+        known = tx.clouds.get(cloud_id(name))
+        if known is None:
+            text = f"cloud '{name}' is built in or stands in the settings: take it out there"
+            raise Conflict(text)
+        if name == desk.default_cloud:
+            raise Conflict(f"cloud '{name}' is the default cloud: set another first")
         if user := _user(tx, name):
             raise Conflict(f"cloud '{name}' is in use by {user}: delete that first")
+        return known
+
+    def strike(tx: Transaction) -> Admitted:
+        known = check(tx)
+        tx.clouds.drop(known.id)
+        tx.events.append(_told(desk, who, name, "cloud.removed"))
+        return known
 
     async def remove() -> None:
-        await desk.store.read(check)
-        await admission.dismiss(name)
+        known = await desk.store.write(strike)
+        await admission.refresh()
+        await admission.part(known)
 
     await desk.store.read(check)
     lost = (f"cloud {name}; its volumes and images stay in it and are looked after no more",)
     return plain(remove, f"let go of cloud {name}", loses=lost)
+
+
+def _told(desk: Desk, who: Who, name: str, kind: str) -> Event:
+    return Event(
+        id=new_id(),
+        at=desk.clock.now(),
+        kind=kind,
+        otype=Subject.CLOUD,
+        oid=cloud_id(name),
+        oname=name,
+        project="",
+        user=who.user,
+    )
 
 
 def _admission(desk: Desk) -> Admission:

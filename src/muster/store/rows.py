@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Table, case
 
 from muster.model.action import Action
+from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
@@ -110,6 +111,7 @@ BINDINGS = Noun(tables.bindings, Binding)
 RECEIVERS = Noun(tables.receivers, Receiver)
 MESSAGES = Noun(tables.messages, Message)
 ENGINES = Noun(tables.engines, EngineSeen)
+CLOUDS = Noun(tables.clouds, Admitted)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})

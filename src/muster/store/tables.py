@@ -158,6 +158,8 @@ messages = Table(
 
 engines = Table("engines", metadata, _key(), _word("host"), _moment("seen_at"), _body())
 
+clouds = Table("clouds", metadata, _key(), _word("name"), _moment("created_at"), _body())
+
 actions = Table(
     "actions",
     metadata,

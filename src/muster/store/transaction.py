@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from muster.base.clock import Clock
 from muster.model.action import Action
+from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
@@ -65,6 +66,10 @@ class SqlTransaction:
     @cached_property
     def engines(self) -> Rows[EngineSeen]:
         return Rows(self._conn, rows.ENGINES)
+
+    @cached_property
+    def clouds(self) -> Rows[Admitted]:
+        return Rows(self._conn, rows.CLOUDS)
 
     @cached_property
     def actions(self) -> Rows[Action]:

@@ -1,6 +1,6 @@
-"""The clouds of a process: those of the settings, and those that were taken on while it ran."""
+"""The clouds of a process: those of the settings, and those that rows of the database say."""
 
-import json
+import asyncio
 import os
 import shutil
 from collections.abc import Mapping
@@ -10,112 +10,208 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.clock import Clock
-from muster.base.errors import DriverError, Invalid
+from muster.base.errors import Conflict, DriverError, Invalid, MusterError
+from muster.base.log import log
 from muster.drivers.incus.pairing import paired
 from muster.drivers.incus.pairing import parted as unpaired
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.engine.worker import Engine
-from muster.model.admission import CloudAsk
+from muster.model.admission import Admitted, CloudAsk, cloud_id
 from muster.ports.cloud import Cloud, CloudConfig
+from muster.ports.signal import EVENTS, Signal
+from muster.ports.store import Query, Store
 from muster.settings import Settings
 from muster.wiring.fittings import fitted, fittings, parted
 
-FILE = "clouds.json"
+EVERY_S = 5.0  # the rows are looked at, in case that news of them was lost
+AGAIN_S = 30.0  # until a cloud that cannot be opened is tried again
+LEAST_REST_S = 0.2  # between two looks: every event is taken for news
 Options = Mapping[str, Any]
 
 
 @dataclass(slots=True)
 class Clouds:
-    """Every open cloud by name; admits others, and keeps in the home which those are."""
+    """Every open cloud by name. See Note [Clouds by rows]."""
 
     settings: Settings
     installation: UUID
     clock: Clock
+    store: Store
+    signal: Signal
     open: dict[str, Cloud] = field(default_factory=dict)
     engine: Engine | None = None
+    _rows: dict[str, Admitted] = field(default_factory=dict)  # those that are open
+    _met: dict[UUID, tuple[Admitted, Cloud]] = field(default_factory=dict)  # open, without a row
+    _coming: set[str] = field(default_factory=set)  # names of those whose acquaintance is made
+    _shut: dict[str, float] = field(default_factory=dict)  # until when nobody tries to open it
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def open_all(self) -> None:
-        for name, options in _told(self.settings, self.admitted()).items():
+        """Raises `Invalid` where what the settings say of clouds does not do."""
+        for name, options in _told(self.settings).items():
             self.open[name] = await self._opened(name, options)
+        await self.refresh()
+        for folder in self.settings.home.glob("clouds/*/papers"):
+            if folder.parent.name not in self._rows:  # let go while this process was away
+                shutil.rmtree(folder, ignore_errors=True)
+        if self.settings.default_cloud not in self.open:
+            known = ", ".join(self.open)
+            raise Invalid(f"default_cloud must be one of {known}", field="default_cloud")
 
     async def close(self) -> None:
         for cloud in reversed(list(self.open.values())):
             await cloud.close()
 
-    def admitted(self) -> Mapping[str, Options]:
-        try:
-            known: dict[str, Options] = json.loads(self._file.read_bytes())
-        except FileNotFoundError:
-            return {}
-        except ValueError as error:
-            text = f"{self._file} is not as it was written: {error}"
-            raise Invalid(text, field=str(self._file)) from None
-        return known
+    async def follow(self) -> None:
+        """Do as the rows say, for ever."""
+        while True:
+            await self.signal.wait(EVENTS, EVERY_S)
+            try:
+                await self.refresh()
+            except MusterError as error:
+                log().warning("clouds.not_refreshed", code=error.code, reason=error.text)
+            await asyncio.sleep(LEAST_REST_S)
 
-    async def admit(self, ask: CloudAsk) -> None:
+    def admitted(self) -> Mapping[str, Admitted]:
+        return self._rows
+
+    async def refresh(self) -> None:
+        async with self._turn:
+            said = await self.store.read(lambda tx: {x.name: x for x in tx.clouds.find(Query())})
+            for name, row in list(self._rows.items()):
+                if said.get(name) != row:
+                    await self._dismiss(name)
+            for name, row in said.items():
+                if name not in self.open and self._may_be_tried(name):
+                    await self._take_on(row)
+
+    def _may_be_tried(self, name: str) -> bool:
+        return asyncio.get_running_loop().time() >= self._shut.get(name, 0.0)
+
+    async def introduce(self, ask: CloudAsk) -> Admitted:
         if ask.kind not in DRIVERS:
             raise Invalid(f"must be one of {', '.join(DRIVERS)}", field="kind")
-        home = self.settings.home / "clouds" / ask.name
+        if ask.name in self._coming:
+            raise Conflict(f"cloud '{ask.name}' is just being taken on", field="name")
+        home = self._home(ask.name)
         fresh = not home.exists()
         options: Options = {}
         fittings(ask.kind, parted(ask.options)[1], ask.name)
+        self._coming.add(ask.name)
         try:
-            options = await self._introduced(ask, home)
+            options = await self._introduced(ask)
             cloud = await self._opened(ask.name, options)
         except (Invalid, DriverError):
+            self._coming.discard(ask.name)
             await _forgotten(options)
             if fresh:
                 shutil.rmtree(home, ignore_errors=True)
             raise
-        self._keep({**self.admitted(), ask.name: options})
-        self.open[ask.name] = cloud
+        plain, papers = _without_papers(options, self._papers(ask.name))
+        now = self.clock.now()
+        row = Admitted(
+            id=cloud_id(ask.name), name=ask.name, created_at=now, options=plain, papers=papers
+        )
+        self._met[row.id] = (row, cloud)
+        return row
+
+    async def part(self, cloud: Admitted) -> None:
+        self._coming.discard(cloud.name)
+        if met := self._met.pop(cloud.id, None):
+            await met[1].close()
+        await _forgotten(self._with_papers(cloud))
+        self._strike(cloud.name)
+
+    async def _take_on(self, row: Admitted) -> None:
+        met = self._met.get(row.id)
+        if met and met[0] == row:
+            cloud = met[1]
+            del self._met[row.id]
+            self._coming.discard(row.name)
+        else:
+            try:
+                cloud = await self._opened(row.name, self._with_papers(row))
+            except (MusterError, OSError) as error:
+                log(cloud=row.name).error("cloud.not_opened", reason=str(error))
+                self._shut[row.name] = asyncio.get_running_loop().time() + AGAIN_S
+                return
+        self._rows[row.name] = row
+        self.open[row.name] = cloud
         if self.engine:
             self.engine.admit(cloud)
 
-    async def dismiss(self, name: str) -> None:
-        known = dict(self.admitted())
-        options = known.pop(name)
+    async def _dismiss(self, name: str) -> None:
+        del self._rows[name]
         cloud = self.open.pop(name)
-        self._keep(known)
         if self.engine:
             await self.engine.dismiss(name)
         await cloud.close()
-        await _forgotten(options)
-        shutil.rmtree(self.settings.home / "clouds" / name / "papers", ignore_errors=True)
+        self._strike(name)
 
-    async def _introduced(self, ask: CloudAsk, home: Path) -> Options:
+    async def _introduced(self, ask: CloudAsk) -> Options:
         """Return the options in force, once whoever has the cloud knows us."""
         if ask.kind != "incus":
             return {**ask.options, "kind": ask.kind}
         own, others = parted(ask.options)
         who = f"muster-{self.installation.hex[:8]}"
-        met = await paired(replace(ask, options=own), home / "papers", who)
+        met = await paired(replace(ask, options=own), self._papers(ask.name), who)
         return {**others, **met, "kind": ask.kind}
 
     async def _opened(self, name: str, options: Options) -> Cloud:
-        kind, (own, others) = str(options["kind"]), parted(options)
+        kind, (own, others) = str(options.get("kind")), parted(options)
+        if kind not in DRIVERS:
+            known = ", ".join(DRIVERS)
+            raise Invalid(f"clouds.{name}.kind must be one of {known}", field=f"clouds.{name}.kind")
         fit = fittings(kind, others, name)
         config = CloudConfig(
             name=name,
-            home=self.settings.home / "clouds" / name,
+            home=self._home(name),
             installation=self.installation,
             clock=self.clock,
             options=own,
         )
         return await fitted(await DRIVERS[kind](config), fit, config)
 
-    @property
-    def _file(self) -> Path:
-        return self.settings.home / FILE
+    def _home(self, name: str) -> Path:
+        return self.settings.home / "clouds" / name
 
-    def _keep(self, known: Mapping[str, Options]) -> None:
-        new = self._file.with_suffix(".new")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "w") as out:
-            json.dump(known, out, indent=2)
-            out.flush()
-            os.fsync(out.fileno())
-        new.replace(self._file)
+    def _papers(self, name: str) -> Path:
+        return self._home(name) / "papers"
+
+    # Note [Papers in the database]
+    # What a cloud knows us by is a key, and drivers want it in a file. The row holds what the
+    # file does, so that it is everywhere where the database is, and every process writes the file
+    # for itself, where nobody else may read. Nothing answers with it.
+    def _with_papers(self, row: Admitted) -> Options:
+        """Return the row's options, once its files are here. See Note [Papers in the database]."""
+        folder = self._papers(row.name)
+        files = {option: folder / f"{option}.pem" for option in row.papers}
+        if files:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for option, file in files.items():
+            _write(file, row.papers[option])
+        return {**row.options, **{option: str(file) for option, file in files.items()}}
+
+    def _strike(self, name: str) -> None:
+        shutil.rmtree(self._papers(name), ignore_errors=True)
+
+
+def _without_papers(options: Options, folder: Path) -> tuple[Options, Mapping[str, str]]:
+    """Return the options that are not files of that folder, and what those files hold."""
+    files = {
+        option: Path(said)
+        for option, said in options.items()
+        if isinstance(said, str) and Path(said).parent == folder
+    }
+    plain = {option: said for option, said in options.items() if option not in files}
+    return plain, {option: file.read_text() for option, file in files.items()}
+
+
+def _write(file: Path, text: str) -> None:
+    new = file.with_suffix(".new")
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write(text)
+    new.replace(file)
 
 
 async def _forgotten(options: Options) -> None:
@@ -124,17 +220,9 @@ async def _forgotten(options: Options) -> None:
         await unpaired(options)
 
 
-def _told(settings: Settings, admitted: Mapping[str, Options]) -> Mapping[str, Options]:
-    """Return every cloud by name, the built-in ones changed by what the settings say of them."""
+def _told(settings: Settings) -> Mapping[str, Options]:
+    """Return every cloud of the settings by name, the built-in ones changed by what they say."""
     clouds: dict[str, Options] = {name: {**options} for name, options in BUILT_IN.items()}
-    clouds |= admitted
     for name, said in settings.clouds.items():
         clouds[name] = {**clouds.get(name, {}), **said}
-    for name, options in clouds.items():
-        if options.get("kind") not in DRIVERS:
-            known = ", ".join(DRIVERS)
-            raise Invalid(f"clouds.{name}.kind must be one of {known}", field=f"clouds.{name}.kind")
-    if settings.default_cloud not in clouds:
-        known = ", ".join(clouds)
-        raise Invalid(f"default_cloud must be one of {known}", field="default_cloud")
     return clouds

@@ -1,5 +1,6 @@
 """From settings to what a process needs: store, clouds, desk, engine, identity."""
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -47,7 +48,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         store = await connect(settings.database, signal, clock)
         closing.push_async_callback(store.close)
         installation = await store.write(_installation)
-        clouds = Clouds(settings=settings, installation=installation, clock=clock)
+        clouds = Clouds(
+            settings=settings,
+            installation=installation,
+            clock=clock,
+            store=store,
+            signal=store.signal,
+        )
         closing.push_async_callback(clouds.close)
         await clouds.open_all()
         desk = Desk(
@@ -77,6 +84,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         visitor = HttpVisitor()
         closing.push_async_callback(visitor.close)
         engine.visit_by(visitor)
+        following = asyncio.create_task(clouds.follow())
+        closing.callback(following.cancel)
         yield House(
             settings=settings,
             clock=clock,

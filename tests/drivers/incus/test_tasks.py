@@ -1,14 +1,16 @@
 """Operations: heard of rather than asked for, asked for all the same, and shown to people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
 import anyio
 import pytest
 
+from drivers.incus.members import opened, until
 from drivers.incus.scripted import Bed, Scripted, ended, scripted, told
 from drivers.incus.tellers import DEADLINE_S, OURS, Teller, telling
 from muster.base.errors import Permanent
@@ -16,6 +18,7 @@ from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Call, Rest
 from muster.drivers.incus.tasks import IncusTasks
+from muster.model.task import Task
 
 NODE = UUID(int=7)
 RUNNING, SUCCESS, FAILURE = 103, 200, 400
@@ -217,3 +220,34 @@ async def test_what_may_be_cancelled_is_and_nothing_else(bed: Bed) -> None:
     with pytest.raises(Permanent, match="no operation never"):
         await tasks.cancel_task("never")
     assert bed.incus.lines().count("DELETE /1.0/operations/one") == 1
+
+
+@pytest.mark.incus
+async def test_real_members_tell_ends_at_once_and_what_they_are_at(
+    incus_testbeds: Callable[[int], Any], tmp_path: Path
+) -> None:
+    async with opened(incus_testbeds(3), tmp_path) as site:
+        tasks = site.cloud.tasks
+        assert isinstance(tasks, IncusTasks)
+        listening = asyncio.create_task(tasks.progressed())
+
+        async def heard() -> bool:
+            return all(tasks.hears(each) for each in site.place.members())
+
+        await until(heard)
+        orders = [site.order(index) for index in range(3)]
+        began = monotonic()
+        making = asyncio.create_task(site.running(*orders))
+        seen: dict[str, Task] = {}
+        while not making.done():
+            seen |= {each.id: each for each in await tasks.list_tasks()}
+        servers = await making
+        print(f"3 created in {monotonic() - began:.2f} s; {[each.what for each in seen.values()]}")
+        nodes = {order.node_id for order in orders}
+        assert nodes & {each.node_id for each in seen.values()}
+        assert {each.host for each in seen.values()} <= set(site.place.members())
+        for server in servers:
+            began = monotonic()
+            await site.cloud.compute.delete_server(server.ref)
+            print(f"deleted in {monotonic() - began:.2f} s")
+        listening.cancel()

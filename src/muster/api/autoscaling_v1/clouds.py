@@ -15,7 +15,6 @@ from muster.model.cloud import About
 from muster.model.task import Task
 from muster.model.who import Right
 from muster.service import clouds, tasks
-from muster.service.intent import Intent
 
 
 def _options() -> Kind:
@@ -64,16 +63,13 @@ async def add_cloud(call: Asked) -> Response[Any]:
     async def answer(made: About) -> Response[Any]:
         return Response({"cloud": _cloud(call, made)}, status_code=201)
 
-    async def prepare() -> Intent[About]:
-        return clouds.addition(call.desk, ask)
-
-    return await carried_out(call, prepare, answer)
+    return await carried_out(call, partial(clouds.addition, call.desk, call.who, ask), answer)
 
 
 @delete("/v1/clouds/{name:str}", status_code=200, opt={"query": PLAN, "right": Right.OPERATE})
 async def remove_cloud(call: Asked, name: Word) -> Response[Any]:
     """Let go of a cloud that was added and that nothing uses; what is in it stays."""
-    return await carried_out(call, partial(clouds.removal, call.desk, name), gone)
+    return await carried_out(call, partial(clouds.removal, call.desk, call.who, name), gone)
 
 
 class TaskOut(msgspec.Struct):

@@ -14,6 +14,7 @@ from muster.model.command import Screen
 
 GRACE_S = 2.0  # from hanging up until what still goes on is killed
 HANG_UP, KILL = 1, 9
+NO_MORE = ""  # a text: without ours, too, the operation goes on when its program has ended
 LOST = 255  # how a program ended that nobody can be asked about any more
 
 
@@ -37,7 +38,7 @@ class IncusTerminal:
         try:
             while not self._over.is_set():
                 more = await self._face.recv()
-                if isinstance(more, str):  # an empty text says that there is no more
+                if isinstance(more, str):
                     break
                 if more:
                     return more
@@ -63,6 +64,8 @@ class IncusTerminal:
                 await self.signal(number)
                 if await self._ends():
                     break
+            with suppress(ConnectionClosed):
+                await self._face.send(NO_MORE)
             return await self._code()
         except DriverError:
             return LOST

@@ -33,6 +33,7 @@ NOUNS = {
     "receivers": ("project user name type cluster_id? action?", "created_at"),
     "messages": ("project queue", "created_at"),
     "engines": ("host", "seen_at"),
+    "clouds": ("name", "created_at"),
     "actions": (
         "project cluster_id? target name action cause status parent?",
         "created_at updated_at? ended_at?",
