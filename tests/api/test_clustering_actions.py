@@ -240,7 +240,7 @@ async def test_what_is_asked_of_a_node_alone_is_withdrawn_too(ann: Caller) -> No
     node = await ann.node(await ann.profile())
     action = await ann.accepted("POST", f"/nodes/{node['id']}/ops", {"stop": {}})
     answer = await cancelled(ann, action)
-    assert answer.json()["action"]["status_reason"] == "withdrawn by ann"
+    assert answer.json()["action"]["status_reason"] == "Action execution cancelled"
     await ann.office.go_on(3)
     assert (await ann.node_again(node))["status"] == "ACTIVE"
 
@@ -278,14 +278,14 @@ async def test_a_wrong_cancellation_is_told(
     said = await ann.refusal("PATCH", f"/actions/{path.format(**wish)}", body)
     assert said[:2] == (status, kind)
     assert words in said[2]
-    assert (await ann.action(wish["id"]))["status"] == "RUNNING"
+    assert (await ann.action(wish["id"]))["status"] == "WAITING"
 
 
 async def test_a_cancellation_can_be_foretold(ann: Caller) -> None:
     _, wish = await slow_cluster(ann)
     answer = await cancelled(ann, wish, "?plan=true")
     assert answer.json()["plan"]["steps"] == [f"withdraw CLUSTER_CREATE of {wish['name']}"]
-    assert (await ann.action(wish["id"]))["status"] == "RUNNING"
+    assert (await ann.action(wish["id"]))["status"] == "WAITING"
 
 
 async def test_another_project_withdraws_nothing(ann: Caller, bob: Caller) -> None:

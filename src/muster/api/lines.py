@@ -1,5 +1,6 @@
 """A cluster in one line, the same on both surfaces: what either of them shows of it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,6 +12,9 @@ from muster.model.cluster import Cluster, Service
 from muster.model.node import Node
 from muster.model.pool import Traffic
 from muster.service.clusters import Listed, Member, Whole
+
+# How far a cluster is, at the end of its reason: whoever compares reasons leaves that out.
+_SHARE = re.compile(r"( started)?: \d+ of \d+ nodes are [a-z ]+$")
 
 
 class ClusterLine(msgspec.Struct, kw_only=True):
@@ -125,7 +129,7 @@ def line_of(
         desired_capacity=cluster.desired,
         timeout=cluster.timeout_s,
         status=cluster.status,
-        status_reason=cluster.reason,
+        status_reason=_SHARE.sub(_without_share, cluster.reason),
         metadata=cluster.metadata,
         data=cluster.data,
         dependents=cluster.dependents,
@@ -141,6 +145,10 @@ def line_of(
         load_balancer_url=url(service),
         cloud=cluster.cloud,
     )
+
+
+def _without_share(found: re.Match[str]) -> str:
+    return f"{found[1]}." if found[1] else ""
 
 
 def url(service: Service | None) -> str | None:

@@ -24,6 +24,8 @@ OF_POLICIES = frozenset(  # they change how a cluster is cared for, not what it 
     {Verb.CLUSTER_ATTACH_POLICY, Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY}
 )
 
+_SCALING = {Verb.CLUSTER_SCALE_OUT: "scale out", Verb.CLUSTER_SCALE_IN: "scale in"}
+
 # How a place is called that has been in service and stays.
 SERVED: Mapping[Fitness, NodeStatus] = {
     Fitness.EMPTY: _N.RECOVERING,  # its next server has been asked for
@@ -135,10 +137,15 @@ def _at_work(draft: Draft, ill: Ward, share: str) -> tuple[ClusterStatus, str] |
     if ill.mending:
         return _C.RECOVERING, f"Recovery in progress: {share}"
     if _resizing(draft):
-        return _C.RESIZING, f"Cluster resize in progress: {share}"
+        return _C.RESIZING, f"Cluster {_size_change(draft)} started: {share}"
     if any(joining(draft, each) for each in draft.serving):
         return cluster.status, cluster.reason  # it serves as before, and soon through its pool
     return None
+
+
+def _size_change(draft: Draft) -> str:
+    wishes = open_wishes(draft)
+    return _SCALING.get(wishes[-1].verb, "resize") if wishes else "resize"
 
 
 def _unreachable(cluster: Cluster, active: int) -> ClusterStatus:
@@ -186,6 +193,12 @@ def evaluated(draft: Draft, active: int, obstacle: str) -> tuple[ClusterStatus, 
     if obstacle:
         return _C.WARNING, obstacle
     return _C.ACTIVE, f"{text} equal or above desired_capacity ({cluster.desired})."
+
+
+def evaluated_for(verb: Verb, reason: str) -> str:
+    """Return the reason as it is after an action that has changed no node."""
+    _, found, more = reason.partition(EVALUATED)
+    return f"{verb}{found}{more}" if found else reason
 
 
 def _operation(draft: Draft) -> str:

@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from muster.base.ids import new_id
 from muster.engine.site import Site
-from muster.model.engine import EngineSeen
+from muster.model.engine import EngineSeen, engine_id
 from muster.ports.store import Query, Transaction
 
 SAY_EVERY = timedelta(seconds=10)
@@ -16,7 +15,7 @@ class Presence:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._id = new_id()
+        self._id = engine_id(site.pace.owner)
         self._began = site.clock.now()
 
     async def tell(self) -> None:

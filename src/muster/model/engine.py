@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,3 +13,8 @@ class EngineSeen:
     topic: str = "muster-engine"
     started_at: datetime
     seen_at: datetime
+
+
+def engine_id(owner: str) -> UUID:
+    """Return the id of the engine that goes by this name."""
+    return uuid5(NAMESPACE_OID, owner)

@@ -22,6 +22,8 @@ from muster.service.wish import grown
 _RESIZES = frozenset({Verb.CLUSTER_RESIZE, Verb.CLUSTER_SCALE_OUT, Verb.CLUSTER_SCALE_IN})
 # What a wish about many nodes asks of each of them; one of these may be withdrawn alone.
 _REQUESTS = frozenset({Verb.NODE_CHECK, Verb.NODE_RECOVER, Verb.NODE_OPERATION})
+CANCELLED = "Action execution cancelled"
+_CANCELLABLE = ["INIT", "WAITING", "READY", "RUNNING", "WAITING_LIFECYCLE_COMPLETION"]
 OPEN = tuple(
     each.value for each in ActionStatus if each not in ("SUCCEEDED", "FAILED", "CANCELLED")
 )
@@ -128,7 +130,7 @@ async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) 
         action = _find(tx, who, said)
         _refuse_ended(action)
         _withdraw(tx, action, now, force=force)
-        ended = action.turned(ActionStatus.CANCELLED, now, f"withdrawn by {who.user}")
+        ended = action.turned(ActionStatus.CANCELLED, now, CANCELLED)
         tx.actions.put(ended, *_ended_with(tx, ended, now, force=force))
         tx.events.append(_event(tx, who, ended))
         return ended
@@ -138,8 +140,11 @@ async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) 
 
 def _refuse_ended(action: Action) -> None:
     if action.ended:
-        text = f"The action '{action.id}' has ended already: it is {action.status}."
-        raise Conflict(text, type="ActionImmutable")
+        raise Conflict(
+            f"Action ({str(action.id)[:8]}) is in status ({action.status}) while expected status "
+            f"must be one of ({_CANCELLABLE}).",
+            type="ActionImmutable",
+        )
 
 
 def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) -> list[Action]:
@@ -214,5 +219,5 @@ def _event(tx: Transaction, who: Who, action: Action) -> Event:
         action=action.verb,
         action_id=action.id,
         status="end",
-        reason=action.reason,
+        reason=f"withdrawn by {who.user}",
     )

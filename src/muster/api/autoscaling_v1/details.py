@@ -72,6 +72,7 @@ def details(whole: Whole) -> Details:
     profile = profiles.get(cluster.target) or profiles.get(cluster.profile_id)
     name = profile.name if profile else ""
     line = line_of(cluster, Crew.of(whole.nodes), name, whole.bindings)
+    line.status_reason = cluster.reason  # with how far it is
     return Details(
         **msgspec.structs.asdict(line),
         **_made_of(profile),

@@ -6,13 +6,15 @@ from typing import Any
 
 from litestar import Response, get, patch, post
 
-from muster.api.call import PLAN, Asked, Word, carried_out
+from muster.api.call import PLAN, Asked, Call, Word, carried_out
 from muster.api.clustering_v1 import render
-from muster.api.clustering_v1.asking import FORCE, flag, minor, serves
+from muster.api.clustering_v1.asking import FORCE, flag, meant, minor, serves
 from muster.api.clustering_v1.bodies import TEXT, Body, Field, read
+from muster.api.clustering_v1.render import CLUSTER_OF_ACTION
 from muster.api.paging import Listing, query
 from muster.base.errors import Forbidden, Invalid
 from muster.model.action import Action, ActionStatus, Verb
+from muster.ports.store import Query
 from muster.service import actions
 from muster.service.actions import Shown
 
@@ -26,20 +28,27 @@ ACTIONS = Listing(
     },
     sort={key: key for key in ("name", "target", "action", "created_at", "status")},
 )
+_GOING = frozenset({ActionStatus.RUNNING, ActionStatus.WAITING})
 CANCEL = Body(key="action", fields={"status": Field(kind=TEXT, required=True)}, change=True)
 
 
 @get("/v1/actions", opt=serves(query=ACTIONS.params))
 async def list_actions(call: Asked) -> dict[str, list[render.ActionOut]]:
     """List actions: what was asked for, and each thing done to an instance for it."""
-    version = minor(call.request)
-    wanted = query(call, ACTIONS)
-    if version < render.CLUSTER_OF_ACTION:  # a filter that old clients cannot mean is ignored
-        known = {key: value for key, value in wanted.where.items() if key != "cluster_id"}
-        wanted = replace(wanted, where=known)
+    wanted = meant(query(call, ACTIONS), minor(call.request), {"cluster_id": CLUSTER_OF_ACTION})
     wanted = await actions.in_clusters(call.desk, call.who, wanted, "cluster_id")
-    found = await actions.listing(call.desk, wanted)
-    return {"actions": [render.action(each, version) for each in found]}
+    found = await _found(call, wanted)
+    return {"actions": [render.action(each, minor(call.request)) for each in found]}
+
+
+async def _found(call: Call, wanted: Query) -> list[Shown]:
+    """Return the actions; what runs and what waits is told apart here. See Note [Waiting]."""
+    said = wanted.where.get("status", ())
+    if not _GOING.intersection(said):
+        return await actions.listing(call.desk, wanted)
+    either = {**wanted.where, "status": (*{*said, *_GOING},)}
+    found = await actions.listing(call.desk, replace(wanted, where=either, limit=None))
+    return [each for each in found if render.standing(each)[0] in said][: wanted.limit]
 
 
 @get("/v1/actions/{identity:str}", opt=serves())

@@ -1,6 +1,7 @@
 """A request of the clustering API: what its route declares, and what is checked by that."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from litestar import Request, Response
@@ -10,6 +11,7 @@ from muster.api.call import Call, Param, base
 from muster.api.clustering_v1.bodies import Body
 from muster.base.errors import Invalid
 from muster.model.who import Right, Who
+from muster.ports.store import Query
 
 FORCE: Mapping[str, Param] = {"force": Param("true: whatever it is busy with", {"type": "boolean"})}
 
@@ -47,6 +49,15 @@ def minor(request: Request[Any, Any, State]) -> int:
     """Return the minor number of the microversion that the request speaks."""
     asked: int = request.state.get("microversion", 0)
     return asked
+
+
+def meant(wanted: Query, minor: int, since: Mapping[str, int]) -> Query:
+    """Return the query without the filters that the microversion does not know: they are ignored.
+
+    `since` says of a filter which microversion (1.`minor`) was the first to have it.
+    """
+    known = {key: said for key, said in wanted.where.items() if since.get(key, 0) <= minor}
+    return replace(wanted, where=known)
 
 
 def flag(call: Call, name: str) -> bool:

@@ -10,7 +10,7 @@ from muster.api.clustering_v1.asking import flag, serves
 from muster.api.events import EventOut, event
 from muster.api.paging import Listing, query
 from muster.model.action import Verb
-from muster.model.event import About, Level
+from muster.model.event import About, Event, Level
 from muster.service import actions, events
 
 EVENTS = Listing(
@@ -50,16 +50,27 @@ _OF_ACTIONS = ("start", "end", "error")
 async def list_events(call: Asked) -> dict[str, list[EventOut]]:
     """List how actions began and ended; with `every`, or a `kind`, all that happened."""
     wanted = query(call, EVENTS)
-    if not flag(call, "every") and "kind" not in wanted.where:
+    every = flag(call, "every") or "kind" in wanted.where
+    if not every:
         wanted = replace(wanted, where={**wanted.where, "status": _OF_ACTIONS})
     wanted = await actions.in_clusters(call.desk, call.who, wanted, "cluster_id")
-    return {"events": [event(each) for each in await events.listing(call.desk, wanted)]}
+    shown = event if every else _of_action
+    return {"events": [shown(each) for each in await events.listing(call.desk, wanted)]}
 
 
 @get("/v1/events/{identity:str}", opt=serves())
 async def show_event(call: Asked, identity: Word) -> dict[str, EventOut]:
     """Show one event."""
-    return {"event": event(await events.show(call.desk, call.who, identity))}
+    return {"event": _of_action(await events.show(call.desk, call.who, identity))}
+
+
+def _of_action(one: Event) -> EventOut:
+    """Return an event as this API has it: where an action began, the reason names the action."""
+    told = event(one)
+    if one.status == "start" and one.action_id:
+        told.status_reason = str(one.action_id)[:8]
+        told.meta_data = {**one.data, "reason": one.reason}
+    return told
 
 
 ROUTES = (list_events, show_event)

@@ -7,7 +7,7 @@ from litestar import delete, get, patch, post
 
 from muster.api.call import Asked, Call, Word, base
 from muster.api.clustering_v1 import render
-from muster.api.clustering_v1.asking import serves
+from muster.api.clustering_v1.asking import meant, minor, serves
 from muster.api.clustering_v1.bodies import MAP, NAME, TEXT, Body, Field, one_of, read
 from muster.api.paging import Listing, query
 from muster.model.action import Verb
@@ -35,6 +35,7 @@ UPDATE = Body(
         "params": Field(kind=MAP, null=True),
     },
 )
+BY_USER = 4  # the first microversion that finds receivers by their users
 RECEIVERS = Listing(
     filters={
         "name": None,
@@ -61,7 +62,8 @@ def shown(call: Call, one: Receiver) -> render.ReceiverOut:
 @get("/v1/receivers", opt=serves(query=RECEIVERS.params))
 async def list_receivers(call: Asked) -> dict[str, list[render.ReceiverOut]]:
     """List receivers."""
-    found = await receivers.listing(call.desk, query(call, RECEIVERS))
+    wanted = meant(query(call, RECEIVERS), minor(call.request), {"user": BY_USER})
+    found = await receivers.listing(call.desk, wanted)
     return {"receivers": [shown(call, each) for each in found]}
 
 

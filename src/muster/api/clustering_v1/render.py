@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from muster.api.words import epoch, moment
-from muster.model.action import told
+from muster.model.action import ActionStatus, told
+from muster.model.engine import engine_id
 from muster.model.node import Node
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
@@ -215,7 +216,7 @@ def receiver(one: Receiver) -> ReceiverOut:
         cluster_id=str(one.cluster_id) if one.cluster_id else None,
         action=one.action,
         params=one.params,
-        actor=one.actor,
+        actor={"trust_id": "", **one.actor},  # nobody's trust is kept
         channel=one.channel,
         user=one.user,
         project=one.project,
@@ -250,9 +251,21 @@ class ActionOut(msgspec.Struct, kw_only=True):
     project: str
 
 
+# Note [Waiting]
+# An action whose node actions have not ended is one that waits, to users of this API: so it is
+# shown, and so it is found by status. Nothing waits in truth; it runs from pass to pass.
+def standing(shown: Shown) -> tuple[ActionStatus, str]:
+    """Return status and reason. See Note [Waiting]."""
+    one = shown.action
+    if one.status is ActionStatus.RUNNING and shown.waits_for:
+        return ActionStatus.WAITING, "Waiting for depended actions."
+    return one.status, one.reason
+
+
 def action(shown: Shown, minor: int) -> ActionOut:
     """Return an action; what the microversion does not know is left out."""
     one = shown.action
+    status, reason = standing(shown)
     return ActionOut(
         id=str(one.id),
         name=one.name[:63],
@@ -260,13 +273,13 @@ def action(shown: Shown, minor: int) -> ActionOut:
         target=str(one.target),
         cluster_id=str(one.cluster_id or "") if minor >= CLUSTER_OF_ACTION else UNSET,
         cause=one.cause,
-        owner=one.owner or None,
+        owner=str(engine_id(one.owner)) if one.owner and not one.ended else None,
         interval=-1,
         start_time=epoch(one.started_at),
         end_time=epoch(one.ended_at),
         timeout=one.timeout_s,
-        status=one.status,
-        status_reason=one.reason,
+        status=status,
+        status_reason=reason,
         inputs=told(one.inputs),
         outputs=one.outputs,
         data=one.data,

@@ -14,7 +14,7 @@ NEWEST = 14  # the minor number; the major one is always 1
 HEADER = "openstack-api-version"
 _SERVICE = "clustering"
 _WELL_FORMED = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
-_ROOT = re.compile(r"/v1(\.0)?/(?=.)")
+_ROOT = re.compile(r"/v1(\.0)?/")
 _PLAIN = "HTTPBadRequest"
 
 

@@ -8,6 +8,7 @@ from muster.base.errors import Conflict, Invalid, QuotaExceeded
 from muster.base.ids import new_id
 from muster.decide.admit import NO_LIMIT, Sizes, check_size
 from muster.decide.naming import FORMAT
+from muster.decide.verdict import evaluated_for
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster, ClusterStatus, Healing
 from muster.model.profile import Profile
@@ -122,11 +123,14 @@ def update(case: Case, ask: Mapping[str, Any]) -> Changed:
             inputs["profile_only"] = True
         after = _of(after, profile, case, only=bool(ask.get("profile_only")))
     said = ", ".join(inputs) or "nothing"
+    at_once = after.rollout == cluster.rollout
+    if at_once:
+        after = replace(after, reason=evaluated_for(Verb.CLUSTER_UPDATE, after.reason))
     wish = Wish(
         verb=Verb.CLUSTER_UPDATE,
         reason=f"{case.who.user} asked to change {said}",
         inputs=inputs,
-        at_once=after.rollout == cluster.rollout,
+        at_once=at_once,
         failed=_config_fault(after.config),
     )
     return Changed(cluster, case.record(wish, after))
