@@ -19,6 +19,7 @@ from muster.client.waiting import Failed, path
 if TYPE_CHECKING:
     from muster.client.http import Session
 
+GONE_S = 180  # a loaded machine of containers takes its time to stop them
 GROWN = 3  # members that the high load needs at least
 BODY = {
     "image": "demo-web",
@@ -128,7 +129,7 @@ def _cluster(
             out.print(f"The cluster is kept. Delete it: muster cluster delete {made['name']}")
         else:
             session.call("DELETE", path(made))
-            for _ in until_gone(session, made, 60):
+            for _ in until_gone(session, made, GONE_S):
                 pass
 
 
