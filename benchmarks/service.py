@@ -74,7 +74,7 @@ def settled(session: Session, cluster_id: str, deadline_s: float = 120) -> None:
     def ended() -> bool:
         query = {"target": cluster_id, "sort": "created_at:desc", "limit": 1}
         wish = session.call("GET", "/v1/actions", query=query)["actions"][0]
-        assert wish["status"] in ("READY", "RUNNING", "SUCCEEDED"), wish
+        assert wish["status"] in ("READY", "RUNNING", "WAITING", "SUCCEEDED"), wish
         return bool(wish["status"] == "SUCCEEDED")
 
     until(ended, deadline_s, f"{cluster_id} is settled")
