@@ -318,7 +318,7 @@ async def test_other_projects_know_nothing_of_all_this(ann: Caller, bob: Caller)
 async def test_a_timeout_of_nothing_is_no_timeout(ann: Caller) -> None:
     profile = await ann.profile(simulated_wait_time="8000")
     body = {"name": "c1", "profile_id": "p1", "desired_capacity": 1}
-    for timeout, status in ((0, "RUNNING"), (10, "FAILED")):
+    for timeout, status in ((0, "WAITING"), (10, "FAILED")):
         answer = await ann.ask("POST", "/clusters", {"cluster": {**body, "timeout": timeout}})
         await ann.office.go_on()
         ann.office.clock.advance(60)
