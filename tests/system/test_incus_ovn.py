@@ -81,6 +81,7 @@ def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, p
         until(lambda: not instances(place), 60, "no instance is left")
         until(lambda: not listed(place, "load-balancers"), 30, "no load balancer is left")
         until(lambda: not listed(place, "forwards"), 30, "no forward is left")
+        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 30, "it is gone")
         session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
     networks = rest.call(place.socket("m1"), "GET", "/1.0/networks")
     assert "/1.0/networks/back" not in networks
