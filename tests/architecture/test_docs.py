@@ -8,11 +8,12 @@ from scripts.reference import PAGES, REFERENCE
 from architecture.source import PRODUCT, ROOT, modules
 from muster.model.event import KINDS, OF_VERB
 
-FAMILIES = "action|cloud|cluster|image|node|rollout|scaling|server|storm"
+FAMILIES = "action|cloud|cluster|image|node|rollout|scaling|server|storm|volume"
 SAID = re.compile(rf'"((?:{FAMILIES})\.[a-z_]+)"')
-# A file, a property of an image, and two of a cluster's configuration.
+# Two files, a property of an image, and two of a cluster's configuration.
 NO_EVENTS = {
     "image.json",
+    "volume.json",
     "image.release",
     "cluster.stop_node_before_delete",
     "cluster.stop_timeout_before_update",

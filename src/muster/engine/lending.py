@@ -24,7 +24,7 @@ async def lend(site: Site, reach: Reach) -> None:
     try:
         given = [each for each in await volumes.list_volumes() if each.node_id]
     except DriverError as error:
-        log(cloud=reach.cloud.about.name).info("volumes.unknown", reason=error.text)
+        log(cloud=reach.cloud.about.name).info("lending.unknown", reason=error.text)
         return
     if not given:
         return
@@ -58,7 +58,7 @@ async def _attach(site: Site, volumes: Volumes, volume: Volume, node: Node) -> N
     except Permanent as error:
         await _tell(site, volume, node, "volume.left", error.text)
     except DriverError as error:  # the next look tries again
-        log(volume=volume.name).info("volume.waits", reason=error.text)
+        log(volume=volume.name).info("lending.waits", reason=error.text)
     else:
         said = f"{node.name} has volume {volume.name} again, on its next server"
         await _tell(site, volume, node, "volume.followed", said)
