@@ -16,6 +16,7 @@ from muster.drivers.incus.rest import WRITE_S, Call, Rest
 FORWARDS = "forwards"
 FIRST, LAST = 20000, 60000
 FRESH_S = 5.0  # until what does not lead anywhere is looked at again
+SHUT_S = 600.0  # longer than anybody goes by what he has read before
 STALE = 412
 
 
@@ -54,7 +55,7 @@ class Doors:
         self._installation = installation
         self._forwards: defaultdict[str, _Forward] = defaultdict(_Forward)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._shut: set[UUID] = set()
+        self._shut: dict[UUID, float] = {}  # by server: until when that matters
 
     async def hides(self, network: str) -> bool:
         ground = await self._grounds.of(network)
@@ -77,7 +78,9 @@ class Doors:
         ground = await self._grounds.of(network)
         if ground is None or not ground.hides:
             return
-        self._shut.add(server_id)
+        now = asyncio.get_running_loop().time()
+        self._shut = {each: until for each, until in self._shut.items() if until > now}
+        self._shut[server_id] = now + SHUT_S
         async with self._turns[ground.name]:
             known = await self._read(ground)
             left = {door: at for door, at in known.ports.items() if door.server_id != server_id}

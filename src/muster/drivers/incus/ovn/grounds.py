@@ -15,7 +15,7 @@ OVN = "ovn"
 CHOICE = f"{PREFIX}balancer"  # what balances on a network, where somebody has said that
 RANGES = "ipv4.ovn.ranges"
 OF_DEFAULT = {"project": "default"}  # where uplinks are, whatever project we are in
-FRESH_S = 5.0
+FRESH_S = 30.0  # what is named and not known is looked for at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class Grounds:
         self._until = 0.0
 
     async def all(self) -> Mapping[str, Ground]:
-        """Return them by name, as they were at most five seconds ago, if anybody answers."""
+        """Return them by name, as they were at most half a minute ago, if anybody answers."""
         now = asyncio.get_running_loop().time()
         if now > self._until:
             try:
