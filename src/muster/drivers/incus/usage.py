@@ -15,7 +15,7 @@ from muster.model.observed import Usage
 
 STATES_S = 8.0  # a hundred states take 1.5 s on two busy processors
 SHARED_S = 0.3  # for so long one reading of all serves every cluster that asks for its own
-SHARE = 10  # a reading that takes a second is followed by ten without one
+SHARE = 4  # a reading that takes a second is followed by four without one
 LONGEST_S = 5.0  # but not by more than these
 NANO = 1e9
 MIB = 1 << 20
