@@ -132,7 +132,7 @@ class Clouds:
             try:
                 cloud = await self._opened(row.name, self._with_papers(row))
             except (MusterError, OSError) as error:
-                log(cloud=row.name).error("cloud.not_opened", reason=str(error))
+                log(cloud=row.name).error("clouds.not_opened", reason=str(error))
                 self._shut[row.name] = asyncio.get_running_loop().time() + AGAIN_S
                 return
         self._rows[row.name] = row

@@ -6,7 +6,7 @@ import signal
 import termios
 from asyncio.subprocess import Process
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from muster.model.command import Screen
@@ -29,23 +29,21 @@ async def opened(
 ) -> "LocalTerminal":
     """Return the terminal, once its program begins. See Note [A terminal of its own]."""
     ours, theirs = os.openpty()
-    try:
-        _size(ours, screen)
-        name = os.ttyname(theirs)
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", SHELL, name, *words),
-            cwd=folder,
-            env=dict(environment),
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
-            start_new_session=True,
-        )
-    except BaseException:
-        os.close(ours)
-        raise
-    finally:
-        os.close(theirs)
+    with ExitStack() as left:
+        left.callback(os.close, ours)
+        with ExitStack() as given:
+            given.callback(os.close, theirs)
+            _size(ours, screen)
+            process = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", SHELL, os.ttyname(theirs), *words),
+                cwd=folder,
+                env=dict(environment),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=theirs,
+                start_new_session=True,
+            )
+        left.pop_all()
     return await _connected(process, ours)
 
 
