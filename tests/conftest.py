@@ -11,6 +11,7 @@ import structlog
 
 import patience
 import postgres
+from guard import run_of_tests
 from muster.store.connect import connect
 from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
@@ -87,6 +88,13 @@ def pytest_collection_finish() -> None:
 def _is_slow(path: Path) -> bool:
     where = path.relative_to(Path(__file__).parent).as_posix()
     return where.startswith((*_REAL_FOLDERS, *_SLOW_FILES))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _guarded_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leave no process behind, however this run ends."""
+    with run_of_tests(tmp_path_factory.getbasetemp()):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """A whole Muster as its users run it: processes, a home of its own, the public API."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -9,38 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from ctypes import CDLL
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from guard import dying_with, guarded
 from muster.client.http import Access, ApiError, Session, Unreachable
 
 MUSTER = (sys.executable, "-m", "muster")
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
-
-# What a house leaves behind by design, instances and balancers, must not outlive the tests,
-# even where the tests themselves are killed. This runs beside them and acts when its standard
-# input ends: whatever has the house's home in its command, its folder or its surroundings goes.
-SWEEPER = """
-import os, shutil, signal, sys
-from pathlib import Path
-sys.stdin.read()
-home = sys.argv[1]
-def ours(pid):
-    try:
-        if Path(f"/proc/{pid}/environ").read_bytes().find(home.encode()) >= 0: return True
-        if Path(f"/proc/{pid}/cmdline").read_bytes().find(home.encode()) >= 0: return True
-        return os.readlink(f"/proc/{pid}/cwd").startswith(home)
-    except OSError:
-        return False
-for _ in range(3):
-    for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
-        if pid != os.getpid() and ours(pid):
-            try: os.kill(pid, signal.SIGKILL)
-            except OSError: pass
-shutil.rmtree(home, ignore_errors=True)
-"""
 
 
 def until(claim: Callable[[], Any], deadline_s: float, what: str) -> Any:
@@ -51,10 +26,6 @@ def until(claim: Callable[[], Any], deadline_s: float, what: str) -> Any:
             return found
         assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
         time.sleep(0.02)
-
-
-def _die_with_parent() -> None:
-    CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 class House:
@@ -89,7 +60,7 @@ class House:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dying_with(),
             )
 
     def start(self, deadline_s: float = 60) -> None:
@@ -178,22 +149,15 @@ def _surroundings() -> Iterator[tuple[int, dict[str, str]]]:
 def house(home: Path, **settings: str) -> Iterator[House]:
     """Yield a house that is not started yet; nothing of it is left afterwards."""
     home.mkdir(parents=True, exist_ok=True)
-    sweeper = subprocess.Popen(
-        [sys.executable, "-I", "-c", SWEEPER, str(home)],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
     made = House(home, settings)
-    try:
-        yield made
-    finally:
-        made.kill()
-        for worker in made.workers:
-            worker.kill()
-            worker.wait()
-        assert sweeper.stdin is not None
-        sweeper.stdin.close()
-        sweeper.wait(30)
+    with guarded(str(home), removing=home):
+        try:
+            yield made
+        finally:
+            made.kill()
+            for worker in made.workers:
+                worker.kill()
+                worker.wait()
 
 
 def later(seconds: float, act: Callable[[], object]) -> threading.Timer:

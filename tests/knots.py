@@ -1,6 +1,5 @@
 """A real name server for tests, Knot DNS: on a loopback port, and gone with the tests."""
 
-import ctypes
 import shutil
 import signal
 import socket
@@ -16,10 +15,10 @@ import dns.message
 import dns.query
 import pytest
 
+from guard import dying_with
+
 ZONE = "example.test"
 SECRET = "bXVzdGVyLXRlc3RzLW9ubHktMzItYnl0ZXMtbG9uZyE="
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
 _CONFIG = """
 server:
   rundir: "{home}"
@@ -117,7 +116,7 @@ def running() -> Iterator[Knot]:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dying_with(),
             )
         knot = Knot(home, port, process)
         try:
@@ -126,10 +125,6 @@ def running() -> Iterator[Knot]:
         finally:
             if process.poll() is None:
                 knot.end()
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _free_port() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from house import _die_with_parent
+from guard import dying_with
 from postgres import _free_port, _somebody
 
 _NEEDED = ("mariadbd", "mariadb-install-db", "mariadb-admin", "mariadb")
@@ -35,7 +35,7 @@ def running() -> Iterator[str]:
                 [programs["mariadbd"], *plain, *settings],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dying_with(),
                 **who,
             )
         try:

@@ -1,6 +1,5 @@
 """A real PostgreSQL for tests: thrown away afterwards, and gone even if the tests are killed."""
 
-import ctypes
 import os
 import pwd
 import shutil
@@ -17,8 +16,8 @@ from typing import Any
 
 import pytest
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
+from guard import dying_with
+
 _NEEDED = ("initdb", "postgres", "createdb")
 
 
@@ -89,7 +88,7 @@ def _served(
             stdout=log,
             stderr=log,
             cwd=home,
-            preexec_fn=_die_with_parent,
+            preexec_fn=dying_with(signal.SIGQUIT),
             **who,
         )
     try:
@@ -97,11 +96,6 @@ def _served(
     finally:
         process.send_signal(signal.SIGQUIT)
         process.wait(20)
-
-
-def _die_with_parent() -> None:
-    # After the user was changed, which would undo it.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
 
 
 def _somebody(home: Path) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Servers of queries for tests: a stand-in that answers like Prometheus, and the real one."""
 
 import asyncio
-import ctypes
 import json
 import shutil
 import signal
@@ -19,8 +18,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
+from guard import dying_with
 
 
 @dataclass(slots=True)
@@ -108,7 +106,7 @@ def running() -> Iterator[str]:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dying_with(),
             )
         try:
             _await_ready(at, process, Path(folder, "log"))
@@ -116,10 +114,6 @@ def running() -> Iterator[str]:
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(20)
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _await_ready(at: str, process: "subprocess.Popen[bytes]", log: Path) -> None:

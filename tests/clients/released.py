@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from house import _die_with_parent
+from guard import dying_with
 from testbed.environments import environment
 
 TELLER = Path(__file__).parent / "teller.py"
@@ -93,7 +93,7 @@ def clients(folder: Path, said: Mapping[str, Any], cloud: str) -> Iterator[Clien
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=dying_with(),
     )
     try:
         yield Clients(process)

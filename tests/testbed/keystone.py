@@ -4,25 +4,23 @@ import base64
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes import CDLL
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from guard import dying_with
 from testbed.environments import environment
 
 SERVER = Path(__file__).parent / "keystone_server.py"
 PASSWORD = "secret"
-DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 SETTINGS = """
 [DEFAULT]
 log_file = {folder}/keystone.log
@@ -66,7 +64,7 @@ class Keystone:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=dying_with(),
             )
         _await(self)
 
@@ -185,10 +183,6 @@ def _manage(made: Keystone, *words: str) -> None:
     say = [made.program / "keystone-manage", "--config-file", made.folder / "keystone.conf", *words]
     done = subprocess.run(say, env=made.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def _die_with_parent() -> None:
-    CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _free_port() -> int:

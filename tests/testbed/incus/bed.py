@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from guard import MARK
 from muster.cli.container_image import Recipe, build
 from testbed.incus import fabric, machine, ovn, rest
 from testbed.incus.place import PORT, Place, address, run, url
@@ -203,7 +204,7 @@ def _guarded(place: Place) -> Iterator[None]:
         [sys.executable, "-m", "testbed.incus", "guard", str(place.base), place.name],
         stdin=subprocess.PIPE,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**_surroundings(), "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     try:
         yield
@@ -212,6 +213,11 @@ def _guarded(place: Place) -> Iterator[None]:
         assert guard.stdin is not None
         guard.stdin.close()
         guard.wait(60)
+
+
+def _surroundings() -> dict[str, str]:
+    """Return ours without the sign that would have this guard ended by another one."""
+    return {name: said for name, said in os.environ.items() if name != MARK}
 
 
 def give_image(place: Place, image: Path) -> None:
