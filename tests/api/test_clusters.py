@@ -193,6 +193,18 @@ async def test_deleting_is_accepted_once_and_again(office: Office) -> None:
     assert [each["action"] for each in actions].count("CLUSTER_DELETE") == 1
 
 
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_deletion_that_somebody_insists_on_waits_for_no_host(office: Office, late) -> None:
+    made = await office.made()
+    if late:
+        await office.call("DELETE", path(made))
+        assert not (await office.stored(made["id"])).insisted
+    assert (await office.call("DELETE", f"{path(made)}?force=true")).status_code == 202
+    assert (await office.stored(made["id"])).insisted
+    await office.go_on(5)
+    assert (await office.call("GET", path(made))).status_code == 404
+
+
 async def test_a_name_that_does_not_match_the_id_is_not_found(office: Office) -> None:
     made = await office.made()
     other = await office.made(name="web2")
