@@ -74,6 +74,8 @@ OTHERS = frozenset(
         "/v1/networks/{}",
         "/v1/clouds",
         "/v1/clouds/{}",
+        "/v1/clouds/{}/operations",  # for whoever operates
+        "/v1/clouds/{}/operations/{}",
         "/v1/whoami",
         "/metrics",
         "/v1/events/ws",
