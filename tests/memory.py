@@ -12,10 +12,11 @@ from muster.base.clock import Clock, SystemClock
 from muster.base.errors import Unavailable
 from muster.ports.store import Transaction
 from muster.store import schema
+from muster.store.bare import dbapi
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore, engine
 from muster.store.urls import SqliteFile
-from muster.store.writer import Answer, Writer, dbapi
+from muster.store.writer import Answer, Writer
 
 _HERE = SqliteFile(None)
 

@@ -1,11 +1,11 @@
 """The stream of events: appended at the end of a transaction, read in order, trimmed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from muster.base.copies import altered
 from muster.model.event import Event
@@ -76,7 +76,7 @@ class EventRows:
         return self._conn.execute(old).rowcount
 
 
-def _read(found: Iterable[Row[Any]]) -> list[Event]:
+def _read(found: Iterable[Sequence[Any]]) -> list[Event]:
     pairs = [tuple(row) for row in found]
     values = EVENTS.values(body for _, body in pairs)
     return [altered(value, seq=seq) for value, (seq, _) in zip(values, pairs, strict=True)]

@@ -1,16 +1,32 @@
 """Marks and claims: which clusters want a look, and who looks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ClauseElement,
+    Connection,
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from muster.base.clock import Clock
 from muster.base.errors import Stale
 from muster.ports.store import Claim
+from muster.store.bare import changed, prepared, run
 from muster.store.rows import EPOCH, micros, moment
 from muster.store.tables import marks as table
 
@@ -28,7 +44,32 @@ _TAKE = text("""
 UPDATE marks SET owner = :owner, fence = :fence, until = :until WHERE cluster_id = :cluster_id
 """)
 
-_STILL_HELD = text("SELECT version FROM marks WHERE cluster_id = :sought AND fence = :under")
+_MOMENT = BigInteger
+_DUE = or_(table.c.at_once == 1, table.c.due <= bindparam("now", type_=_MOMENT))
+_FREE = or_(table.c.owner.is_(None), table.c.until <= bindparam("now", type_=_MOMENT))
+_HELD = and_(table.c.cluster_id == bindparam("sought"), table.c.fence == bindparam("under"))
+_UNCHANGED = and_(_HELD, table.c.version == bindparam("seen"))
+_NOBODYS = {"owner": null(), "until": null()}
+
+_WAITING = (
+    select(table.c.cluster_id, table.c.version)
+    .where(_DUE, _FREE)
+    .order_by(table.c.due, table.c.cluster_id)
+    .limit(bindparam("at_most", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+_STILL_HELD = select(table.c.version).where(_HELD)
+_SETTLE = delete(table).where(_UNCHANGED)
+_PUT_OFF = (
+    update(table)
+    .where(_UNCHANGED)
+    .values(at_once=literal(0), due=bindparam("look_at", type_=_MOMENT), **_NOBODYS)
+)
+_GIVE_BACK = update(table).where(_HELD).values(at_once=literal(1), **_NOBODYS)
+_RENEW = update(table).where(_HELD).values(until=bindparam("longer", type_=_MOMENT))
+_EARLIEST = select(func.min(table.c.due), func.max(table.c.at_once)).where(table.c.owner.is_(None))
+_ENDS = select(func.min(table.c.until))
+_OVERDUE = select(func.count(), func.min(table.c.due)).where(_DUE, _FREE)
 
 # The counter of fences is no part of a row that goes away with its mark.
 _COUNT = text("""
@@ -78,9 +119,7 @@ class MarkRows:
 
     def claim(self, owner: str, now: datetime, until: datetime, limit: int) -> list[Claim]:
         self.flush()
-        wanted = select(table.c.cluster_id, table.c.version).where(_due(now), _free(now))
-        oldest = wanted.order_by(table.c.due, table.c.cluster_id).limit(limit)
-        found = self._conn.execute(oldest.with_for_update(skip_locked=True)).all()
+        found = self._rows(_WAITING, {"now": micros(now), "at_most": limit})
         claims = [
             Claim(cluster_id=UUID(key), version=version, fence=fence, owner=owner, until=until)
             for (key, version), fence in zip(found, self._fences(len(found)), strict=True)
@@ -92,48 +131,46 @@ class MarkRows:
     def renew(self, claims: Sequence[Claim], until: datetime) -> list[Claim]:
         if not claims:
             return []
-        mine = or_(*map(_held, claims))
-        longer = update(table).where(mine).values(until=micros(until))
-        kept = set(self._conn.execute(longer.returning(table.c.fence)).scalars())
-        return [replace(each, until=until) for each in claims if each.fence in kept]
+        longer = {"longer": micros(until)}
+        mine = [each for each in claims if self._change(_RENEW, {**_held(each), **longer})]
+        return [replace(each, until=until) for each in mine]
 
     def check(self, claim: Claim) -> None:
         self.flush()
-        held = {"sought": str(claim.cluster_id), "under": claim.fence}
-        if self._conn.execute(_STILL_HELD, held).first() is None:
+        if not self._rows(_STILL_HELD, _held(claim)):
             raise Stale("another engine has taken over", cluster=claim.cluster_id)
         self._checked.add(str(claim.cluster_id))
 
     def release(self, claim: Claim, look_at: datetime | None) -> None:
         self.flush()
-        unchanged = and_(_held(claim), table.c.version == claim.version)
-        free: dict[str, Any] = {"owner": None, "until": None}
+        seen = {**_held(claim), "seen": claim.version}
         if look_at is None:
-            settled = self._conn.execute(delete(table).where(unchanged)).rowcount
+            settled = self._change(_SETTLE, seen)
         else:
-            later = update(table).where(unchanged)
-            settled = self._conn.execute(
-                later.values(at_once=0, due=micros(look_at), **free)
-            ).rowcount
+            settled = self._change(_PUT_OFF, {**seen, "look_at": micros(look_at)})
         if not settled:
-            self._conn.execute(update(table).where(_held(claim)).values(at_once=1, **free))
+            self._change(_GIVE_BACK, _held(claim))
 
     def due(self) -> datetime | None:
         """A claimed mark is due again when its lease ends, should nobody renew it."""
         self.flush()
-        waiting = select(func.min(table.c.due), func.max(table.c.at_once))
-        earliest, at_once = self._conn.execute(waiting.where(table.c.owner.is_(None))).one()
+        [(earliest, at_once)] = self._rows(_EARLIEST, {})
         if at_once:
             return EPOCH
-        ends = self._conn.execute(select(func.min(table.c.until))).scalar()
+        [(ends,)] = self._rows(_ENDS, {})
         times = [each for each in (earliest, ends) if each is not None]
         return moment(min(times)) if times else None
 
     def lag(self, now: datetime) -> tuple[int, float]:
         self.flush()
-        overdue = select(func.count(), func.min(table.c.due)).where(_due(now), _free(now))
-        many, oldest = self._conn.execute(overdue).one()
+        [(many, oldest)] = self._rows(_OVERDUE, {"now": micros(now)})
         return many, max(0.0, (micros(now) - oldest) / 1e6) if many else 0.0
+
+    def _rows(self, statement: ClauseElement, cells: Mapping[str, Any]) -> Sequence[Any]:
+        return run(self._conn, prepared(self._conn.dialect, statement), cells)
+
+    def _change(self, statement: ClauseElement, cells: Mapping[str, Any]) -> int:
+        return changed(self._conn, prepared(self._conn.dialect, statement), cells)
 
     def _fences(self, many: int) -> list[int]:
         if many == 0:
@@ -145,16 +182,8 @@ class MarkRows:
         return list(range(last - many + 1, last + 1))
 
 
-def _due(now: datetime) -> ColumnElement[bool]:
-    return or_(table.c.at_once == 1, table.c.due <= micros(now))
-
-
-def _free(now: datetime) -> ColumnElement[bool]:
-    return or_(table.c.owner.is_(None), table.c.until <= micros(now))
-
-
-def _held(claim: Claim) -> ColumnElement[bool]:
-    return and_(table.c.cluster_id == str(claim.cluster_id), table.c.fence == claim.fence)
+def _held(claim: Claim) -> dict[str, Any]:
+    return {"sought": str(claim.cluster_id), "under": claim.fence}
 
 
 def _lease(claim: Claim, until: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A `Query` as SQL: which rows, after which one, in which order."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Integer,
-    Row,
     Select,
     Text,
     and_,
@@ -29,10 +28,14 @@ from sqlalchemy import (
 
 from muster.base.errors import Bug
 from muster.ports.store import Query
+from muster.store.bare import Prepared, prepared, run
 from muster.store.positions import digest, ended, place_of
 from muster.store.rows import Noun, cell
 
 Keys = tuple[tuple[ColumnElement[Any], bool], ...]  # what to sort by, and whether descending
+
+
+Row = tuple[Any, ...]
 
 
 class What(StrEnum):
@@ -78,16 +81,7 @@ class _Shape:
     placed: bool = False  # what each row is sorted by is read, too, and its id last
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    text: str
-    names: tuple[str, ...]  # of the cells, in the order of the text
-    constants: Mapping[str, Any]
-
-
-def rows(
-    conn: Connection, noun: Noun[Any], query: Query, what: What = What.BODY
-) -> Sequence[Row[Any]]:
+def rows(conn: Connection, noun: Noun[Any], query: Query, what: What = What.BODY) -> Sequence[Row]:
     """Return what was asked of the rows that `query` names; a count of them is one row."""
     paged = what in (What.BODY, What.NUMBERED)
     cells: dict[str, Any] = {}
@@ -121,24 +115,19 @@ def rows(
 
 
 def _placed(
-    conn: Connection, noun: Noun[Any], query: Query, what: What, found: Sequence[Row[Any]]
-) -> Sequence[Row[Any]]:
+    conn: Connection, noun: Noun[Any], query: Query, what: What, found: Sequence[Row]
+) -> Sequence[Row]:
     """Return the rows without their places, and remember where the last one stands."""
     width = 2 if what is What.NUMBERED else 1
     if found:
         *places, id = found[-1][width:]
         ended(conn, _page(noun, query, id), places)
-    return [row[:width] for row in found]  # type: ignore[misc]
+    return [row[:width] for row in found]
 
 
 def _page(noun: Noun[Any], query: Query, id: str) -> str:
     where = [(name, *map(str, values)) for name, values in sorted(query.where.items())]
     return digest((noun.table.name, query.reader, query.project, where, tuple(query.sort), id))
-
-
-def run(conn: Connection, prepared: _Prepared, cells: Mapping[str, Any]) -> Sequence[Row[Any]]:
-    given = {**prepared.constants, **cells} if prepared.constants else cells
-    return conn.exec_driver_sql(prepared.text, tuple(given[each] for each in prepared.names)).all()
 
 
 def _sought(dialect: Dialect, name: str, values: Sequence[Any], cells: dict[str, Any]) -> _Sought:
@@ -155,11 +144,8 @@ def _sought(dialect: Dialect, name: str, values: Sequence[Any], cells: dict[str,
 
 
 @cache
-def _prepared(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> _Prepared:
-    compiled = _statement(dialect, noun, shape).compile(dialect=dialect)
-    names = tuple(compiled.positiontup or ())
-    fixed = {name: compiled.params[name] for name in names if compiled.params[name] is not None}
-    return _Prepared(str(compiled), names, fixed)
+def _prepared(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> Prepared:
+    return prepared(dialect, _statement(dialect, noun, shape))
 
 
 def _statement(dialect: Dialect, noun: Noun[Any], shape: _Shape) -> Select[Any]:

@@ -17,11 +17,11 @@ from typing import TypeVar
 from sqlalchemy import Connection, inspect, text
 
 from muster.base.errors import Conflict, SchemaMismatch, Unavailable
+from muster.store.bare import dbapi
 from muster.store.failures import TROUBLE, meaning
 from muster.store.sqlite import engine
 from muster.store.tables import metadata
 from muster.store.urls import Place, PostgresServer, SqliteFile, parsed
-from muster.store.writer import dbapi
 
 T = TypeVar("T")
 

@@ -17,11 +17,12 @@ from muster.base.clock import Clock
 from muster.base.errors import Unavailable
 from muster.ports.signal import Signal
 from muster.ports.store import Transaction
+from muster.store.bare import dbapi
 from muster.store.failures import TROUBLE, meaning
 from muster.store.positions import Ledger, Places, Recent, Rows
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import SqliteFile
-from muster.store.writer import Writer, dbapi
+from muster.store.writer import Writer
 
 T = TypeVar("T")
 

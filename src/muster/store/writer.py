@@ -1,7 +1,6 @@
 """The one thread that writes to SQLite, and commits what queues up together."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from muster.base.clock import Clock
 from muster.base.errors import Unavailable
 from muster.ports.fleeting import Fleeting
+from muster.store.bare import dbapi
 from muster.store.transaction import SqlTransaction
 
 T = TypeVar("T")
@@ -179,13 +179,6 @@ class Writer:
     def _undo(self) -> None:
         if dbapi(self._conn).in_transaction:
             dbapi(self._conn).execute("ROLLBACK")
-
-
-def dbapi(conn: Connection) -> sqlite3.Connection:
-    """Return the bare connection, for what must not begin a transaction by itself."""
-    raw = conn.connection.dbapi_connection
-    assert isinstance(raw, sqlite3.Connection)
-    return raw
 
 
 def _tell(jobs: Sequence[_Job]) -> None:
