@@ -60,6 +60,37 @@ async def test_a_bad_revision_reaches_one_batch_and_the_old_one_stays_in_force()
         assert [each.status for each in updates] == [S.FAILED]
 
 
+async def test_an_update_ends_when_a_node_breaks_after_it_and_nothing_mends_nodes():
+    async with a_scene() as scene:
+        web = await a_calm_cluster(scene, 4)
+        wish = await update(scene, web, max_unavailable=Amount(1), pause_s=20)
+        await scene.with_ticks(5)
+        (first,) = [e for e in await scene.nodes(web) if e.profile_id == builders.NEW]
+        scene.world.break_server(first.ref)
+        await scene.with_ticks(5)
+
+        cluster = await scene.cluster(web)
+        assert (await scene.ended(wish), cluster.rollout.state) == (S.FAILED, RolloutState.FAILED)
+        assert first.name in cluster.rollout.reason
+        assert sorted(each.status for each in await scene.nodes(web)) == [N.ACTIVE] * 3 + [N.ERROR]
+
+
+async def test_a_way_back_leaves_what_broke_before_as_it_is():
+    async with a_scene() as scene:
+        web = await a_calm_cluster(scene, 4)
+        wish = await update(scene, web, max_unavailable=Amount(1), pause_s=20, auto_rollback=True)
+        await scene.with_ticks(5)
+        first, other, *_ = sorted(await scene.nodes(web), key=lambda e: e.profile_id, reverse=True)
+        scene.world.break_server(other.ref)
+        scene.world.break_server(first.ref)
+        await scene.with_ticks(60)
+
+        cluster = await scene.cluster(web)
+        assert await scene.ended(wish) is S.FAILED
+        assert cluster.rollout.state is RolloutState.ROLLED_BACK
+        assert {each.profile_id for each in await scene.nodes(web)} == {builders.OLD}
+
+
 async def test_a_bad_revision_is_rolled_back_in_place_where_that_is_wanted():
     async with a_scene(boot_s=1) as scene:
         web = await a_calm_cluster(scene, 3, service=builders.a_service(address=""))

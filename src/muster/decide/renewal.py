@@ -6,7 +6,7 @@ from uuid import UUID
 from muster.decide.asked import open_wishes
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
-from muster.decide.rolling import Ranks, batch_size, in_place, ranks
+from muster.decide.rolling import Ranks, batch_size, in_place, is_awaited, ranks
 from muster.decide.trees import child
 from muster.model.action import ActionStatus, Verb
 from muster.model.rollout import Rollout
@@ -82,8 +82,7 @@ def next_batch(draft: Draft) -> None:
 def _is_busy(draft: Draft, seen: Ranks) -> bool:
     """Return whether the batch before is still under way."""
     renewing = any(each.renew_by is not None for each in draft.staying)
-    parked = Fitness.PARKED
-    return renewing or any(not each.available and each.fitness is not parked for each in seen.new)
+    return renewing or any(is_awaited(draft, each) for each in seen.new)
 
 
 def _worst_first(each: Place) -> tuple[bool, int, int]:

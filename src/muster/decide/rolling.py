@@ -140,6 +140,9 @@ def _failure(draft: Draft, rollout: Rollout, seen: Ranks) -> str:
         sick = [e for e in seen.new if e.ready_at is not None and e.fitness in _FIT_NO_MORE]
         if sick:
             return f"the canary is sick: {names(sick)}: {sick[0].why}"
+    broken = [e for e in seen.new if beyond_help(draft, e)]
+    if broken and rollout.state is not _S.ROLLING_BACK:
+        return f"{names(broken)} broke, and nothing mends it: {broken[0].why}"
     limit = rollout.strategy.progress_deadline_s
     overdue = draft.now - rollout.progress_at >= timedelta(seconds=limit)
     if overdue and rollout.state is not _S.BAKING and not _complete(draft, seen):
@@ -147,6 +150,18 @@ def _failure(draft: Draft, rollout: Rollout, seen: Ranks) -> str:
         said = f": {names(stuck)} not ready" if stuck else ""
         return f"no progress for {limit:g} s{said}"
     return ""
+
+
+# Note [Nobody mends it]
+# A node of the new revision that was in order and broke keeps its update from going on. Where
+# nothing mends nodes by itself it would do so until the deadline, so the update ends at once
+# and says why: it goes no further with a revision that breaks. A way back is not given up for
+# that; what is broken there is left as it is.
+def beyond_help(draft: Draft, each: Place) -> bool:
+    """Return whether a node broke and stays so. See Note [Nobody mends it]."""
+    healing = draft.cluster.healing
+    tended = healing.enabled or healing.watches or each.request or each.renew_by
+    return not tended and each.ready_at is not None and each.fitness in _FIT_NO_MORE
 
 
 def _fail(draft: Draft, rollout: Rollout, why: str) -> None:
@@ -190,8 +205,13 @@ def _complete(draft: Draft, seen: Ranks) -> bool:
     """All that may be new is new and available, and there are enough of them."""
     outdated = [e for e in draft.staying if e.standby and _replaceable(e, draft.cluster.target)]
     enough = len(seen.new) + len(seen.kept) >= draft.cluster.desired
-    busy = [e for e in seen.new if not e.available and e.fitness is not Fitness.PARKED]
-    return enough and not (seen.old or outdated or busy)
+    return enough and not (seen.old or outdated or any(is_awaited(draft, e) for e in seen.new))
+
+
+def is_awaited(draft: Draft, each: Place) -> bool:
+    """Return whether an update waits for a node of its revision to be available."""
+    at_rest = each.fitness is Fitness.PARKED or beyond_help(draft, each)
+    return not (each.available or at_rest)
 
 
 def _end(draft: Draft, rollout: Rollout) -> None:
