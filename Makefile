@@ -8,7 +8,7 @@ WORKERS ?= 2
 # Without its caches, Python would compile every test anew in every process.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check lint types imports unit bench chaos docs lock format clean \
+.PHONY: help run test check lint types imports unit bench chaos sabotage docs lock format clean \
 	testbed-up testbed-down
 
 help: ## list the targets
@@ -59,6 +59,10 @@ testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3,
 
 testbed-down: ## take it down, whatever is left of it
 	@PYTHONPATH=tests $(BIN)/python -m testbed.incus down
+
+sabotage: ## break rules one by one, and see which test notices (WORDS="storm token": those only)
+	@scripts/environment dev
+	@WORKERS=$(WORKERS) $(BIN)/python -m scripts.sabotage $(WORDS)
 
 docs: ## make the reference pages from the code
 	@scripts/environment dev
