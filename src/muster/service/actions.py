@@ -23,6 +23,7 @@ _RESIZES = frozenset({Verb.CLUSTER_RESIZE, Verb.CLUSTER_SCALE_OUT, Verb.CLUSTER_
 # What a wish about many nodes asks of each of them; one of these may be withdrawn alone.
 _REQUESTS = frozenset({Verb.NODE_CHECK, Verb.NODE_RECOVER, Verb.NODE_OPERATION})
 CANCELLED = "Action execution cancelled"
+_DELETIONS = frozenset({Verb.CLUSTER_DELETE, Verb.NODE_DELETE})
 _CANCELLABLE = ["INIT", "WAITING", "READY", "RUNNING", "WAITING_LIFECYCLE_COMPLETION"]
 OPEN = tuple(
     each.value for each in ActionStatus if each not in ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -116,10 +117,10 @@ def _find(tx: Transaction, who: Who, said: str) -> Action:
 # To cancel is to withdraw a wish, not to stop a process: what runs is finished or undone
 # by the next pass, which sees the world as it is. A resize is withdrawn by wishing the size
 # before it, an update by rolling back, a creation by being content with what has been made.
-# A deletion cannot be withdrawn, for instances may be gone. Checks, repairs and operations
-# are not begun where they have not; where they have, they end by themselves. What is done for
-# a wish ends with its step, and is ended with its wish: at once if it has not begun, or by
-# force; by itself otherwise.
+# A deletion cannot be withdrawn, for instances may be gone: it runs to its end, as clients know it
+# of what runs, and to insist is refused. Checks, repairs and operations are not begun where they
+# have not; where they have, they end by themselves. What is done for a wish runs to its step's
+# end, and is ended with its wish: at once if it has not begun, or by force; by itself otherwise.
 async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) -> Intent[Action]:
     """Return the intent to withdraw a wish. See Note [Withdrawing]."""
     seen = await desk.store.read(lambda tx: _find(tx, who, said))
@@ -129,7 +130,9 @@ async def cancellation(desk: Desk, who: Who, said: str, *, force: bool = False) 
     def cancel(tx: Transaction) -> Action:
         action = _find(tx, who, said)
         _refuse_ended(action)
-        _withdraw(tx, action, now, force=force)
+        if not force and _runs_on(action):
+            return action
+        _withdraw(tx, action, now)
         ended = action.turned(ActionStatus.CANCELLED, now, CANCELLED)
         tx.actions.put(ended, *_ended_with(tx, ended, now, force=force))
         tx.events.append(_event(tx, who, ended))
@@ -147,6 +150,12 @@ def _refuse_ended(action: Action) -> None:
         )
 
 
+def _runs_on(action: Action) -> bool:
+    """Whether it runs to its end, whoever asks it to end. See Note [Withdrawing]."""
+    step = action.parent is not None and action.verb not in _REQUESTS
+    return step or action.verb in _DELETIONS
+
+
 def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) -> list[Action]:
     """Return what is done for the wish and ends with it."""
     return [
@@ -156,16 +165,13 @@ def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) ->
     ]
 
 
-def _withdraw(tx: Transaction, action: Action, now: datetime, *, force: bool) -> None:
+def _withdraw(tx: Transaction, action: Action, now: datetime) -> None:
     """Write what is wished instead, and have the engine look again."""
     subject_id = action.cluster_id or action.target
     table = tx.clusters if action.cluster_id else tx.solos
     subject = table.get(subject_id)
     if subject is None:
         return
-    if action.parent is not None and action.verb not in _REQUESTS and not force:
-        text = f"{action.verb} ends with its step; withdraw the wish it was done for"
-        raise Conflict(text, type="ActionConflict")
     after = _withdrawn(tx, subject, action, now)
     table.put(replace(after, generation=grown(subject, now).generation))
     tx.marks.mark(subject_id)
@@ -173,7 +179,7 @@ def _withdraw(tx: Transaction, action: Action, now: datetime, *, force: bool) ->
 
 def _withdrawn(tx: Transaction, cluster: Cluster, action: Action, now: datetime) -> Cluster:
     """Return the cluster without that wish; itself where a later wish has taken its place."""
-    if cluster.leaving or action.verb is Verb.NODE_DELETE:
+    if cluster.leaving or action.verb in _DELETIONS:
         raise Conflict("a deletion cannot be withdrawn: instances may be gone already")
     before = action.data.get("before", action.inputs.get("before"))
     if action.verb in _RESIZES and before is not None:
