@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in a process of its own, one after another.
 
-python -m benchmarks [service postgresql clustering store autoscaler incus]
+python -m benchmarks [service postgresql clustering store autoscaler placement incus]
 """
 
 import subprocess
@@ -18,6 +18,7 @@ PARTS = {
     "clustering": "The clustering API on SQLite",
     "store": "The store alone",
     "autoscaler": "Scaling decisions",
+    "placement": "Placement with a planted solution",
     "incus": "Real Incus members, where that is possible",
 }
 

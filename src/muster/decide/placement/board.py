@@ -220,11 +220,14 @@ class _Fits:
         self.hosts = hosts
         self.at = {host.id: number for number, host in enumerate(hosts)}
         self._room = room
+        self._closed = not all(host.open for host in hosts)
         self._roomy: dict[Need, tuple[int, ...]] = {}
         self._found: dict[object, tuple[int, ...]] = {}
 
     def hosts_for(self, need: Need, members: Sequence[Item]) -> tuple[int, ...]:
         wants = [_wants(item) for item in members]
+        if not self._closed and not any(want.asks for want in wants):
+            return self._roomy_for(need)
         homes = self._closed_home(members)
         key = (need, tuple(sorted({want.key for want in wants})), homes)
         if key not in self._found:
@@ -257,6 +260,7 @@ class _Fits:
 @dataclass(frozen=True, slots=True)
 class _Want:
     key: tuple[object, ...]
+    asks: bool  # anything at all
     holds: Callable[[Host], bool]
 
 
@@ -270,4 +274,5 @@ def _wants(item: Item) -> _Want:
             and item.labels.items() <= host.labels.items()
         )
 
-    return _Want((stay, item.zone, tuple(sorted(item.labels.items()))), holds)
+    asks = bool(stay or item.zone or item.labels)
+    return _Want((stay, item.zone, tuple(sorted(item.labels.items()))), asks, holds)

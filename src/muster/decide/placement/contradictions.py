@@ -23,19 +23,17 @@ def contradictions(rules: Sequence[Rule]) -> tuple[Contradiction, ...]:
 
 
 def _found(rules: Sequence[Rule]) -> Iterator[Contradiction]:
-    for number, rule in enumerate(rules):
-        if rule.soft or rule.relation is not Relation.APART:
+    hard = [n for n, rule in enumerate(rules) if not rule.soft]
+    ties = [n for n in hard if rules[n].relation is Relation.TOGETHER]
+    close = [n for n in ties if rules[n].scope is Scope.HOST]
+    tied = {Scope.ZONE: _Tied(rules, ties), Scope.HOST: _Tied(rules, close)}
+    for number in hard:
+        rule = rules[number]
+        if rule.relation is not Relation.APART:
             continue
-        ties = [
-            n
-            for n, other in enumerate(rules)
-            if not other.soft
-            and other.relation is Relation.TOGETHER
-            and (rule.scope is Scope.ZONE or other.scope is Scope.HOST)
-        ]
-        members = _crowd(rule, rules, ties)
+        members = tied[rule.scope].crowd(rule)
         if members:
-            needed = _needed(members, rules, ties)
+            needed = _needed(members, rules, tied[rule.scope].ties_of(members[0]))
             yield Contradiction(
                 rules=(number, *needed),
                 members=members,
@@ -43,14 +41,30 @@ def _found(rules: Sequence[Rule]) -> Iterator[Contradiction]:
             )
 
 
-def _crowd(rule: Rule, rules: Sequence[Rule], ties: Sequence[int]) -> tuple[str, ...]:
-    """Return one more of the rule's members than may be together, all of whom have to be."""
-    for group in _groups(rules, ties):
-        together = sorted(group.intersection(rule.members))
-        if len(together) > rule.most:
-            return tuple(together[: rule.most + 1])
-    alone = sorted(set(rule.members))
-    return tuple(alone[:1]) if rule.most < 1 else ()
+class _Tied:
+    """Who has to be with whom by some rules."""
+
+    def __init__(self, rules: Sequence[Rule], ties: Sequence[int]) -> None:
+        self._rules = rules
+        self._ties = ties
+        groups = enumerate(_groups(rules, ties))
+        self._group = {member: number for number, group in groups for member in group}
+
+    def crowd(self, rule: Rule) -> tuple[str, ...]:
+        """Return one more of the rule's members than may be together, all of whom have to be."""
+        together: dict[object, list[str]] = {}
+        for member in sorted(set(rule.members)):
+            group = together.setdefault(self._group.get(member, member), [])
+            group.append(member)
+            if len(group) > rule.most:
+                return tuple(group)
+        return ()
+
+    def ties_of(self, member: str) -> list[int]:
+        """Return the ties of the group that somebody is in."""
+        group = self._group.get(member)
+        of = ((n, self._rules[n].members) for n in self._ties)
+        return [n for n, members in of if members and self._group.get(members[0]) == group]
 
 
 def _needed(members: Sequence[str], rules: Sequence[Rule], ties: Sequence[int]) -> list[int]:

@@ -36,7 +36,7 @@ OF_WANT: Mapping[Want, Ease] = {
     Want.LABELS: Ease.ANY_LABELS,
 }
 NEW = "~new"  # begins the ids of hosts to be added: they come last
-DEARER = 3  # times what the cheapest costs: nothing dearer is worth telling
+DEARER = 5  # times what the cheapest costs: nothing dearer is worth telling
 TRIES = 120  # sets of changes tried at most
 
 

@@ -31,6 +31,7 @@ class Hall:
         self._held: list[dict[int, int]] = [{} for _ in board.aparts]
         self._soft: list[dict[int, int]] = [{} for _ in board.softs]
         self._may: dict[int, Ints] = {}
+        self._open = np.ones(max(hosts, board.zones), dtype=bool)
         self.scale = _scale(self.need)
         self.size: NDArray[np.float64] = (self.need * self.scale).sum(axis=1)
 
@@ -67,7 +68,9 @@ class Hall:
                 return hosts[:0]
             if full:
                 where = hosts if bond.scope is Scope.HOST else self.zone[hosts]
-                hosts = hosts[~np.isin(where, full)]
+                self._open[full] = False
+                hosts = hosts[self._open[where]]
+                self._open[full] = True
         return hosts
 
     def lawful_without(self, block: int, host: int, leaving: frozenset[int]) -> bool:
