@@ -94,6 +94,26 @@ async def test_a_volume_moves_by_a_copy_that_keeps_its_tags(bed: Bed) -> None:
     assert "user.muster.from" not in changes[1].body["config"]
 
 
+async def test_a_volume_that_kept_the_tag_of_a_copy_loses_it_before_it_is_copied_again(
+    bed: Bed,
+) -> None:
+    """The server was killed after the first was deleted: with two such tags neither would count."""
+    alone, copy = volume(bed, "m1", **{"from": "m2"}), volume(bed, "m2", **{"from": "m1"})
+    bed.incus.says(
+        f"GET {CUSTOM}", told([alone]), told([alone]), told([copy]), told([volume(bed, "m2")])
+    )
+    bed.incus.says(f"POST {CUSTOM}", begun())
+    bed.incus.says("GET /1.0/operations/7/wait", ended())
+    bed.incus.says(f"DELETE {CUSTOM}/{NAME}", told({}))
+    bed.incus.says(f"PUT {CUSTOM}/{NAME}", told({}))
+    assert bed.cloud.volumes
+    assert (await bed.cloud.volumes.move_volume(ID, "m2")).host == "m2"
+    asked = [x for x in bed.incus.requests if x.method in ("PUT", "POST", "DELETE")]
+    assert [x.method for x in asked] == ["PUT", "POST", "DELETE", "PUT"]
+    assert "user.muster.from" not in asked[0].body["config"]
+    assert asked[1].body["config"]["user.muster.from"] == "m1"
+
+
 async def test_a_copy_that_may_be_half_there_does_not_count(bed: Bed) -> None:
     holds(bed, volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"}))
     assert bed.cloud.volumes

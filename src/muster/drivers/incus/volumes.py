@@ -228,7 +228,7 @@ class IncusVolumes:
             if device["type"] == "disk" and device.get("path") == where:
                 raise Permanent(f"{instance['name']} has another disk at {where}: {name}")
         whom = None if held.tag("server") else instance["config"].get(NODE)
-        await self._configure(held, {PATH: where, NODE: whom})
+        await self._configure(held, {PATH: where, NODE: whom, FROM: None})
         devices = {held.ref: device_of(held, where)}
         await self._rest.put_into_effect(
             Call(
@@ -243,7 +243,8 @@ class IncusVolumes:
     # A volume that Incus moves between members loses its configuration, our tags and its size
     # with it, and arrives after the operation has ended. So it is copied with all of that, and
     # the tag of where from; then the first is deleted, then that tag. Of two with one name the
-    # copy does not count: it may be half there. One that is alone is whole, whatever its tag.
+    # copy does not count: it may be half there. One that is alone is whole, whatever its tag; the
+    # tag goes before it is copied again, or neither of the two would count.
     async def _moved(self, held: Held, location: str) -> Held:
         """Return it as it is on that member. See Note [Moved by a copy]."""
         if held.location == location:
@@ -253,6 +254,7 @@ class IncusVolumes:
         for each in await self._listed():
             if each.ref == held.ref and each.location != held.location:
                 await self._tried("DELETE", each)
+        await self._configure(held, {FROM: None})
         source = {
             "type": "copy",
             "name": held.ref,
