@@ -179,7 +179,7 @@ def _opened(url: str) -> Iterator[Connection]:
             yield conn
     except SQLAlchemyError as error:
         said = str(getattr(error, "orig", None) or error)
-        raise Unavailable(f"cannot read {place.render_as_string()}: {said}") from error
+        raise Unavailable(f"cannot read {make_url(url).render_as_string()}: {said}") from error
     finally:
         engine.dispose()
 
