@@ -13,8 +13,10 @@ from muster.base.errors import Invalid
 from muster.drivers.incus import token as tokens
 from muster.drivers.incus.pairing import paired, parted
 from muster.model.admission import CloudAsk
+from muster.model.who import MUSTER
+from muster.service import clouds
 from muster.settings import Settings
-from muster.wiring.house import open_house
+from muster.wiring.house import House, open_house
 from testbed.incus import rest
 from testbed.incus.fabric import entered
 from testbed.incus.place import Place, address, url
@@ -133,29 +135,32 @@ async def test_a_certificate_will_do_where_it_is_trusted(place: Place, tmp_path:
 
 
 @pytest.mark.incus
-async def test_an_added_cloud_is_there_at_once_and_after_a_restart(
+async def taken_on(house: House, ask: CloudAsk) -> None:
+    await (await clouds.addition(house.desk, MUSTER, ask)).do()
+
+
+async def let_go(house: House, name: str) -> None:
+    await (await clouds.removal(house.desk, MUSTER, name)).do()
+
+
+async def test_an_added_cloud_is_there_at_once_and_in_every_home_of_its_database(
     place: Place, tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path / "one", database_url=f"sqlite:///{tmp_path}/muster.db")
     door = f"unix:{place.socket('m3')}"
     async with open_house(settings) as house:
-        admission = house.desk.admission
-        assert admission
-        await admission.admit(
-            replace(LAB, token=a_token(place, "four"), url=f"https://{address('m1')}:8443")
-        )
-        await admission.admit(replace(LAB, name="near", url=door))
-        for name in ("lab", "near"):
-            images = await house.desk.clouds[name].images.list_images()
+        far = replace(LAB, token=a_token(place, "four"), url=f"https://{address('m1')}:8443")
+        for ask in (far, replace(LAB, name="near", url=door)):
+            await taken_on(house, ask)
+            images = await house.desk.clouds[ask.name].images.list_images()
             assert "demo-web" in {each.name for each in images}
-            assert name in house.engine.site.clouds
+            assert ask.name in house.engine.site.clouds
+    settings = replace(settings, home=tmp_path / "another")
     async with open_house(settings) as house:
         assert {"lab", "near"} <= house.desk.clouds.keys()
         assert house.desk.clouds["lab"].about.zones == ("z1", "z2", "z3")
-        admission = house.desk.admission
-        assert admission
         for name in ("lab", "near"):
-            await admission.dismiss(name)
+            await let_go(house, name)
             assert name not in house.engine.site.clouds
     assert "four" not in trusted(place)
     async with open_house(settings) as house:
