@@ -52,7 +52,7 @@ class Clouds:
             self.open[name] = await self._opened(name, options)
         await self.refresh()
         for folder in self.settings.home.glob("clouds/*/papers"):
-            if folder.parent.name not in self._rows:  # let go while this process was away
+            if folder.parent.name not in self.open:  # let go while this process was away
                 shutil.rmtree(folder, ignore_errors=True)
         if self.settings.default_cloud not in self.open:
             known = ", ".join(self.open)
