@@ -28,6 +28,7 @@ from muster.ports.tasks import Tasks
 
 LEND_EVERY = timedelta(seconds=5)
 TRIM_EVERY = timedelta(hours=1)
+AGAIN_S = 5.0  # after a cloud could not say how far it is
 LEAST_REST_S = 0.25  # between two looks, however much there is to hear
 
 
@@ -137,9 +138,14 @@ class Ticks:
 
     async def _follow(self, cloud: str, tasks: Tasks) -> None:
         """Tell how far the cloud is with what this engine has asked of it."""
+
+        async def told() -> bool:
+            await tell(self._site, cloud, await tasks.progressed())
+            return True
+
         while True:
-            news = await tasks.progressed()
-            await attempt("progress", partial(tell, self._site, cloud, news))
+            if not await attempt("progress", told):
+                await asyncio.sleep(AGAIN_S)
 
     async def _watch_on(self, cloud: str, every: timedelta) -> None:
         try:
