@@ -27,8 +27,6 @@ BODY = {
     "min_size": 2,
     "max_size": 6,
     "health_path": "/health",
-    "scale_out_threshold": 0.7,
-    "scale_in_threshold": 0.3,
     "cooldown": 1,
     "scale_in_window": 5,
     "update_strategy": {"max_surge": 2},
@@ -65,6 +63,7 @@ def demo(asked: Asking, name: str, port: int, cloud: str | None, keep: bool) -> 
         where = setting(session, cloud)
         prepare(session, where, asked.console())
         body = {**BODY, "name": name, "port": port}
+        body |= {"scale_out_threshold": where.busy, "scale_in_threshold": where.idle}
         body |= {"cloud": where.cloud} if where.cloud else {}
         with _cluster(asked, session, body, keep, figures) as made:
             load = _play(asked, session, made, where, figures)

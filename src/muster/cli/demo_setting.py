@@ -20,7 +20,8 @@ IMAGES = {"demo-web": "1", "demo-web-v2": "2"}  # name -> version
 # request costs a member 1.5 ms of processor time and a `tiny` member has a quarter of
 # a processor, so `high` requests a second keep three or four members at the target, less
 # than one processor altogether, which leaves the other for the rest. In a container each
-# request is a process or two of a shell besides, so that a few dozen do the same.
+# request is a process or two of a shell besides, so that a few dozen do the same; there members
+# are added at half of what one may use, for where others are at work a container hardly gets more.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """See Note [A demo for two processors]."""
@@ -30,6 +31,8 @@ class Setting:
     work: str = "/work?ms=1.5"
     low: int = 60
     high: int = 250
+    busy: float = 0.7  # members are added above this share of a member's processor time
+    idle: float = 0.3  # and removed below this one
     enough: int = 10_500  # requests: zero failed of ten thousand is the promise
 
 
@@ -46,7 +49,14 @@ def setting(session: "Session", said: str | None) -> Setting:
     if chosen["kind"] != "incus":
         return Setting(cloud=name)
     return Setting(
-        cloud=chosen["name"], containers=True, work="/?ms=2", low=12, high=70, enough=3000
+        cloud=chosen["name"],
+        containers=True,
+        work="/?ms=2",
+        low=8,
+        high=45,
+        busy=0.5,
+        idle=0.2,
+        enough=3000,
     )
 
 

@@ -12,6 +12,8 @@ from testbed.incus.place import CGROUPS, INCUSD, Place, inside
 
 SCRIPT = Path(__file__).with_name("member.sh")
 _V1 = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "systemd")
+# Members are machines of their own: what else runs here is not to starve them.
+_WEIGHT = {"cpu.shares": 8 * 1024, "cpu.weight": 8 * 100}
 SPACES = ("--mount", "--pid", "--uts", "--ipc", "--cgroup")
 
 
@@ -35,6 +37,7 @@ def boot(place: Place, member: str) -> None:
     for group in groups:
         group.mkdir(parents=True, exist_ok=True)
     _fill_cpusets(place, member)
+    _weigh(place)
 
     def join() -> None:  # before the cgroup namespace is made
         for group in groups:
@@ -60,6 +63,14 @@ def boot(place: Place, member: str) -> None:
         )
     (folder / "unshare.pid").write_text(str(process.pid))
     rest.await_answer(place.socket(member))
+
+
+def _weigh(place: Place) -> None:
+    """Give the testbed its share of the processors, where others are at work."""
+    for tree in _trees():
+        for name, weight in _WEIGHT.items():
+            if (file := tree / place.name / name).exists():
+                file.write_text(str(weight))
 
 
 def _fill_cpusets(place: Place, member: str) -> None:
