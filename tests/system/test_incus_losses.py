@@ -8,7 +8,8 @@ import pytest
 
 from house import House, until
 from incus_service import WEB, Load, ask, beside, instances, passed, statuses, whereabouts
-from testbed.incus import fabric, machine
+from muster.client.http import Session
+from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import OFFLINE_AFTER_S
 from testbed.incus.place import Place
 
@@ -137,3 +138,49 @@ def test_while_most_members_are_lost_nothing_is_done_and_that_is_said(it, place)
         until(lambda: said("cloud.back"), 90, "that it is back is said")
         until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
         assert whereabouts(place) == before
+
+
+def test_a_deletion_does_not_wait_for_a_member_without_power(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", WEB)
+        it.settled("web")
+        left = {name for name, where in whereabouts(place).items() if where == "m2"}
+        machine.crash(place, "m2")
+        began = monotonic()
+        try:
+            session.call("DELETE", "/v1/clusters/web")
+            until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 120, "it is gone")
+            print(f"gone {monotonic() - began:.1f} s after its deletion, and m2 without power")
+            assert set(instances(place)) == left
+        finally:
+            machine.boot(place, "m2")
+        until(lambda: not instances(place), 60, "what was left behind goes with its host's return")
+
+
+def test_a_volume_goes_along_to_the_next_server_of_its_instance(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/clusters", {**WEB, "min_size": 1})
+        [node] = it.settled("web")["instances"]
+        session.call("POST", "/v1/volumes", {"name": "data", "size_gib": 1, "cloud": "site"})
+        session.call("POST", "/v1/volumes/data/attach", {"instance": node["id"]})
+        _ran(session, node["id"], "echo kept >/mnt/data/said")
+        stop = {"action": "stop", "force": True, "timeout": 10}
+        rest.call(place.socket("m1"), "PUT", f"/1.0/instances/{node['ref']}/state", stop)
+        began = monotonic()
+
+        def has_it_again() -> bool:
+            volume = session.call("GET", "/v1/volumes/data")["volume"]
+            return volume["instance_id"] == node["id"] and volume["server"] != node["ref"]
+
+        until(has_it_again, 90, "its next server has the volume")
+        print(f"the next server has it {monotonic() - began:.1f} s after the former has stopped")
+        assert _ran(session, node["id"], "cat /mnt/data/said") == "kept\n"
+        session.call("POST", "/v1/volumes/data/detach")
+        session.call("DELETE", "/v1/volumes/data")
+
+
+def _ran(session: Session, instance: str, line: str) -> str:
+    command = {"command": ["/bin/sh", "-c", line]}
+    done = session.call("POST", f"/v1/instances/{instance}/exec", command)
+    assert done["exit_code"] == 0, done
+    return str(done["output"])
