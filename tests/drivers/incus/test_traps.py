@@ -1,5 +1,6 @@
 """What Incus does that one would not expect, each thing seen on real members once."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -254,6 +255,18 @@ async def test_usage_is_read_from_states_and_not_from_cached_metrics(bed):
     assert (usage.cpu_s, usage.net_in, usage.net_out) == (2.5, 10, 20)
     assert (usage.vcpus, usage.memory_limit) == (0.25, 128 << 20)
     assert not any("metrics" in line for line in bed.incus.lines())
+
+
+async def test_clusters_that_ask_in_the_same_moment_share_a_reading(bed):
+    """Reading all states is what it costs Incus, whoever's are wanted."""
+    orders = [an_order(), an_order(cluster_id=uuid4())]
+    listed = [made(bed, order) | {"state": state()} for order in orders]
+    bed.incus.says("GET /1.0/instances", told(listed))
+    usages = await asyncio.gather(*(bed.cloud.compute.usage(o.cluster_id) for o in orders))
+    assert [[each.server_id for each in found] for found in usages] == [
+        [order.server_id] for order in orders
+    ]
+    assert bed.incus.lines().count("GET /1.0/instances") == 1
 
 
 async def test_the_state_of_a_container_just_killed_is_no_reason_to_call_it_gone(bed):
