@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from muster.api.words import exact, moment
+from muster.api.words import exact, moment, spelled
 from muster.model.event import Event
 
 
@@ -35,20 +35,20 @@ class EventOut(msgspec.Struct, kw_only=True):
 
 def event(one: Event) -> EventOut:
     return EventOut(
-        id=str(one.id),
+        id=spelled(one.id),
         seq=one.seq,
         kind=one.kind,
         timestamp=moment(one.at),
         at=exact(one.at),
         level=one.level,
         otype=one.otype,
-        oid=str(one.oid),
+        oid=spelled(one.oid),
         oname=one.oname,
-        cluster_id=str(one.cluster_id or ""),
+        cluster_id=spelled(one.cluster_id) if one.cluster_id else "",
         user=one.user,
         project=one.project,
         action=one.action,
-        action_id=str(one.action_id) if one.action_id else None,
+        action_id=spelled(one.action_id) if one.action_id else None,
         status=one.status,
         status_reason=one.reason,
         done=one.done,

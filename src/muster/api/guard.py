@@ -1,7 +1,7 @@
 """Who is asking, and may they: the one guard before every handler."""
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,7 +88,7 @@ def _is_socket(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
 def refuse_strangers(headers: Headers, door: Door, *, from_page: bool) -> None:
     """Raise `Forbidden` for what a stranger's page sent. See Note [Other people's pages]."""
     host = headers.get("host", "")
-    if door.loopback_names and not _is_loopback(_hostname(host)):
+    if door.loopback_names and not _is_loopback(host):
         raise Forbidden(f"'{host}' is not a name of this machine's loopback; use 127.0.0.1")
     origin = headers.get("origin")
     if from_page and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
@@ -97,17 +97,20 @@ def refuse_strangers(headers: Headers, door: Door, *, from_page: bool) -> None:
         raise Forbidden("a page of another site may not do this here")
 
 
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(name: str) -> bool:
+@lru_cache(maxsize=256)
+def _is_loopback(host: str) -> bool:
+    """Whether a Host header names the loopback."""
+    name = _hostname(host)
     if name in _LOCAL:
         return True
     try:
         return ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -6,7 +6,8 @@ from typing import Any
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from muster.base.ids import new_id
+from muster.api.words import spelled
+from muster.base.ids import passing_id
 from muster.base.log import log
 
 _QUIET = frozenset({"/healthz", "/metrics"})
@@ -17,6 +18,7 @@ class Watched:
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
+        self._log = log()
         self._answers = Counter(
             "muster_http_answers",
             "Answers by method and status",
@@ -28,7 +30,7 @@ class Watched:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        id = f"req-{new_id()}"
+        id = f"req-{spelled(passing_id())}"
         scope["state"]["request_id"] = id
         if str(scope["type"]) != "http":
             await self._app(scope, receive, send)
@@ -50,7 +52,7 @@ class Watched:
         if scope["path"] in _QUIET and status < 400:
             return
         who = scope.get("user")
-        log().info(
+        self._log.info(
             "request",
             method=scope["method"],
             path=scope["path"],

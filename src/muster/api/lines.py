@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from muster.api.states import stack_status
-from muster.api.words import moment
+from muster.api.words import moment, spelled
 from muster.model.cluster import Cluster, Service
 from muster.model.node import Node
 from muster.model.pool import Traffic
@@ -77,11 +77,11 @@ class Crew(NamedTuple):
 
     @classmethod
     def seen(cls, members: Sequence[Member]) -> "Crew":
-        return cls([str(each.id) for each in members], sum(each.serves for each in members))
+        return cls([spelled(each.id) for each in members], sum(each.serves for each in members))
 
     @classmethod
     def of(cls, nodes: Sequence[Node]) -> "Crew":
-        return cls([str(each.id) for each in nodes], running(nodes))
+        return cls([spelled(each.id) for each in nodes], running(nodes))
 
 
 def clusters(listed: Listed) -> Clusters:
@@ -112,11 +112,11 @@ def line(whole: Whole) -> ClusterLine:
 def line_of(
     cluster: Cluster, crew: Crew, profile_name: str, bindings: Iterable[object] = ()
 ) -> ClusterLine:
-    service, id = cluster.service, str(cluster.id)
+    service, id = cluster.service, spelled(cluster.id)
     return ClusterLine(
         id=id,
         name=cluster.name,
-        profile_id=str(cluster.profile_id),
+        profile_id=spelled(cluster.profile_id),
         profile_name=profile_name,
         user=cluster.user,
         project=cluster.project,

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from muster.api.words import moment
+from muster.api.words import moment, spelled
 from muster.model.cluster import Cluster
 from muster.model.node import Node
 from muster.model.pool import UNCOUNTED
@@ -65,9 +65,9 @@ def instance(one: Instance) -> InstanceOut:
 def instance_of(node: Node, cluster: Cluster, profile: Profile | None) -> InstanceOut:
     server = profile.server if profile else None
     return InstanceOut(
-        id=str(node.id),
+        id=spelled(node.id),
         name=node.name,
-        cluster_id=str(node.cluster_id) if node.cluster_id else None,
+        cluster_id=spelled(node.cluster_id) if node.cluster_id else None,
         cluster_name=cluster.name,
         cloud=cluster.cloud,
         status=node.status,
@@ -78,7 +78,7 @@ def instance_of(node: Node, cluster: Cluster, profile: Profile | None) -> Instan
         image=server.image_name if server else "",
         image_id=server.image if server else "",
         flavor=server.flavor.name if server else "",
-        revision=str(node.profile_id),
+        revision=spelled(node.profile_id),
         outdated=node.profile_id != cluster.target,
         health=HealthOut(node.health.infrastructure, node.health.balancer, node.health.application),
         created_at=moment(node.created_at),

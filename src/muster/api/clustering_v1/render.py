@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from muster.api.words import epoch, moment
+from muster.api.words import epoch, moment, spelled
 from muster.model.action import ActionStatus, told
 from muster.model.engine import engine_id
 from muster.model.node import Node
@@ -52,11 +52,11 @@ def node(
 ) -> NodeOut:
     """Return a node; what the microversion does not know is left out."""
     return NodeOut(
-        id=str(one.id),
+        id=spelled(one.id),
         name=one.name,
-        cluster_id=str(one.cluster_id or ""),
+        cluster_id=spelled(one.cluster_id) if one.cluster_id else "",
         physical_id=one.ref or None,
-        profile_id=str(one.profile_id),
+        profile_id=spelled(one.profile_id),
         profile_name=profile_name,
         user=one.user,
         project=one.project,

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import msgspec
-from litestar.datastructures import Headers
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from muster.api.clustering_v1.faults import body_of
@@ -13,6 +12,11 @@ from muster.base.errors import Invalid
 NEWEST = 14  # the minor number; the major one is always 1
 HEADER = "openstack-api-version"
 _SERVICE = "clustering"
+_HEADER = HEADER.encode()
+_SAID = [
+    [(_HEADER, f"{_SERVICE} 1.{asked}".encode()), (b"vary", b"OpenStack-API-Version")]
+    for asked in range(NEWEST + 1)
+]
 _WELL_FORMED = re.compile(r"(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})")
 _ROOT = re.compile(r"/v1(\.0)?/")
 _PLAIN = "HTTPBadRequest"
@@ -59,7 +63,8 @@ class Versioned:
         path = "/v1/" + scope["path"][found.end() :]
         scope["path"], scope["raw_path"] = path, path.encode()
         try:
-            asked = minor(Headers.from_scope(scope).get(HEADER, ""))
+            said = (value for name, value in scope["headers"] if name == _HEADER)
+            asked = minor(next(said, b"").decode("latin-1"))
         except Invalid as error:
             await _refuse(_marked(send, 0), error)
             return
@@ -68,10 +73,7 @@ class Versioned:
 
 
 def _marked(send: Send, asked: int) -> Send:
-    said = [
-        (HEADER.encode(), f"{_SERVICE} 1.{asked}".encode()),
-        (b"vary", b"OpenStack-API-Version"),
-    ]
+    said = _SAID[asked]
 
     async def marked(message: Message) -> None:
         if message["type"] == "http.response.start":
