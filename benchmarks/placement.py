@@ -71,14 +71,14 @@ class Stopwatch:
 def ours(problem: Problem, seconds: float) -> str:
     answer = solve(problem, Limit(work=seconds, seconds=seconds), Stopwatch(time.perf_counter()))
     if isinstance(answer, Undecided):
-        return f"undecided, {len(answer.unplaced)} left"
+        return f"undecided, {len(answer.unplaced)} items left"
     return "solved" if isinstance(answer, Placed) else "WRONG: impossible"
 
 
 def plain(problem: Problem, seconds: float) -> str:
-    del seconds
     hall = Hall(compiled(problem))
-    seated(hall, spread=False)
+    budget = Budget(Limit(seconds=seconds), Stopwatch(time.perf_counter()))
+    seated(hall, budget, spread=False)
     return f"{len(hall.standing())} blocks left" if hall.standing() else "solved"
 
 

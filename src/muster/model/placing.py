@@ -35,6 +35,7 @@ class Host:
     disk_gib: Mapping[str, int | None] = field(default_factory=dict)  # of each storage pool
     labels: Mapping[str, str] = field(default_factory=dict)
     open: bool = True  # False: who is there may stay, nobody comes
+    reserve: bool = False  # taken only by who finds no other
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,6 +84,7 @@ class Board:
                     self.zone[h],
                     tuple(sorted(host.labels.items())),
                     host.open,
+                    host.reserve,
                     tuple(row[h] for row in self.room),
                     h if h in touched else -1,
                 ),

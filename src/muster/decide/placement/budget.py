@@ -38,18 +38,19 @@ class Budget:
         self._limit = limit
         self._watch = watch
         self._work = limit.work
+        self._until = limit.seconds
 
     @property
     def left(self) -> float:
         """Return how much more work may be done; 0 when it is over."""
-        if self._watch.seconds() >= self._limit.seconds:
+        if self._watch.seconds() >= self._until:
             return 0.0
         return max(self._work, 0.0)
 
     @property
     def seconds(self) -> float:
         """Return how many seconds are left, at least a few hundredths."""
-        return max(self._limit.seconds - self._watch.seconds(), 0.02)
+        return max(self._until - self._watch.seconds(), 0.02)
 
     def spend(self, work: float) -> None:
         self._work -= work
@@ -59,14 +60,16 @@ class Budget:
 
     def part(self, share: float) -> "Part":
         """Return a budget of this share of what is left; what it spends is spent here, too."""
-        return Part(self, self.left * share)
+        return Part(self, share)
 
 
 class Part(Budget):
-    def __init__(self, whole: Budget, work: float) -> None:
+    def __init__(self, whole: Budget, share: float) -> None:
         super().__init__(whole._limit, whole._watch)
         self._whole = whole
-        self._work = work
+        self._work = whole.left * share
+        gone = self._watch.seconds()
+        self._until = gone + max(whole._until - gone, 0.0) * share
 
     def spend(self, work: float) -> None:
         self._work -= work

@@ -1,6 +1,6 @@
 """Why there is no placement: the smallest part of a problem that has none either."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from muster.decide.placement.board import Board, compiled
@@ -9,7 +9,7 @@ from muster.decide.placement.case import Case, Element, about, elements, of_rule
 from muster.decide.placement.contradictions import contradictions
 from muster.decide.placement.seek import FEW, sought
 from muster.decide.placement.words import told
-from muster.model.placing import Conflict, Problem, Want
+from muster.model.placing import Conflict, Problem, Relation, Rule, Want
 
 TRIAL = 0.2  # of the budget for an explanation, at most, on leaving one thing away
 
@@ -25,6 +25,7 @@ def conflict_of(problem: Problem, budget: Budget) -> Conflict:
 
     case = _first(problem)
     case, minimal = shrunk(case, verdict, budget)
+    case = _at_work(problem, case)
     return _conflict(problem, case, minimal=minimal)
 
 
@@ -34,6 +35,10 @@ def shrunk(case: Case, verdict: Verdict, budget: Budget) -> tuple[Case, bool]:
     Whatever could not be left away from a larger part cannot be left away from a smaller
     one, so that everything is tried once, large pieces first.
     """
+    for sort in ("rule", "want"):
+        fewer = tuple(e for e in case if e.sort != sort)
+        if len(fewer) < len(case) and budget.left > 0 and verdict(fewer) is False:
+            case = fewer
     sure = True
     size = max(len(case) // 2, 1)
     while True:
@@ -71,11 +76,40 @@ def _first(problem: Problem) -> Case:
     crowd = overfull(board)
     if crowd is None:
         return case
-    return about(case, _names(board, [i for b in crowd for i in board.blocks[b].items]))
+    crowded = about(case, _names(board, [i for b in crowd for i in board.blocks[b].items]))
+    for plainer in _plainer(problem, crowded):
+        if overfull(compiled(part(problem, plainer))) is not None:
+            return plainer
+    return crowded
+
+
+def _plainer(problem: Problem, case: Case) -> Iterator[Case]:
+    """Yield the case without any rules, with each one alone, and with all that join."""
+    rules = [e for e in case if e.sort == "rule"]
+    others = tuple(e for e in case if e.sort != "rule")
+    yield others
+    items = {e.name for e in case if e.sort == "item"}
+    for rule in rules:
+        members = items.intersection(problem.rules[rule.number].members)
+        if len(members) > len(items) // 2:
+            yield (*others, rule)
+    joins = [e for e in rules if problem.rules[e.number].relation is Relation.TOGETHER]
+    yield (*others, *joins)
 
 
 def _names(board: Board, items: "tuple[int, ...] | list[int]") -> list[str]:
     return [board.items[number].id for number in items]
+
+
+def _at_work(problem: Problem, case: Case) -> Case:
+    """Return the case without rules that have too few members in it to ask for anything."""
+    items = {e.name for e in case if e.sort == "item"}
+
+    def asks(rule: Rule) -> bool:
+        few = 1 if rule.relation is Relation.TOGETHER else rule.most
+        return len(items.intersection(rule.members)) > few
+
+    return tuple(e for e in case if e.sort != "rule" or asks(problem.rules[e.number]))
 
 
 def _conflict(problem: Problem, case: Case, *, minimal: bool) -> Conflict:

@@ -198,7 +198,7 @@ def _changed(problem: Problem, change: Change, number: int) -> Problem:
         pools = {pool: None for item in problem.items for pool in item.disk_gib}
         labels = {k: v for item in problem.items for k, v in item.labels.items()}
         zone = change.zone or ""
-        more = Host(id=_new(change, number), zone=zone, disk_gib=pools, labels=labels)
+        more = Host(id=_new(change, number), zone=zone, disk_gib=pools, labels=labels, reserve=True)
         return replace(problem, hosts=(*problem.hosts, more))
     if change.rule is not None:
         rules = list(problem.rules)

@@ -13,14 +13,16 @@ LIKELY = 24  # hosts looked at for sending several away
 WIDE = 4000  # so many hosts make a step twice as much work
 
 
-def seated(hall: Hall, *, spread: bool) -> None:
-    """Give seats to as many as find one: those who are at home first, then the hardest.
+def seated(hall: Hall, budget: Budget, *, spread: bool) -> None:
+    """Give seats to as many as find one in time: those who are at home first, then the hardest.
 
     Of hosts that would do, the one where the fewest soft rules break; then the fullest
     after it, or the emptiest for `spread`; then the first by id.
     """
     _stay(hall)
     for unit in _units(hall):
+        if budget.left <= 0:
+            return
         if len(unit) == 1:
             _sit_best(hall, unit[0], spread=spread)
         else:
@@ -76,6 +78,7 @@ def _hardness(hall: Hall, block: int) -> tuple[bool, float, int, int]:
 def best_of(hall: Hall, block: int, hosts: Ints, *, spread: bool) -> int:
     slack = hall.slack(block, hosts)
     score = -slack if spread else slack
+    score = score + 1e15 * hall.reserve[hosts]
     if hall.board.softs_of[block]:
         score = score + 1e9 * hall.displeasure(block, hosts)
     return int(hosts[int(np.argmin(score))])

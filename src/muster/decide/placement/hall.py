@@ -31,6 +31,7 @@ class Hall:
         self._held: list[dict[int, int]] = [{} for _ in board.aparts]
         self._soft: list[dict[int, int]] = [{} for _ in board.softs]
         self._may: dict[int, Ints] = {}
+        self.reserve = np.array([host.reserve for host in board.hosts], dtype=bool)
         self._open = np.ones(max(hosts, board.zones), dtype=bool)
         self.scale = _scale(self.need)
         self.size: NDArray[np.float64] = (self.need * self.scale).sum(axis=1)

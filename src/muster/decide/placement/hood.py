@@ -8,10 +8,10 @@ from muster.decide.placement.budget import Budget
 from muster.decide.placement.exact import reseated
 from muster.decide.placement.hall import NOWHERE, Hall
 
-HOSTS = 24  # taken apart at once, at first
+HOSTS = 12  # taken apart at once, at first
 MORE = 1.25  # times as many after each round that did not help anybody
 MOST = 120
-WORK = 0.4  # at most, on one neighbourhood
+WORK = 0.1  # at most, on one neighbourhood
 
 
 def improved(hall: Hall, budget: Budget) -> bool:

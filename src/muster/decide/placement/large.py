@@ -14,6 +14,7 @@ from muster.decide.placement.sought import Sought
 WHOLE = 40_000  # choices at most for one exact model of everything
 EASY = 0.1  # of the budget, for repair before the exact model
 HARD = 0.3  # of the budget, for repair of what is too large for it
+PIECES = 0.3  # of what is left then, for neighbourhoods before the exact model of everything
 BETTER = 0.5  # of what is left, for fewer moves and less broken of soft rules
 
 
@@ -25,7 +26,7 @@ BETTER = 0.5  # of what is left, for fewer moves and less broken of soft rules
 # former can prove that there is nothing.
 def sought_large(board: Board, budget: Budget) -> Sought:
     """Return the best seats found within the budget. See Note [Cheapest first]."""
-    hall = _seated(board)
+    hall = _seated(board, budget)
     if hall.standing():
         if overfull(board) is not None:
             return Sought(hall.seats(), all=False, none=True)
@@ -37,17 +38,19 @@ def sought_large(board: Board, budget: Budget) -> Sought:
     return _bettered(hall, budget)
 
 
-def _seated(board: Board) -> Hall:
+def _seated(board: Board, budget: Budget) -> Hall:
     hall = Hall(board)
     spread = loose(hall)
-    seated(hall, spread=spread)
+    seated(hall, budget, spread=spread)
     if spread and hall.standing():
         hall = Hall(board)
-        seated(hall, spread=False)
+        seated(hall, budget, spread=False)
     return hall
 
 
 def _searched(hall: Hall, budget: Budget) -> Sought:
+    if improved(hall, budget.part(PIECES)):
+        return _bettered(hall, budget)
     budget.tell(len(hall.seats()), len(hall.seat), "exact search")
     found = all_seated(hall.board, budget, budget.left / 2, best=False)
     if found.outcome is Outcome.NONE:

@@ -94,13 +94,16 @@ class _Search:
         board, homes = self.board, self.board.blocks[block].homes
         tried: set[tuple[int, bool]] = set()
         taken = set(self.seats.values())
-        may = sorted(board.blocks[block].may, key=lambda h: (-homes.get(h, 0), h in taken, h))
+        may = sorted(board.blocks[block].may, key=lambda h: self._rank(h, homes, taken))
         for host in may:
             alike = (board.shape[host], host in taken)
             if (host not in taken and alike in tried) or not self._can(block, host):
                 continue
             tried.add(alike)
             yield host
+
+    def _rank(self, host: int, homes: Mapping[int, int], taken: set[int]) -> tuple[object, ...]:
+        return (-homes.get(host, 0), self.board.hosts[host].reserve, host in taken, host)
 
     def _can(self, block: int, host: int) -> bool:
         board = self.board

@@ -6,6 +6,7 @@ from muster.decide.placement.board import Board
 from muster.decide.placement.phrases import amount, counted, listed, size
 from muster.model.placing import Conflict, Item, Problem, Relation, Rule, Scope, Want
 
+MUSTS = 6  # told, of what rules and items ask for
 HOSTS = 4  # named, of those that have room
 
 
@@ -14,6 +15,8 @@ def told(problem: Problem, conflict: Conflict, board: Board) -> str:
     if not problem.hosts:
         return "there is no host"
     musts = [*_rules(problem, conflict), *_wants(problem, conflict)]
+    if len(musts) > MUSTS:
+        musts = [*musts[: MUSTS - 1], f"{len(musts) - MUSTS + 1} more such rules hold"]
     room = list(_room(conflict, board))
     if not musts and not room:
         room = [f"no host is open to {listed(conflict.items)}"]
