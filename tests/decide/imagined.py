@@ -384,24 +384,6 @@ def _share(seed: int, key: str) -> float:
     return int.from_bytes(digest_of, "big") / 2**32
 
 
-def serving(snapshot: Snapshot) -> int:
-    """Return how many nodes a client's request may be answered by now."""
-    if snapshot.pool is None:
-        return sum(_runs(snapshot, n) for n in snapshot.nodes if not n.leaving and not n.standby)
-    return sum(
-        _runs(snapshot, n)
-        and (member := snapshot.pool.members.get(n.id)) is not None
-        and member.state is MemberState.SERVE
-        and member.condition is not Condition.BAD
-        for n in snapshot.nodes
-    )
-
-
-def _runs(snapshot: Snapshot, node: Node) -> bool:
-    server = snapshot.servers.get(node.server_id)
-    return server is not None and server.seen is Seen.RUNNING
-
-
 def a_world(cluster, **nature) -> World:
     """Return a world with a cluster that nothing was done for yet."""
     return World(snapshot=a_snapshot(cluster), nature=Nature(**nature))

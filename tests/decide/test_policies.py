@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import LONG_AGO, SIMULATED, WEB, a_cluster, a_service
-from muster.base.errors import Conflict, Invalid, Malformed
+from builders import LONG_AGO, WEB, a_cluster, a_service
+from decide.policing import FLOOR, LB, SAID, scene
+from muster.base.errors import Conflict
 from muster.decide.policies import (
     POLICY_TYPES,
     attached,
@@ -20,42 +21,15 @@ from muster.decide.policies import (
     refusal,
 )
 from muster.model.capacity import Amount
-from muster.model.cloud import Ability
 from muster.model.cluster import Healing
 from muster.model.detection import Cure, Detector
 from muster.model.placement import Affinity, Share
 from muster.model.policy import Binding, Policy
-from muster.model.policy_type import Attached, Floor, Scene
+from muster.model.policy_type import Attached
 from muster.model.pool import MonitorKind, Persistence, Traffic
 from muster.model.removal import HookType, Order, Removal
 from muster.model.rollout import UpdateKind
 from muster.model.scaling import Scaling
-
-FLOOR = Floor()
-SERVER = "os.nova.server-1.0"
-LB = {"pool": {"subnet": "s"}, "vip": {"subnet": "s"}}
-POLLED = {"type": "NODE_STATUS_POLL_URL", "options": {"poll_url": "http://h/{nodename}"}}
-
-
-def health(*modes: dict[str, Any], action: str = "RECREATE", **detection: Any) -> dict[str, Any]:
-    return {
-        "detection": {"interval": 60, "detection_modes": list(modes)} | detection,
-        "recovery": {"actions": [{"name": action}]},
-    }
-
-
-# One policy of each type that says something.
-SAID: dict[str, dict[str, Any]] = {
-    "affinity-1.0": {"servergroup": {"name": "g"}, "availability_zone": "z1"},
-    "batch-1.0": {"min_in_service": 2, "max_batch_size": 3, "pause_time": 7},
-    "deletion-1.0": {"criteria": "OLDEST_FIRST", "reduce_desired_capacity": False},
-    "deletion-1.1": {"grace_period": 4, "hooks": {"params": {"queue": "q"}, "timeout": 9}},
-    "health-1.2": health(POLLED, {"type": "NODE_STATUS_POLLING"}, action="REBOOT"),
-    "loadbalance-1.3": LB,
-    "region_placement-1.0": {"regions": [{"name": "simulated", "cap": 5}]},
-    "scaling-1.0": {"event": "CLUSTER_SCALE_OUT"},
-    "zone_placement-1.0": {"zones": [{"name": "z1"}, {"name": "z2", "weight": 50}]},
-}
 
 
 def bound(key: str, said: dict[str, Any] | None = None, number: int = 1, **but: Any) -> Attached:
@@ -86,117 +60,6 @@ def bound(key: str, said: dict[str, Any] | None = None, number: int = 1, **but: 
 
 def worked_in(key: str, said: dict[str, Any] | None = None, **cluster: Any) -> Any:
     return compiled(a_cluster(**cluster), [bound(key, said)])
-
-
-def scene(cannot: dict[Ability, str] | None = None, **but: Any) -> Scene:
-    cloud = replace(SIMULATED, cannot=cannot or {}, **but)
-    return Scene(cluster=a_cluster(), profile_type=SERVER, cloud=cloud)
-
-
-def refused(key: str, said: dict[str, Any], where: Scene) -> str | None:
-    type = POLICY_TYPES[f"senlin.policy.{key}"]
-    return refusal(type, properties_of(type, said, FLOOR), where)
-
-
-@pytest.mark.parametrize("type", POLICY_TYPES.values(), ids=lambda each: each.key)
-def test_a_type_is_known_by_its_name_and_version_and_says_how_far_it_goes(type):
-    assert POLICY_TYPES[type.key] is type
-    assert type.support[type.version]
-    assert type.governs <= {"service", "healing", "removal", "placement", "strategy"}
-    assert bool(type.governs) == (type.name != "senlin.policy.scaling")
-
-
-def test_the_order_in_which_policies_speak_is_total():
-    order = sorted(POLICY_TYPES.values(), key=lambda each: each.priority)
-    assert [order[0].name, order[-1].name] == ["senlin.policy.scaling", "senlin.policy.health"]
-    assert [e.singleton for e in POLICY_TYPES.values()].count(False) == 1
-
-
-@pytest.mark.parametrize(
-    ("key", "said", "text"),
-    [
-        ("scaling-1.0", {"event": "BOGUS"}, "must be one of the allowed values: CLUSTER_SCALE_IN"),
-        ("scaling-1.0", {}, "Required spec item 'event' not provided"),
-        ("deletion-1.0", {"bogus": 1}, "Unrecognizable spec item 'bogus'"),
-        ("health-1.0", {"detection": {"type": "x"}, "recovery": {}}, "spec item 'type'"),
-        (
-            "health-1.1",
-            {
-                "detection": {},
-                "recovery": {"actions": [{"name": "REBOOT"}, {"name": "REBUILD"}]},
-            },
-            "Only one 'actions'",
-        ),
-    ],
-)
-def test_what_the_schema_of_a_policy_does_not_allow_is_the_fault_that_clients_know(key, said, text):
-    type = POLICY_TYPES[f"senlin.policy.{key}"]
-    with pytest.raises(Malformed, match=text) as caught:
-        properties_of(type, said, FLOOR)
-    assert caught.value.details["type"] == "ESchema"
-
-
-DUPLICATE, INVALID = "(?i)duplicate detection modes", "(?i)invalid detection modes"
-
-
-@pytest.mark.parametrize(
-    ("key", "said", "text"),
-    [
-        ("scaling-1.0", {"event": "CLUSTER_SCALE_IN", "adjustment": {"number": -1}}, "must be > 0"),
-        (
-            "scaling-1.0",
-            {"event": "CLUSTER_SCALE_IN", "adjustment": {"cooldown": -1}},
-            "the 'cooldown' for 'adjustment' must be >= 0",
-        ),
-        ("batch-1.0", {"max_batch_size": 0}, "max_batch_size"),
-        ("batch-1.0", {"pause_time": -1}, "pause_time"),
-        ("deletion-1.1", {"grace_period": -1}, "grace_period"),
-        ("deletion-1.1", {"hooks": {"timeout": 5}}, "needs a 'queue'"),
-        ("deletion-1.1", {"hooks": {"type": "webhook", "timeout": 5}}, "needs a 'url'"),
-        ("health-1.2", health({"type": "NODE_STATUS_POLLING"}, interval=59), "has to be larger"),
-        ("health-1.2", health(*[{"type": "NODE_STATUS_POLLING"}] * 2), DUPLICATE),
-        ("health-1.2", health(POLLED, POLLED), DUPLICATE),
-        ("health-1.2", health(POLLED, {"type": "LIFECYCLE_EVENTS"}), INVALID),
-        ("health-1.2", health(*[{"type": "LIFECYCLE_EVENTS"}] * 2), INVALID),
-        ("health-1.2", health({"type": "NODE_STATUS_POLL_URL"}), "must be an http"),
-        (
-            "health-1.2",
-            health(
-                {
-                    "type": "NODE_STATUS_POLL_URL",
-                    "options": {"poll_url": "http://h", "poll_url_healthy_response": "("},
-                }
-            ),
-            "no regular expression that can be used: missing",
-        ),
-        ("loadbalance-1.1", {"pool": {"subnet": "s"}, "vip": {}}, "VIP Subnet or Network"),
-        ("loadbalance-1.1", {**LB, "vip": {"subnet": "s", "protocol_port": 0}}, "protocol_port"),
-        (
-            "loadbalance-1.1",
-            {**LB, "pool": {"subnet": "s", "session_persistence": {"type": "APP_COOKIE"}}},
-            "cookie_name",
-        ),
-        ("loadbalance-1.1", {**LB, "health_monitor": {"expected_codes": "ok"}}, "expected_codes"),
-        ("loadbalance-1.1", {**LB, "health_monitor": {"delay": 0}}, "'delay'"),
-        ("loadbalance-1.1", {**LB, "health_monitor": {"url_path": "x"}}, "slash"),
-        ("zone_placement-1.0", {"zones": [{"weight": 1}]}, "needs a 'name'"),
-        ("zone_placement-1.0", {"zones": [{"name": "a", "weight": -1}]}, "must be >= 0"),
-        ("zone_placement-1.0", {"zones": [{"name": "a", "weight": 0}]}, "needs a 'weight'"),
-        ("region_placement-1.0", {"regions": [{}]}, "needs a 'name'"),
-    ],
-)
-def test_what_makes_no_sense_is_an_invalid_specification(key, said, text):
-    type = POLICY_TYPES[f"senlin.policy.{key}"]
-    with pytest.raises(Invalid, match=text) as caught:
-        properties_of(type, said, FLOOR)
-    assert caught.value.details["type"] == "InvalidSpec"
-
-
-def test_an_installation_may_allow_checks_more_often():
-    type, said = POLICY_TYPES["senlin.policy.health-1.2"], health(POLLED, interval=10)
-    properties_of(type, said, Floor(health_interval_s=10))
-    with pytest.raises(Invalid):
-        properties_of(type, said, FLOOR)
 
 
 def test_a_deletion_policy_says_who_goes_and_how():
@@ -294,91 +157,6 @@ def test_a_region_has_room_for_so_many():
     cluster = worked_in("region_placement-1.0", desired=3)
     assert infeasible(cluster, 5) is None
     assert infeasible(cluster, 6) == "There is no feasible plan to handle all nodes."
-
-
-@pytest.mark.parametrize(
-    ("key", "said", "where", "text"),
-    [
-        ("affinity-1.0", {}, scene({Ability.ANTI_AFFINITY: "one host"}), "one host"),
-        ("affinity-1.0", {"enable_drs_extension": True}, scene(), "vSphere"),
-        (
-            "health-1.2",
-            {**SAID["health-1.2"], "recovery": {"fencing": ["COMPUTE"]}},
-            scene({Ability.FENCING: "nobody tells what is off"}),
-            "cannot fence servers: nobody tells",
-        ),
-        (
-            "affinity-1.0",
-            {"availability_zone": "a"},
-            scene({Ability.ZONES: "one zone"}),
-            "one zone",
-        ),
-        (
-            "zone_placement-1.0",
-            SAID["zone_placement-1.0"],
-            scene({Ability.ZONES: "no"}),
-            "no zones",
-        ),
-        ("zone_placement-1.0", {"zones": [{"name": "x"}]}, scene(zones=("a", "b")), "it has a, b"),
-        ("region_placement-1.0", {"regions": [{"name": "far"}]}, scene(), "'far'"),
-        ("loadbalance-1.0", LB, scene({Ability.BALANCER: "none here"}), "none here"),
-        ("loadbalance-1.0", {**LB, "flavor_id": "f"}, scene(), "flavor_id"),
-        (
-            "loadbalance-1.0",
-            {**LB, "health_monitor": {}},
-            scene({Ability.PING: "it does not"}),
-            "cannot ping: it does not",
-        ),
-        (
-            "loadbalance-1.0",
-            {**LB, "vip": {"subnet": "s", "protocol": "TCP"}},
-            scene({Ability.TCP: "http only"}),
-            "cannot do TCP: http only",
-        ),
-        (
-            "loadbalance-1.0",
-            {**LB, "vip": {"subnet": "s", "connection_limit": 5}},
-            scene({Ability.CONNECTION_LIMIT: "no limits"}),
-            "no limits",
-        ),
-        (
-            "loadbalance-1.0",
-            {**LB, "pool": {"subnet": "s", "protocol": "HTTPS"}},
-            scene({Ability.MEMBER_TLS: "plain only"}),
-            "cannot speak TLS with members: plain only",
-        ),
-        (
-            "health-1.0",
-            health(action="REBUILD"),
-            scene({Ability.REBUILD: "it is new each time"}),
-            "cannot rebuild servers: it is new each time",
-        ),
-        (
-            "health-1.0",
-            health(action="REBOOT"),
-            replace(scene(), profile_type="os.heat.stack-1.0"),
-            "REBOOT cannot be the recovery of nodes of type os.heat.stack-1.0",
-        ),
-        (
-            "zone_placement-1.0",
-            SAID["zone_placement-1.0"],
-            replace(scene(), profile_type="os.heat.stack-1.0"),
-            "Policy not applicable on profile type: os.heat.stack-1.0",
-        ),
-    ],
-)
-def test_what_a_cloud_cannot_do_is_refused_with_its_reason(key, said, where, text):
-    assert text in (refused(key, said, where) or "")
-
-
-@pytest.mark.parametrize("key", SAID)
-def test_a_cloud_that_can_do_everything_refuses_nothing(key):
-    assert refused(key, SAID[key], scene(zones=("z1", "z2"))) is None
-
-
-def test_hosts_that_are_rather_apart_are_no_matter_for_a_cloud_with_one():
-    soft = {"servergroup": {"policies": "soft-anti-affinity"}}
-    assert refused("affinity-1.0", soft, scene({Ability.ANTI_AFFINITY: "one host"})) is None
 
 
 def test_there_is_one_policy_of_a_type_and_version_but_any_number_for_scaling():

@@ -20,7 +20,7 @@ from builders import (
 from decide.asking import CALM, PLACES
 from decide.generated import snapshots
 from decide.imagined import World
-from decide.test_arrival import LIFE, PASSES, consistent, natures
+from decide.lives import LIFE, PASSES, consistent, natures
 from muster.decide.converge import plan
 from muster.decide.requests import is_request
 from muster.decide.rolling import batch_size

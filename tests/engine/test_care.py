@@ -7,36 +7,22 @@ import pytest
 
 import builders
 from engine.fate import Once, fated
+from engine.standing import (
+    Counting,
+    a_scaling_cluster,
+    a_standing_cluster,
+    an_update,
+    in_service,
+    serving,
+)
 from engine.world import SIM, Scene, a_scene
 from muster.engine.gauges import PASSES
 from muster.model.action import ActionStatus, Verb
 from muster.model.capacity import Amount
 from muster.model.cluster import ClusterStatus, Healing
-from muster.model.pool import Condition, MemberState, PoolWanted
-from muster.model.rollout import Rollout, RolloutState, Strategy
-from muster.model.scaling import Mode, Scaling, Thresholds, Verdict
+from muster.model.pool import PoolWanted
+from muster.model.rollout import RolloutState
 from muster.ports.store import Query
-
-
-def serving(**but):
-    return builders.a_service(**{"address": "", "drain_s": 3} | but)
-
-
-async def a_standing_cluster(scene: Scene, size: int, **but):
-    web = await scene.create(size, service=serving(), **but)
-    await scene.with_ticks(5)
-    assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
-    return web
-
-
-async def in_service(scene: Scene, cluster_id) -> set:
-    """Return who may get requests now."""
-    pool = await scene.cloud.balancer.pool(cluster_id)
-    return {
-        each.node_id
-        for each in pool.members.values()
-        if each.state is MemberState.SERVE and each.condition is not Condition.BAD
-    }
 
 
 async def test_a_dead_server_is_replaced_in_its_place():
@@ -135,19 +121,6 @@ async def test_scaling_out_takes_draining_members_back_first():
         assert len(await scene.events("node.taken_back")) == 2
 
 
-def an_update(scene: Scene, **strategy) -> dict:
-    now = scene.clock.now()
-    rollout = Rollout(
-        id=builders.node_id(builders.WEB, 1000),
-        from_profile=builders.OLD,
-        to_profile=builders.NEW,
-        strategy=Strategy(**strategy),
-        started_at=now,
-        progress_at=now,
-    )
-    return {"rollout": rollout}
-
-
 async def rolled(scene: Scene, web, least: int, most: int, seconds: int = 60) -> None:
     """Let an update go on, and see that there are never too few or too many in service."""
     for _ in range(seconds):
@@ -235,16 +208,6 @@ def passes() -> float:
     return PASSES.labels("rest")._value.get()
 
 
-class Counting:
-    def __init__(self, compute) -> None:
-        self._compute = compute
-        self.made: list[str] = []
-
-    def __getattr__(self, name: str):
-        self.made.append(name)
-        return getattr(self._compute, name)
-
-
 async def test_a_cloud_that_is_away_is_said_once_and_its_return_too():
     async with a_scene() as scene:
         web = await a_standing_cluster(scene, 1)
@@ -308,98 +271,6 @@ async def test_a_server_listed_just_before_its_cluster_went_is_no_stray():
 async def gone(scene: Scene, cluster_id) -> None:
     await scene.delete(cluster_id)
     await scene.go_on(10)
-
-
-# --- autoscaling -------------------------------------------------------------------------
-
-RULES = Scaling(
-    thresholds=(Thresholds(high=0.7, low=0.2),), in_window_s=5, cooldown_s=0, warm_up_s=0
-)
-
-
-async def a_scaling_cluster(scene: Scene, **scaling):
-    rules = replace(RULES, **scaling)
-    return await a_standing_cluster(scene, 2, min_size=1, max_size=8, scaling=rules)
-
-
-async def test_load_adds_members_and_its_end_removes_them():
-    async with a_scene(boot_s=1) as scene:
-        web = await a_scaling_cluster(scene)
-        scene.world.set_load(web, 100)
-        await scene.with_ticks(20)
-        grown = await scene.cluster(web)
-        assert grown.desired > 2
-        assert len(await in_service(scene, web)) == grown.desired
-        wishes = await scene.actions(Verb.CLUSTER_SCALE_OUT)
-        assert wishes
-        assert {each.cause for each in wishes} == {"Autoscaler"}
-        assert {each.status for each in wishes} == {ActionStatus.SUCCEEDED}
-        assert await scene.events("scaling.decided")
-
-        scene.world.set_load(web, 0)
-        await scene.with_ticks(60)
-        assert (await scene.cluster(web)).desired == 1
-        assert len(await scene.servers()) == 1
-
-
-@pytest.mark.slow
-async def test_every_evaluation_is_kept_and_equal_holds_are_one():
-    async with a_scene() as scene:
-        web = await a_scaling_cluster(scene, in_window_s=300)
-        scene.world.set_load(web, 20)
-        await scene.with_ticks(60)
-        ours = Query(where={"cluster_id": (web,)})
-        records = await scene.store.read(lambda tx: tx.decisions.find(ours))
-        assert sum(each.times for each in records) >= 50
-        assert len(records) < 10
-        assert {each.decision.verdict for each in records} == {Verdict.HOLD}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", [Mode.SHADOW, Mode.OUT_ONLY])
-async def test_modes_decide_and_record_but_do_only_what_they_may(mode):
-    async with a_scene() as scene:
-        web = await a_scaling_cluster(scene, mode=mode)
-        scene.world.set_load(web, 100)
-        await scene.with_ticks(20)
-        size = (await scene.cluster(web)).desired
-        assert (size > 2) is (mode is Mode.OUT_ONLY)
-        scene.world.set_load(web, 0)
-        await scene.with_ticks(40)
-        assert (await scene.cluster(web)).desired == size
-
-
-async def test_a_decision_on_a_cluster_changed_meanwhile_is_dropped():
-    async with a_scene() as scene:
-        web = await a_scaling_cluster(scene)
-        scene.world.set_load(web, 100)
-        ticks = scene.engine.ticks
-        await ticks.sample(SIM)
-        scene.clock.advance(1)
-        real = scene.cloud.compute
-
-        class Wishing(Counting):
-            async def usage(self, cluster_id=None):
-                await scene.resize(web, 3)
-                return await real.usage(cluster_id)
-
-        reach = scene.engine.site.clouds[SIM]
-        reach.cloud = replace(reach.cloud, compute=Wishing(real))
-        (decision,) = await ticks.sample(SIM)
-        assert decision.verdict is Verdict.OUT
-        assert (await scene.cluster(web)).desired == 3
-        assert await scene.actions(Verb.CLUSTER_SCALE_OUT) == []
-
-
-async def test_only_one_engine_at_a_time_looks_after_a_cloud():
-    async with a_scene() as scene:
-        web = await a_scaling_cluster(scene)
-        other = scene.another("other")
-        assert await other.ticks.sample(SIM) == []
-        scene.clock.advance(60)  # the first one has died
-        assert len(await other.ticks.sample(SIM)) == 1
-        assert await scene.engine.ticks.sample(SIM) == []
-        assert await scene.exists(web)
 
 
 async def test_the_past_goes_away_after_its_days():

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 import builders
-from engine.test_care import a_standing_cluster, an_update
+from engine.standing import a_standing_cluster, an_update
 from engine.world import Scene, a_scene
 from muster.model.action import Verb
 from muster.model.capacity import Amount
