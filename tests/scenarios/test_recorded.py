@@ -33,7 +33,6 @@ EVERYWHERE: Mapping[str, str] = {
     r"^content-type text/html| '<html>": "what is no JSON there is JSON here",
     r"^\.clusters?(\[0\])?: also cloud, load_bal[a-z_, ]*stack_status$": "one object, two surfaces",
     r"^\.events?(\[0\])?: also action_id, at, done, kind, seq, total$": "one object, two surfaces",
-    r"meta_data: also reason$": "why it was asked for",
     r"\.outputs: also nodes_added$": "a creation names its nodes, too",
     r"\.updated_at None: ": "changed is changed",
     r"\.inputs: without last_op$": "that is the binding's",

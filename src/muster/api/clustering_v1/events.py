@@ -69,7 +69,6 @@ def _of_action(one: Event) -> EventOut:
     told = event(one)
     if one.status == "start" and one.action_id:
         told.status_reason = str(one.action_id)[:8]
-        told.meta_data = {**one.data, "reason": one.reason}
     return told
 
 
