@@ -129,3 +129,36 @@ async def test_a_cluster_that_somebody_else_changed_is_looked_at_afresh():
         await scene.resize(web, 2)
         await engine.settle()
         assert counted.moments.count("before list_servers") == 1
+
+
+async def test_what_a_listing_in_between_has_shown_otherwise_is_set_right_by_the_next_look(one):
+    cloud = Listing(one)
+    lookout = Lookout(cloud)
+    await lookout.look(NOW)
+    cloud.servers.clear()
+    lookout.distrust(WEB)
+    assert not await lookout.servers(WEB, NOW, TRUST)
+    cloud.servers.append(one)
+    changed, _ = await lookout.look(NOW)
+    assert changed == {WEB}
+    assert set(lookout.known(WEB)) == {one.server_id}
+
+
+async def test_a_look_that_shows_nothing_new_makes_every_view_young_again(one):
+    cloud = Listing(one)
+    lookout = Lookout(cloud)
+    await lookout.look(NOW)
+    edition = lookout.edition(WEB)
+    changed, found = await lookout.look(NOW + TRUST)
+    assert (changed, dict(found), lookout.edition(WEB)) == (frozenset(), {WEB: [one]}, edition)
+    await lookout.servers(WEB, NOW + TRUST, TRUST)
+    assert cloud.asked == 2
+
+
+async def test_whoever_was_forgotten_and_is_still_listed_is_told_again(one):
+    lookout = Lookout(Listing(one))
+    await lookout.look(NOW)
+    lookout.forget(WEB)
+    changed, _ = await lookout.look(NOW)
+    assert changed == {WEB}
+    assert lookout.edition(WEB)
