@@ -1,6 +1,7 @@
 """What clusters live through in tests of decisions, and what has to hold all along."""
 
 from dataclasses import replace
+from uuid import UUID
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from builders import a_new_cluster, a_rollout
 from decide.generated import HEALING
 from decide.imagined import Nature, World, a_world
 from muster.decide.rolling import budget
+from muster.decide.strays import LEFT_BEHIND
 from muster.model.node import Node
 from muster.model.observed import Seen
 from muster.model.plan import Snapshot
@@ -33,10 +35,19 @@ natures = st.builds(
 )
 
 
+def left_behind(world: World) -> set[UUID]:
+    """Return what is on dead hosts of a cluster that is gone, and was told of."""
+    told = {each.cluster_id for each in world.told if each.kind == LEFT_BEHIND}
+    if not world.gone or world.cluster.id not in told:
+        return set()
+    servers = world.snapshot.servers
+    return {id for id in world.cluster.remains if id in servers and servers[id].abandoned}
+
+
 def consistent(world: World) -> None:
-    """What the cloud has is what the database says."""
+    """What the cloud has is what the database says, but for what a deletion left behind."""
     nodes = {n.server_id for n in world.snapshot.nodes}
-    assert set(world.snapshot.servers) <= nodes
+    assert set(world.snapshot.servers) <= nodes | left_behind(world)
     if world.snapshot.pool:
         members, places = set(world.snapshot.pool.members), {n.id for n in world.snapshot.nodes}
         assert members <= places
