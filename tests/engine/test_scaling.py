@@ -1,13 +1,14 @@
 """Clusters that size themselves: seen, decided, recorded, done."""
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from engine.standing import Counting, a_scaling_cluster, in_service
-from engine.world import SIM, a_scene
+from engine.world import SIM, Scene, a_scene
 from muster.model.action import ActionStatus, Verb
-from muster.model.scaling import Mode, Verdict
+from muster.model.scaling import LoadDay, Metric, Mode, Pushed, Verdict
 from muster.ports.store import Query
 
 
@@ -89,3 +90,35 @@ async def test_only_one_engine_at_a_time_looks_after_a_cloud():
         assert len(await other.ticks.sample(SIM)) == 1
         assert await scene.engine.ticks.sample(SIM) == []
         assert await scene.exists(web)
+
+
+async def test_what_was_known_of_a_clusters_load_goes_with_it():
+    async with a_scene() as scene:
+        web, now = await a_scaling_cluster(scene), scene.clock.now()
+        told = Pushed(cluster_id=web, project="demo", at=now, mean=0.5)
+        day = LoadDay(
+            id=UUID(int=9),
+            cluster_id=web,
+            project="demo",
+            metric=Metric.CPU,
+            at=now,
+            loads=(0.5,) * 288,
+        )
+        await scene.store.write(lambda tx: (tx.pushed.put(told), tx.loads.put(day)))
+        await scene.engine.ticks.sample(SIM)
+        assert len(await known(scene)) >= 3
+
+        await scene.delete(web)
+        await scene.with_ticks(10)
+        assert not await scene.exists(web)
+        assert await known(scene) == []
+
+
+async def known(scene: Scene) -> list:
+    """Return all that is kept of anybody's load, but for what was told."""
+
+    def work(tx):
+        tables = (tx.pushed, tx.loads, tx.decisions)
+        return [row for table in tables for row in table.find(Query())]
+
+    return await scene.store.read(work)
