@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from urllib.request import urlopen
@@ -75,38 +74,3 @@ def passed(seconds: float) -> None:
     """Let time pass, for what must not happen meanwhile."""
     end = monotonic() + seconds
     until(lambda: monotonic() > end, seconds + 5, "time passes")
-
-
-class Load:
-    """Clients in threads of their own, which are in the network that they were started in."""
-
-    def __init__(self, url: str, clients: int = 4) -> None:
-        self._url = url
-        self._over = Event()
-        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
-        self.answered = 0
-        self.failed: list[str] = []
-
-    def __enter__(self) -> "Load":
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(10)
-
-    def more(self, count: int, deadline_s: float = 60) -> None:
-        """Wait until so many more are answered."""
-        least = self.answered + count
-        until(lambda: self.answered >= least, deadline_s, f"{count} more are answered")
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                with urlopen(self._url, timeout=10) as answer:
-                    answer.read()
-                self.answered += 1
-            except OSError as error:
-                self.failed.append(str(error))

@@ -8,9 +8,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from itertools import count
+from threading import Event, Thread
+from urllib.request import ProxyHandler, build_opener
+
+from house import until as in_time
 
 _hosts = count(1)
+_OPEN = build_opener(ProxyHandler({}))  # nobody stands between
 
 
 def free_port() -> int:
@@ -236,3 +242,41 @@ class Crowd:
 def _hung_up(line: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None) -> None:
     if line:
         line[1].close()
+
+
+class Load:
+    """Clients in threads of their own, which are in the network that they were started in."""
+
+    def __init__(self, url: str, clients: int = 4, rest_s: float = 0.0) -> None:
+        self._url = url
+        self._rest_s = rest_s  # of a client, between an answer and the next request
+        self._over = Event()
+        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(clients)]
+        self.answered = 0
+        self.failed: list[str] = []
+
+    def __enter__(self) -> "Load":
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for each in self._threads:
+            each.join(15)
+
+    def more(self, count: int, deadline_s: float = 60) -> None:
+        """Wait until so many more are answered."""
+        least = self.answered + count
+        in_time(lambda: self.answered >= least, deadline_s, f"{count} more are answered")
+
+    def _ask(self) -> None:
+        while not self._over.is_set():
+            try:
+                with _OPEN.open(self._url, timeout=10) as answer:
+                    answer.read()
+                self.answered += 1
+            except (OSError, HTTPException) as error:
+                self.failed.append(str(error))
+            if self._rest_s:
+                self._over.wait(self._rest_s)

@@ -8,10 +8,11 @@ from time import monotonic
 import pytest
 
 from house import House, until
-from incus_service import WEB, Load, ask, beside, change, instances
+from incus_service import WEB, ask, beside, change, instances
 from muster.client.http import Session
 from testbed.incus import machine, rest
 from testbed.incus.place import Place
+from traffic import Load
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 

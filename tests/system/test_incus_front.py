@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -22,6 +21,7 @@ from house import House, house, until
 from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import settings
 from testbed.incus.place import Place
+from traffic import Load
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
@@ -258,7 +258,7 @@ def test_a_restart_of_muster_drops_no_request(front):
     until(front.served, 60, "the name leads to an answer")
     front.it.settled("web")
     (address,) = front.resolved(NAME)
-    with Clients(f"http://{address}:8080/health") as clients:
+    with Load(f"http://{address}:8080/health", clients=3, rest_s=0.01) as clients:
         until(lambda: clients.answered > 200, 60, "clients are served")
         front.it.stop()
         front.it.start()
@@ -310,34 +310,3 @@ DEBIAN = {
     "  - sed -i 's/^#Port.*/Port 2022\\nPort 22/' /etc/ssh/sshd_config\n"
     "  - systemctl restart ssh\n",
 }
-
-
-class Clients:
-    """Clients in threads of their own, in the network that they were started in."""
-
-    def __init__(self, url: str, many: int = 3) -> None:
-        self._url = url
-        self._over = Event()
-        self._threads = [Thread(target=self._ask, daemon=True) for _ in range(many)]
-        self.answered = 0
-        self.failed: list[str] = []
-
-    def __enter__(self) -> "Clients":
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(15)
-
-    def _ask(self) -> None:
-        while not self._over.is_set():
-            try:
-                with _OPEN.open(self._url, timeout=10) as said:
-                    said.read()
-                self.answered += 1
-            except OSError as error:
-                self.failed.append(str(error))
-            self._over.wait(0.01)

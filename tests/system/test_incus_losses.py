@@ -7,11 +7,12 @@ from time import monotonic
 import pytest
 
 from house import House, until
-from incus_service import WEB, Load, ask, beside, instances, passed, statuses, whereabouts
+from incus_service import WEB, ask, beside, instances, passed, statuses, whereabouts
 from muster.client.http import Session
 from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import OFFLINE_AFTER_S
 from testbed.incus.place import Place
+from traffic import Load
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 

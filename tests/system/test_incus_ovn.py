@@ -9,11 +9,12 @@ import pytest
 
 from drivers.incus.members import kill
 from house import House, until
-from incus_service import WEB, Load, beside, change, instances
+from incus_service import WEB, beside, change, instances
 from muster.client.http import ApiError, Session
 from testbed.incus import ovn, rest
 from testbed.incus.bed import lent
 from testbed.incus.place import Place, lacking
+from traffic import Load
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
