@@ -6,6 +6,7 @@ from muster.decide.placement.small import searched
 from muster.decide.placement.sought import NO_SEATS, Sought
 
 FEW = 10  # blocks at most are searched for without any library
+CHOICES = 640  # of a host for a block, at most, likewise
 NODES = 3000
 
 
@@ -13,7 +14,7 @@ def by_hand(board: Board, nodes: int = NODES) -> Sought | None:
     """Return what a complete search of a small board finds, None for what is not that small."""
     if not all(block.may for block in board.blocks):
         return NO_SEATS
-    if len(board.blocks) > FEW:
+    if len(board.blocks) > FEW or sum(len(block.may) for block in board.blocks) > CHOICES:
         return None
     found = searched(board, nodes)
     if not found.whole:
