@@ -6,7 +6,7 @@ import pytest
 
 from drivers.incus.ovns import HIDDEN, OPEN, Ovn, laid, uplink
 from drivers.incus.scripted import Request, member, refused, scripted, told
-from muster.base.errors import DriverError, Permanent
+from muster.base.errors import DriverError, Permanent, Transient
 from muster.model.catalog import NetworkOrder
 
 BACK = NetworkOrder(name="back", type="ovn", uplink="up", cidr="10.92.0.1/24")
@@ -97,6 +97,17 @@ async def test_what_cannot_be_made_is_refused_by_the_field_at_fault(ovn, order, 
         await ovn.bed.cloud.network_maker.create_network(order)
     assert refusal.value.details["field"] == field
     assert ovn.changes() == []
+
+
+async def test_that_there_is_no_ovn_is_said_and_half_a_network_is_taken_away(ovn):
+    said = "Failed loading network: Failed to connect to OVN: connection refused"
+    ovn.bed.incus.says("POST /1.0/networks", (500, refused(said)))
+    with pytest.raises(Permanent, match="no OVN that works"):
+        await ovn.bed.cloud.network_maker.create_network(BACK)
+    assert ovn.changes()[-1] == "DELETE /1.0/networks/back"
+    ovn.bed.incus.says("POST /1.0/networks", (500, refused("the disk is full")))
+    with pytest.raises(Transient, match="the disk is full"):
+        await ovn.bed.cloud.network_maker.create_network(BACK)
 
 
 async def test_a_bridge_over_members_gets_their_interface_on_each(tmp_path):

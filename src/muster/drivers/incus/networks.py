@@ -19,6 +19,7 @@ BRIDGE = "bridge"
 UPLINKS = ("physical", BRIDGE)  # what an OVN network reaches others by
 BALANCERS: Mapping[str, tuple[str, ...]] = {OVN: (OVN, "haproxy")}
 MADE_S = 30.0  # on every member
+NO_OVN = ("connect to ovn", "connect to ovs", "ovn southbound")  # words of Incus's
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,9 @@ class IncusNetworks:
         try:
             await self._post(self._body(order, config))
         except DriverError as error:
-            if "ovn" in error.text.lower().rpartition("networks: ")[2]:
+            if "status" in error.details:  # half a network would stand in the way of the next
+                await self._drop(order.name)
+            if any(words in error.text.lower() for words in NO_OVN):
                 raise Permanent(f"this cloud has no OVN that works: {error.text}") from None
             raise
 

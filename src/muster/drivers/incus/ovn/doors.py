@@ -45,7 +45,9 @@ class _Forward:
 # each instance how it is, before the balancer gets it. So each network that hides instances of
 # ours gets one forward, with a port for each port that is asked, closed when its instance is
 # deleted; the forward goes with the last. An instance that is to be deleted gets no door again,
-# whoever asks for it in that moment by what he has read before.
+# whoever asks for it in that moment by what he has read before. Incus 6.0 does not hold a change to
+# what it was made upon: a door that another engine's change took away leads nowhere, is doubted,
+# and opened again.
 class Doors:
     """See Note [Doors]."""
 
