@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
 import anyio
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.simulated.worlds import Scene, a_scene
@@ -131,6 +131,7 @@ async def _lived_through(fates: list[str], moved: bool) -> None:
         assert await _told(scene, servers) == seen, name
 
 
+@example(["time", "time", str(Operation.STOP)], True)
 @given(st.lists(st.sampled_from(sorted(FATES)), max_size=12), st.booleans())
 def test_nothing_that_happens_is_missed(fates: list[str], moved: bool) -> None:
     anyio.run(_lived_through, fates, moved)

@@ -1,0 +1,56 @@
+"""Who is asked how it is, round after round: those that run now, whoever ran the last time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from engine.standing import a_standing_cluster
+from engine.world import SIM, a_scene
+from muster.model.step import Operation
+from muster.ports.prober import Prober, Question
+
+
+@dataclass
+class Listening:
+    """Asks on behalf of the engine, and remembers whom."""
+
+    inner: Prober
+    asked: list[set[UUID]] = field(default_factory=list)
+
+    async def ask(self, questions: Sequence[Question]) -> Mapping[UUID, str | None]:
+        self.asked.append({each.server_id for each in questions})
+        return await self.inner.ask(questions)
+
+
+async def test_rounds_follow_the_servers_though_nobody_has_passed_over_the_cluster() -> None:
+    async with a_scene() as scene:
+        web = await a_standing_cluster(scene, 3)
+        listening = Listening(scene.cloud.prober)
+        engine = scene.engine_on(replace(scene.cloud, prober=listening))
+        servers = {each.server_id: each for each in await scene.cloud.compute.list_servers(web)}
+        [first, *others] = servers
+
+        async def round_after(operation: Operation | None) -> set[UUID]:
+            if operation:
+                await scene.cloud.compute.operate_server(servers[first].ref, operation)
+            scene.clock.advance(5)
+            await engine.ticks.look(SIM)
+            await engine.ticks.probe(SIM)
+            return listening.asked[-1]
+
+        assert await round_after(None) == {first, *others}
+        assert await round_after(Operation.STOP) == {*others}
+        assert await round_after(None) == {*others}
+        assert await round_after(Operation.START) == {first, *others}
+
+
+async def test_one_that_falls_sick_after_many_good_rounds_is_heard() -> None:
+    async with a_scene() as scene:
+        web = await a_standing_cluster(scene, 3)
+        await scene.with_ticks(10)
+        victim = (await scene.cloud.compute.list_servers(web))[1]
+        scene.world.make_sick(victim.ref)
+        await scene.with_ticks(10)
+        there = {each.server_id for each in await scene.cloud.compute.list_servers(web)}
+        assert victim.server_id not in there
+        assert len(there) == 3
