@@ -1,7 +1,7 @@
 """Gather: everything a decision needs, read once."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -95,24 +95,39 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
     if who is None:
         return None
     cluster = who.cluster
-    ours = {"cluster_id": (cluster_id,)}
     as_left = remembered is not None and remembered.cluster == cluster
     known = remembered.nodes if remembered and as_left else None
     nodes = {node.id: node for node in members(tx, who)} if known is None else known
     profiles = remembered.profiles if remembered and as_left else {}
     actions = _actions(tx, who)
-    asked = cluster.service or cluster.healing.visiting
-    probes = tx.probes.find(Query(where=ours)) if asked else ()
     return Facts(
         cluster=cluster,
         solo=who.solo,
         nodes=nodes,
         profiles=profiles or _profiles(tx, cluster, nodes.values(), actions),
         actions=actions,
-        probes={probe.node_id: probe for probe in probes},
+        probes={probe.node_id: probe for probe in _probes(tx, cluster, nodes)},
         bastion=tx.solos.get(bastion_id(cluster.id)) if cluster.bastion else None,
         as_left=as_left,
     )
+
+
+# Note [No news of the well]
+# A node's row knows how its application was the last time. Where it was well, an answer that it
+# is well tells nothing, and of such are nearly all. What was asked at polled addresses is in the
+# answers alone.
+def _probes(tx: Transaction, cluster: Cluster, nodes: Mapping[UUID, Node]) -> Sequence[Probe]:
+    """Return what applications have answered that may be news. See Note [No news of the well]."""
+    ours = {"cluster_id": (cluster.id,)}
+    if not (cluster.service or cluster.healing.visiting):
+        return ()
+    unsure = [id for id, node in nodes.items() if node.health.application is not Condition.GOOD]
+    if cluster.healing.visiting or 2 * len(unsure) > len(nodes):
+        return tx.probes.find(Query(where=ours))
+    news = tx.probes.find(Query(where={**ours, "condition": (Condition.BAD.value,)}))
+    if unsure:
+        news += tx.probes.find(Query(where={"id": tuple(unsure)}))
+    return news
 
 
 def _actions(tx: Transaction, who: Subject) -> tuple[Action, ...]:

@@ -148,7 +148,9 @@ class Lookout:
         """Return the view, which need no longer be what the last look has found."""
         self._touched.add(cluster_id)
         edition = next(self._numbers)
-        view = self._views.setdefault(cluster_id, _View(edition))
+        view = self._views.get(cluster_id)
+        if view is None:
+            view = self._views[cluster_id] = _View(edition)
         view.edition = edition
         return view
 

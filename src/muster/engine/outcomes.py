@@ -20,7 +20,7 @@ from muster.model.action import Action, ActionStatus
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event, Level
 from muster.model.node import Leaving, Node, NodeStatus
-from muster.model.observed import Server
+from muster.model.observed import Seen, Server
 from muster.model.step import (
     RESTING,
     WAKING,
@@ -42,7 +42,7 @@ Ended = tuple[Step, Outcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aftermath:
-    """The cluster and the nodes that changed, as written; None if somebody else has it now."""
+    """The cluster and the nodes that changed, as they are now; None if another has it."""
 
     cluster: Cluster
     nodes: tuple[Node, ...]
@@ -114,12 +114,26 @@ def _written(
     if current != cluster:  # a wish came meanwhile; it may have changed nodes as well
         known = {id: node for id in known if (node := tx.nodes.get(id))}
     nodes = tuple(_changed(known, cluster, outcomes, now))
-    tx.nodes.put(*nodes)
+    later = _runs(outcomes) if current == cluster else ()
+    tx.nodes.put(*(each for each in nodes if each.id not in later))
     written = _fronted(current, cluster.generation, outcomes)
     if nodes or written != current:
         written = replace(written, updated_at=now)
         rows.put(written)
     return Aftermath(cluster=written, nodes=nodes, as_left=current == cluster)
+
+
+# Note [Left to the next pass]
+# What the cloud shows of a server that runs already, the next pass sees as well, and writes it
+# with all else that is new of the node: that it runs, at least. It comes at once and begins with
+# the nodes as they are returned here. Should it not come, the rows lack what any listing tells.
+def _runs(outcomes: Sequence[Ended]) -> set[UUID]:
+    """Return the nodes whose server was made and runs. See Note [Left to the next pass]."""
+    return {
+        outcome.server.node_id
+        for _, outcome in outcomes
+        if isinstance(outcome, Done) and outcome.server and outcome.server.seen is Seen.RUNNING
+    }
 
 
 def _nodes(decided: Decided) -> dict[UUID, Node]:

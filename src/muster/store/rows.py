@@ -58,6 +58,7 @@ class _Cells(dict[type, Callable[[Any], Any]]):
 
 # A UUID is spelled out by msgspec, as in the body: five times as fast as `str`.
 _CELLS = _Cells({str: _word, UUID: msgspec.to_builtins, datetime: micros, bool: int})
+_AS_IT_IS = frozenset({type(None), int})
 
 
 def cell(value: Any) -> Any:
@@ -90,7 +91,10 @@ class Noun(Generic[T]):
         return msgspec.json.Decoder(self.type)
 
     def row(self, value: T) -> tuple[Any, ...]:
-        cells = [_CELLS[type(each)](each) for each in self._attributes(value)]
+        attributes = self._attributes(value)
+        cells = [
+            each if (kind := type(each)) in _AS_IT_IS else _CELLS[kind](each) for each in attributes
+        ]
         cells.append(_ENCODER.encode(value).decode())
         return tuple(cells)
 
