@@ -211,6 +211,17 @@ def test_too_few_hosts_for_who_is_apart_are_told_in_words():
     )
 
 
+def test_too_few_zones_for_who_is_apart_are_counted():
+    problem = Problem(
+        hosts=tuple(a_host(f"h{n}", ram=16, zone=f"z{n % 2}") for n in range(4)),
+        items=tuple(a_server(f"db-{n}") for n in (1, 2, 3)),
+        rules=(apart("db-1", "db-2", "db-3", scope=Scope.ZONE),),
+    )
+    assert judged(problem).conflict.text == (
+        "db-1, db-2 and db-3 must be in three zones; there are two zones"
+    )
+
+
 def test_one_that_is_too_large_for_any_host_is_told_with_the_largest():
     problem = Problem(hosts=(a_host("h1"), a_host("h2", ram=8)), items=(a_server("db", ram=16),))
     assert judged(problem).conflict.text == (

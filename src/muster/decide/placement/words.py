@@ -17,7 +17,7 @@ def told(problem: Problem, conflict: Conflict, board: Board) -> str:
     musts = [*_rules(problem, conflict), *_wants(problem, conflict)]
     if len(musts) > MUSTS:
         musts = [*musts[: MUSTS - 1], f"{len(musts) - MUSTS + 1} more such rules hold"]
-    room = list(_room(conflict, board))
+    room = [*_too_few(problem, conflict), *_room(conflict, board)]
     if not musts and not room:
         room = [f"no host is open to {listed(conflict.items)}"]
     return "; ".join(filter(None, (", and ".join(musts), ", and ".join(room))))
@@ -29,6 +29,17 @@ def _rules(problem: Problem, conflict: Conflict) -> Iterator[str]:
         rule = problem.rules[number]
         members = sorted(there.intersection(rule.members))
         yield f"{listed(members)} {_must(rule, len(members))}"
+
+
+def _too_few(problem: Problem, conflict: Conflict) -> Iterator[str]:
+    """Yield how many hosts or zones there are where that alone is too few."""
+    hosts, zones = len(problem.hosts), len({host.zone for host in problem.hosts})
+    for number in conflict.rules:
+        rule = problem.rules[number]
+        there, place = (hosts, "host") if rule.scope is Scope.HOST else (zones, "zone")
+        members = len(set(conflict.items).intersection(rule.members))
+        if rule.relation is Relation.APART and members > rule.most * there:
+            yield f"there {'is' if there == 1 else 'are'} {counted(there, place)}"
 
 
 def _must(rule: Rule, members: int) -> str:
