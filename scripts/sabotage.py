@@ -249,7 +249,7 @@ TABLE = (
         "client/http.py",
         'if name in ("", ".", ".."):',
         'if name == "":',
-        ("cli", "api", "wiring"),
+        ("cli/test_addresses.py",),
     ),
 )
 

@@ -7,7 +7,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from chaos.player import Player
 from chaos.reckoning import reckon
 from house import House, house, later
 from muster.base.clock import SystemClock
+from muster.client.http import Session
 from muster.drivers.simulated.cloud import open_cloud, world_of
 from muster.drivers.simulated.world import World
 from muster.ports.cloud import CloudConfig
@@ -171,53 +173,49 @@ def delete_everything(it: House, player: Player) -> None:
 @pytest.mark.postgresql
 def test_two_engines_survive_each_other(tmp_path, postgres_url):
     """One of two is killed, or stopped past its lease and continued, again and again."""
-    dice = random.Random(SEED + 2)
-    settings = {
-        "MUSTER_DATABASE_URL": postgres_url,
-        "MUSTER_DEFAULT_CLOUD": "simulated",
-        "MUSTER_CLOUDS": SIMULATED,
-        "MUSTER_LEASE_S": str(LEASE_S),
-    }
-    with house(tmp_path / "home", **settings) as it:
+    with two_engines(tmp_path / "home", postgres_url) as (it, there):
         player = Player(it, SEED + 2, ("one", "two", "three"), most=5)
-        it.start()
-        there = world(it.home)
-        it.workers.append(it.spawn("work"))
-        for _ in range(share(0.15)):
-            with it.session() as session:
-                cut = later(dice.uniform(0.0, 0.6), lambda: trouble(it, dice))
-                fate(there, dice)
-                player.play(session, 1.0)
-                cut.join()
-            mend(it)
+        troubled(it, there, SEED + 2, player.play)
         reckon(it, player, lambda: shown_by(there))
 
 
 @pytest.mark.postgresql
 def test_two_engines_keep_plain_clusters_and_single_nodes(tmp_path, postgres_url):
     """The same for checks, repairs, operations, updates in place, joins, leaves and policies."""
-    dice = random.Random(SEED + 4)
+    with two_engines(tmp_path / "home", postgres_url) as (it, there):
+        keeper = Keeper(SEED + 4)
+        troubled(it, there, SEED + 4, keeper.play)
+        print(f"accepted: {dict(keeper.played)}")
+        with it.session() as session:
+            settled(session, lambda: shown_by(there), 90)
+
+
+@contextmanager
+def two_engines(home: Path, url: str) -> Iterator[tuple[House, World]]:
+    """Run a server and a worker over one database, and yield the world that both look after."""
     settings = {
-        "MUSTER_DATABASE_URL": postgres_url,
+        "MUSTER_DATABASE_URL": url,
         "MUSTER_DEFAULT_CLOUD": "simulated",
         "MUSTER_CLOUDS": SIMULATED,
         "MUSTER_LEASE_S": str(LEASE_S),
     }
-    with house(tmp_path / "home", **settings) as it:
-        keeper = Keeper(SEED + 4)
+    with house(home, **settings) as it:
         it.start()
         there = world(it.home)
         it.workers.append(it.spawn("work"))
-        for _ in range(share(0.15)):
-            with it.session() as session:
-                cut = later(dice.uniform(0.0, 0.6), lambda: trouble(it, dice))
-                fate(there, dice)
-                keeper.play(session, 1.0)
-                cut.join()
-            mend(it)
-        print(f"accepted: {dict(keeper.played)}")
+        yield it, there
+
+
+def troubled(it: House, there: World, seed: int, play: Callable[[Session, float], object]) -> None:
+    """Play on while one of the two is in trouble, round after round."""
+    dice = random.Random(seed)
+    for _ in range(share(0.15)):
         with it.session() as session:
-            settled(session, lambda: shown_by(there), 90)
+            cut = later(dice.uniform(0.0, 0.6), lambda: trouble(it, dice))
+            fate(there, dice)
+            play(session, 1.0)
+            cut.join()
+        mend(it)
 
 
 def trouble(it: House, dice: random.Random) -> None:
