@@ -11,13 +11,16 @@ from muster.decide.placement.hall import NOWHERE, Hall
 HOSTS = 12  # taken apart at once, at first
 MORE = 1.25  # times as many after each round that did not help anybody
 MOST = 120
+TURN = 0.004  # of work, for making one up
 WORK = 0.1  # at most, on one neighbourhood
 
 
 def improved(hall: Hall, budget: Budget) -> bool:
     """Seat as many as possible of who stands; return whether all sit in the end."""
     width, turn = float(HOSTS), 0
-    while (standing := hall.standing()) and budget.left > 0:
+    whole = len(hall.board.hosts) <= HOSTS  # then there is but one neighbourhood
+    while (standing := hall.standing()) and budget.left > 0 and not (whole and turn):
+        budget.spend(TURN)
         standing.sort(key=lambda b: (-float(hall.size[b]), b))
         lead = standing[turn % len(standing)]
         before = _standing_size(hall)

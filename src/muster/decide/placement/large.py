@@ -14,7 +14,9 @@ from muster.decide.placement.sought import Sought
 WHOLE = 40_000  # choices at most for one exact model of everything
 EASY = 0.1  # of the budget, for repair before the exact model
 HARD = 0.3  # of the budget, for repair of what is too large for it
-PIECES = 0.3  # of what is left then, for neighbourhoods before the exact model of everything
+GLANCE = 0.15  # of what is left then, for the exact model of everything, at first
+PIECES = 0.4  # likewise, for neighbourhoods after that
+REST = 0.8  # likewise, for the exact model again
 BETTER = 0.5  # of what is left, for fewer moves and less broken of soft rules
 
 
@@ -49,17 +51,19 @@ def _seated(board: Board, budget: Budget) -> Hall:
 
 
 def _searched(hall: Hall, budget: Budget) -> Sought:
-    if improved(hall, budget.part(PIECES)):
-        return _bettered(hall, budget)
-    budget.tell(len(hall.seats()), len(hall.seat), "exact search")
-    found = all_seated(hall.board, budget, budget.left / 2, best=False)
-    if found.outcome is Outcome.NONE:
-        return Sought(hall.seats(), all=False, none=True)
-    if not found.seats:
-        return _pieced(hall, budget)
-    hall.take({})
-    hall.take(found.seats)
-    return _bettered(hall, budget)
+    """Search the whole for a while, then in pieces, then the whole again."""
+    for share in (GLANCE, REST):
+        budget.tell(len(hall.seats()), len(hall.seat), "exact search")
+        found = all_seated(hall.board, budget, budget.left * share, best=False)
+        if found.outcome is Outcome.NONE:
+            return Sought(hall.seats(), all=False, none=True)
+        if found.seats:
+            hall.take({})
+            hall.take(found.seats)
+            return _bettered(hall, budget)
+        if share == GLANCE and improved(hall, budget.part(PIECES)):
+            return _bettered(hall, budget)
+    return _pieced(hall, budget)
 
 
 def _pieced(hall: Hall, budget: Budget) -> Sought:
