@@ -32,8 +32,8 @@ check: ## lint, types, imports and the fast tests: the inner loop, under a minut
 	@$(MAKE) --no-print-directory lint types imports unit
 
 lint:
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check src tests benchmarks scripts
 
 types:
 	$(BIN)/mypy
@@ -69,8 +69,8 @@ docs: ## make the reference pages from the code
 	@$(BIN)/python -m scripts.reference
 
 format: ## put the code into shape
-	@$(BIN)/ruff check --fix src tests benchmarks
-	@$(BIN)/ruff format src tests benchmarks
+	@$(BIN)/ruff check --fix src tests benchmarks scripts
+	@$(BIN)/ruff format src tests benchmarks scripts
 
 lock: ## choose newest versions and lock them
 	@scripts/environment dev

@@ -20,9 +20,11 @@ from builders import (
 )
 from decide.planned import gone, kinds, steps, three
 from muster.decide.converge import plan
+from muster.model.capacity import Amount
 from muster.model.node import NodeStatus, Why
 from muster.model.observed import Seen
 from muster.model.pool import UNCOUNTED, MemberState
+from muster.model.rollout import Strategy
 from muster.model.step import CreateServer, DeleteServer, PutPool
 
 
@@ -70,6 +72,13 @@ def test_what_serves_is_not_let_go_while_too_few_do():
     servers = [a_server(1), a_server(2)]
 
     assert gone(plan(a_snapshot(web, a_node(1), a_node(2), *ill, servers=servers))) == []
+
+
+def test_the_dead_go_before_those_in_order_also_where_one_of_these_could_be_spared():
+    web = three(desired=2, strategy=Strategy(max_unavailable=Amount(1)))
+    servers = [a_server(1), a_server(2), a_server(3, Seen.STOPPED)]
+
+    assert gone(plan(a_snapshot(web, a_node(1), a_node(2), a_node(3), servers=servers))) == [3]
 
 
 def draining(opened: int, state: MemberState, **leaving):
