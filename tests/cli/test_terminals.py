@@ -61,7 +61,7 @@ def test_a_shell_is_typed_to_interrupted_and_left(muster: Terminal, instance: st
         it.setwinsize(40, 120)
         it.sendline("while [ \"$(stty size)\" != '40 120' ]; do sleep 0.1; done; echo gr''own")
         it.expect_exact("grown\r\n")
-        it.sendline("echo be''gun; sleep 3218")
+        it.sendline("sh -c 'echo be\"\"gun; exec sleep 3218'")
         it.expect_exact("begun\r\n")
         it.sendintr()
         it.expect_exact(PROMPT)
