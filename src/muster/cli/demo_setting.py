@@ -21,7 +21,8 @@ IMAGES = {"demo-web": "1", "demo-web-v2": "2"}  # name -> version
 # a processor, so `high` requests a second keep three or four members at the target, less
 # than one processor altogether, which leaves the other for the rest. In a container each
 # request is a process or two of a shell besides, so that a few dozen do the same; there members
-# are added at half of what one may use, for where others are at work a container hardly gets more.
+# are added at less than half of what one may use: where others are at work, too, a container
+# hardly gets more.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """See Note [A demo for two processors]."""
@@ -53,9 +54,9 @@ def setting(session: "Session", said: str | None) -> Setting:
         containers=True,
         work="/?ms=2",
         low=8,
-        high=45,
-        busy=0.5,
-        idle=0.2,
+        high=60,
+        busy=0.4,
+        idle=0.15,
         enough=3000,
     )
 
