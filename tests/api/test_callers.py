@@ -255,3 +255,15 @@ def test_a_wrong_users_file_is_named(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(Invalid, match=r"users\.toml"):
         load(file)
+
+
+async def test_nobody_is_shown_the_tokens_of_others_in_his_project(tmp_path: Path) -> None:
+    async with opened(tmp_path) as office:
+        made = await office.call("POST", "/v1/tokens", {"note": "hers"})
+        assert made.status_code == 201, made.text
+        mine, theirs = [
+            (await office.call("GET", "/v1/tokens", who=who)).json()["tokens"]
+            for who in ("ann", "rita")
+        ]
+        assert [each["note"] for each in mine] == ["hers"]
+        assert theirs == []
