@@ -42,12 +42,21 @@ async def test_a_token_says_who_and_for_which_project(scribe, keystone):
     assert not who.may(Right.OPERATE)
 
 
+async def test_a_role_that_means_nothing_here_is_a_members(scribe, keystone):
+    """But one that only reads goes on to only read, whatever else its holder is called."""
+    theirs = await keystone.who(shown(scribe.knows("t", "_member_", "creator")))
+    assert theirs.may(Right.WRITE)
+    assert not theirs.may(Right.EVERY_PROJECT)
+    reader = await keystone.who(shown(scribe.knows("r", "reader", "auditor")))
+    assert not reader.may(Right.WRITE)
+
+
 async def test_an_admin_sees_every_project(scribe, keystone):
     assert (await keystone.who(shown(scribe.knows("t", "admin")))).scope is None
 
 
-async def test_a_role_that_means_nothing_here_grants_nothing(scribe, keystone):
-    who = await keystone.who(shown(scribe.knows("t", "load-balancer_member")))
+async def test_who_has_no_role_at_all_may_do_nothing(scribe, keystone):
+    who = await keystone.who(shown(scribe.knows("t")))
     assert not any(who.may(right) for right in Right)
 
 

@@ -16,7 +16,7 @@ import httpx2
 from muster.base.clock import Clock
 from muster.base.errors import Forbidden, Invalid, Transient, Unknown
 from muster.drivers.identity.access import Access
-from muster.model.who import Who
+from muster.model.who import RIGHTS, Who
 
 DEADLINE_S = 10.0  # of everything that is asked of Keystone for one request
 KEPT = 10_000  # tokens remembered
@@ -173,15 +173,24 @@ def _trust(access: Access) -> ssl.SSLContext | bool:
         raise Invalid(f"{access.ca}: {error}", field="keystone_ca") from None
 
 
+# Note [Roles of others]
+# A Keystone has roles of its own: `_member_`, `creator`, what its people made up. Whoever has
+# one in a project belongs to it, and the retired service let all of these do everything there.
+# So who has no role that means something here is a member; an operator's rules may say else.
+def _roles(said: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the token's roles, with one that is known here. See Note [Roles of others]."""
+    named = {str(each["name"]).lower() for each in said.get("roles") or ()}
+    return tuple(sorted(named if named & RIGHTS.keys() or not named else {*named, "member"}))
+
+
 def _caller(said: Mapping[str, Any]) -> tuple[Who, datetime]:
     """Return who the token stands for, and until when."""
     project = said.get("project")
     if not isinstance(project, dict):
         raise Forbidden("this token is good for no project; ask Keystone for one that is scoped")
     try:
-        roles = tuple(sorted(str(each["name"]).lower() for each in said.get("roles") or ()))
         expires = datetime.fromisoformat(str(said["expires_at"]).replace("Z", "+00:00"))
-        who = Who(user=str(said["user"]["id"]), project=str(project["id"]), roles=roles)
+        who = Who(user=str(said["user"]["id"]), project=str(project["id"]), roles=_roles(said))
     except (KeyError, TypeError, ValueError) as error:
         raise Transient(f"Keystone's answer cannot be read: {error!r}") from None
     return who, expires if expires.tzinfo else expires.replace(tzinfo=UTC)
