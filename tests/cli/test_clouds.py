@@ -54,3 +54,12 @@ def test_what_is_wrong_is_said_and_nothing_is_kept(own: tuple[House, Terminal]) 
     assert muster.good("cloud", "list") == before
     assert not (it.home / "clouds" / "lab").exists()
     assert "built in" in muster.refused("cloud", "remove", "local")
+
+
+def test_a_cloud_without_operations_says_so(own: tuple[House, Terminal]) -> None:
+    """Those of Incus are listed and ended in the tests of the API."""
+    _, muster = own
+    why = "cloud local does not say what it is at"
+    assert why in muster.refused("cloud", "operations", "local")
+    assert why in muster.refused("cloud", "cancel", "local", "17")
+    assert "there is no cloud 'lab'" in muster.refused("cloud", "operations", "lab")
