@@ -109,7 +109,7 @@ class IncusVolumes:
             await self._configure(held, {NODE: None, PATH: None})
             if held.holder:
                 await self.take_away(held.holder, held.ref)
-                held = await self._must(volume_id)
+            held = await self._must(volume_id)
         return _shown(held, await self._members.roster())
 
     async def move_volume(self, volume_id: UUID, host: str) -> Volume:
