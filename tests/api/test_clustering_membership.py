@@ -55,6 +55,20 @@ async def test_a_member_that_leaves_lives_on_by_itself(ann: Caller) -> None:
     assert (await ann.ask("GET", f"/nodes/{first['id']}")).status_code == 404
 
 
+async def test_what_was_asked_of_a_node_is_done_wherever_it_belongs_by_then(ann: Caller) -> None:
+    """It joins, or leaves, before anybody has begun with it."""
+    profile = await ann.profile()
+    cluster = await ann.cluster(profile, desired_capacity=1)
+    node = await ann.node(profile)
+    path = f"/nodes/{node['id']}/ops"
+    asked = await ann.accepted("POST", path, {"reboot": {}})
+    await ann.act(cluster, add_nodes={"nodes": ["n1"]})
+    assert (await ann.action(asked["id"]))["status"] == "SUCCEEDED"
+    asked = await ann.accepted("POST", path, {"reboot": {}})
+    await ann.act(cluster, del_nodes={"nodes": [node["id"]]})
+    assert (await ann.action(asked["id"]))["status"] == "SUCCEEDED"
+
+
 async def test_indexes_are_never_given_again(ann: Caller) -> None:
     profile = await ann.profile()
     cluster = await ann.cluster(profile, desired_capacity=2)

@@ -14,7 +14,7 @@ from muster.model.cluster import Cluster
 from muster.model.node import BASTION_OF, Leaving, Node, NodeStatus, Why
 from muster.model.who import Who
 from muster.service.clustering.case import Case, keeper_of
-from muster.service.clustering.conflicts import refuse_busy, withdraw
+from muster.service.clustering.conflicts import refuse_busy, under_way, withdraw
 from muster.service.identity import NODE, found
 from muster.service.wish import Tended, Wish, record_node
 
@@ -137,8 +137,13 @@ def _take_in(case: Case, newcomers: Sequence[Node], parent: Action) -> None:
 
 
 def _child(case: Case, node: Node, verb: Verb, parent: Action) -> None:
-    """Write a changed node with the action that tells of it, already done."""
+    """Write a changed node with the action that tells of it, already done.
+
+    What was asked of the node and has not ended is its new keeper's to do from now on.
+    """
     case.tx.nodes.put(node)
+    waiting = under_way(case.tx, node.id)
+    case.tx.actions.put(*(altered(each, cluster_id=node.cluster_id) for each in waiting))
     keeper = case.tx.clusters.get(node.cluster_id) if node.cluster_id else None
     wish = Wish(
         verb=verb,
