@@ -123,6 +123,13 @@ async def test_a_value_comes_back_as_it_was_put(store, noun):
     assert await store.read(lambda tx: getattr(tx, noun).count(Query())) == 1
 
 
+async def test_what_is_named_with_a_nul_is_found_by_its_name(store):
+    odd = a_cluster(name="web\0")
+    named = Query(where={"name": (odd.name,)})
+    await store.write(lambda tx: tx.clusters.put(odd))
+    assert await store.read(lambda tx: tx.clusters.find(named)) == [odd]
+
+
 @pytest.mark.parametrize("noun", VALUES)
 async def test_what_is_dropped_is_gone_and_dropping_it_twice_is_no_error(store, noun):
     value = VALUES[noun]

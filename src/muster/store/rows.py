@@ -58,7 +58,9 @@ class _Cells(dict[type, Callable[[Any], Any]]):
 
 # A UUID is spelled out by msgspec, as in the body: five times as fast as `str`.
 _CELLS = _Cells({str: _word, UUID: msgspec.to_builtins, datetime: micros, bool: int})
-_AS_IT_IS = frozenset({type(None), int})
+_AS_IT_IS = frozenset({type(None), int, str})
+_MOMENTS = (datetime,)
+_ESCAPED_NUL = "\\u0000"
 
 
 def cell(value: Any) -> Any:
@@ -92,10 +94,14 @@ class Noun(Generic[T]):
 
     def row(self, value: T) -> tuple[Any, ...]:
         attributes = self._attributes(value)
-        cells = [
-            each if (kind := type(each)) in _AS_IT_IS else _CELLS[kind](each) for each in attributes
-        ]
-        cells.append(_ENCODER.encode(value).decode())
+        body = _ENCODER.encode(value).decode()
+        # Most of it by msgspec in one go; only where the body tells of a NUL, word by word.
+        if _ESCAPED_NUL not in body:
+            attributes = msgspec.to_builtins(attributes, builtin_types=_MOMENTS)
+            cells = [each if type(each) in _AS_IT_IS else cell(each) for each in attributes]
+        else:
+            cells = [cell(each) for each in attributes]
+        cells.append(body)
         return tuple(cells)
 
     def values(self, bodies: Iterable[str]) -> list[T]:
