@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from engine.standing import a_standing_cluster
+from engine.standing import a_standing_cluster, serving
 from engine.world import SIM, a_scene
 from muster.model.step import Operation
 from muster.ports.prober import Prober, Question
@@ -54,3 +54,21 @@ async def test_one_that_falls_sick_after_many_good_rounds_is_heard() -> None:
         there = {each.server_id for each in await scene.cloud.compute.list_servers(web)}
         assert victim.server_id not in there
         assert len(there) == 3
+
+
+async def test_who_is_starting_is_left_to_the_pass_that_is_under_way() -> None:
+    async with a_scene(boot_s=60) as scene:
+        web = await scene.create(2, service=serving())
+        await scene.go_on()
+        listening = Listening(scene.cloud.prober)
+        engine = scene.engine_on(replace(scene.cloud, prober=listening))
+        servers = {each.server_id for each in await scene.cloud.compute.list_servers(web)}
+        await engine.ticks.look(SIM)
+
+        engine.site.under_way.add(web)
+        await engine.ticks.probe(SIM)
+        assert listening.asked == []
+
+        engine.site.under_way.discard(web)
+        await engine.ticks.probe(SIM)
+        assert listening.asked == [servers]

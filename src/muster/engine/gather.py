@@ -259,12 +259,19 @@ def _well(facts: Facts, question: Question, now: datetime) -> Probe:
     )
 
 
+def _has_told(node: Node) -> bool:
+    """Whether its row knows how its application is, or that it has begun to answer well."""
+    application = node.health.application
+    if node.ready_at is None:
+        return application is Condition.GOOD
+    return application is not Condition.UNKNOWN
+
+
 def _questions(
     cluster_id: UUID, service: Service, facts: Facts, servers: Mapping[UUID, Server]
 ) -> Iterable[Question]:
     for node in facts.nodes.values():
-        told = node.ready_at is not None and node.health.application is not Condition.UNKNOWN
-        if told or node.leaving:
+        if node.leaving or _has_told(node):
             continue
         server, probe = servers.get(node.server_id), facts.probes.get(node.id)
         if server is None or server.seen is not Seen.RUNNING:

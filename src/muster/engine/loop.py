@@ -53,6 +53,14 @@ async def converge(site: Site, claim: Claim, going_on: Callable[[], bool]) -> da
 
     Gives way after a few passes, so that a large cluster does not keep others waiting.
     """
+    site.under_way.add(claim.cluster_id)
+    try:
+        return await _converge(site, claim, going_on)
+    finally:
+        site.under_way.discard(claim.cluster_id)
+
+
+async def _converge(site: Site, claim: Claim, going_on: Callable[[], bool]) -> datetime | None:
     cluster_id = claim.cluster_id
     for _ in range(site.pace.passes_in_a_row):
         passed = await attempt(f"pass/{cluster_id}", lambda: _timed(site, claim))

@@ -24,13 +24,15 @@ _ASKED = frozenset({Seen.RUNNING, Seen.UNREACHABLE})
 # Of ten thousand applications nearly all say again what they said the last time. So what is
 # to be asked of a cluster is worked out once and kept until its members or their servers are
 # others, and clusters in which everybody was well before and is well again are not gone
-# through node by node.
+# through node by node. While a pass is under way it is the one to ask who is starting: see
+# Note [Starting]. It could only be told to do so.
 async def probe(site: Site, reach: Reach, crowd: Sequence[Known]) -> int:
     """Ask every running member of `crowd`; return how many turned from good to bad or back.
 
     See Note [The usual answer].
     """
-    rounds = [(known, _round(reach, known)) for known in crowd]
+    busy = site.under_way
+    rounds = [(each, _round(reach, each, starting=each.cluster.id not in busy)) for each in crowd]
     questions = [each for _, round in rounds for each in round.questions]
     if not questions:
         return 0
@@ -92,11 +94,11 @@ def _beside(before: Probe | None, probe: Probe) -> Probe:
     return replace(probe, visits=before.visits, visited_at=before.visited_at)
 
 
-def _round(reach: Reach, known: Known) -> Round:
+def _round(reach: Reach, known: Known, *, starting: bool) -> Round:
     """Return what to ask of a cluster, as the last time where nothing has changed since."""
-    edition = tuple(reach.lookout.edition(tag) for tag in known.tags)
+    edition = (starting, *(reach.lookout.edition(tag) for tag in known.tags))
     if known.round is None or known.round.edition != edition:
-        asked = list(_questions(reach, known))
+        asked = list(_questions(reach, known, starting=starting))
         known.round = Round(
             edition=edition,
             nodes=tuple(node for node, _ in asked),
@@ -106,12 +108,14 @@ def _round(reach: Reach, known: Known) -> Round:
     return known.round
 
 
-def _questions(reach: Reach, known: Known) -> Iterator[tuple[Node, Question]]:
+def _questions(reach: Reach, known: Known, *, starting: bool) -> Iterator[tuple[Node, Question]]:
     service = known.cluster.service
     if service is None or not service.asked:
         return
     servers = reach.lookout.known(known.cluster.id)
     for node, server_id in zip(known.nodes, known.servers, strict=True):
+        if node.ready_at is None and not starting:
+            continue
         server = servers.get(server_id)
         if node.home:
             server = reach.lookout.known(node.home).get(server_id)

@@ -61,6 +61,7 @@ class Site:
     visitor: Visitor | None = None  # who polls addresses; None: nobody does
     policy_types: Mapping[str, PolicyType] = field(default_factory=lambda: POLICY_TYPES)
     memory: dict[UUID, Remembered] = field(default_factory=dict)
+    under_way: set[UUID] = field(default_factory=set)  # whom this engine passes over now
     setbacks: dict[UUID, int] = field(default_factory=dict)  # failed passes in a row, by cluster
 
 
