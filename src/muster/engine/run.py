@@ -8,6 +8,7 @@ from typing import assert_never
 
 from muster.base.errors import DriverError, Permanent
 from muster.base.log import log
+from muster.engine.deadline import within
 from muster.engine.gauges import STEP_SECONDS, STEPS
 from muster.engine.site import Reach
 from muster.model.cluster import Cluster
@@ -77,8 +78,7 @@ async def run_step(reach: Reach, cluster: Cluster, step: Step) -> Outcome:
     if isinstance(step, OperateServer) and step.within_s is not None:
         deadline = min(deadline, step.within_s)
     try:
-        async with asyncio.timeout(deadline):
-            return await _call(reach, cluster, step)
+        return await within(deadline, _call(reach, cluster, step))
     except Permanent as error:
         return Failed(error.text)
     except DriverError as error:
