@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from muster.base.copies import altered
+from muster.base.ids import derived
 from muster.decide.asked import DONE
 from muster.decide.departures import DERIVED, HOOKED
 from muster.decide.requests import OPERATED, is_request
@@ -35,9 +36,9 @@ def action_id(step: Traced) -> UUID:
     """Return the id of the node action that tells of `step`: the same step, the same action."""
     match step:
         case CreateServer():
-            return uuid5(step.order.server_id, Verb.NODE_CREATE)
+            return derived(step.order.server_id, Verb.NODE_CREATE)
         case DeleteServer():
-            return uuid5(step.server_id, Verb.NODE_DELETE)
+            return derived(step.server_id, Verb.NODE_DELETE)
         case OperateServer():
             return step.action_id
 
@@ -163,7 +164,7 @@ def _begun(blank: Mapping[str, Any], id: UUID, step: Traced) -> Action:
 # is still being built: whoever waits for the wish sees what it waits for.
 def _left_over(action: Action, snapshot: Snapshot, node: Node | None) -> Action:
     """Return the action ended, if it has ended without our noticing. See Note [Left over]."""
-    present = node is not None and action.id == uuid5(node.server_id, action.verb)
+    present = node is not None and action.id == derived(node.server_id, action.verb)
     there = present and node is not None and node.server_id in snapshot.servers
     if action.verb is Verb.NODE_CREATE:
         if there and node is not None:

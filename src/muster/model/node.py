@@ -5,12 +5,13 @@ from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import field
 
 from muster.base.copies import Kept, altered
 from muster.base.errors import IllegalTransition
+from muster.base.ids import derived
 from muster.model.pool import Condition
 from muster.model.removal import Hook
 
@@ -161,12 +162,12 @@ class Node(Kept, frozen=True, kw_only=True):
 # ones are kept.
 @lru_cache(maxsize=1 << 15)
 def server_id(node_id: UUID, incarnation: int) -> UUID:
-    return uuid5(node_id, f"server/{incarnation}")
+    return derived(node_id, f"server/{incarnation}")
 
 
 def node_id(cluster_id: UUID, index: int) -> UUID:
     """Name a node from its place, so that planning twice names it once."""
-    return uuid5(cluster_id, f"node/{index}")
+    return derived(cluster_id, f"node/{index}")
 
 
 BASTION_OF = "bastion_of"  # under which a bastion names the cluster that depends on it
@@ -174,4 +175,4 @@ BASTION_OF = "bastion_of"  # under which a bastion names the cluster that depend
 
 def bastion_id(cluster_id: UUID) -> UUID:
     """Name the node that lets people into a cluster by SSH. See Note [Bastions]."""
-    return uuid5(cluster_id, "bastion")
+    return derived(cluster_id, "bastion")
