@@ -1,5 +1,6 @@
 """The load balancer's pool: the members it should have against those it shows."""
 
+from collections.abc import Sequence, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from muster.decide.draft import Draft, Place, names
 from muster.model.observed import Seen
 from muster.model.pool import MemberState, MemberWanted, PoolSeen, PoolWanted, digest
 from muster.model.step import PutPool, RemovePool
+
+Wanted = tuple[Place, MemberState]
 
 _ALIVE = frozenset({Fitness.READY, Fitness.UNREADY, Fitness.SICK})
 
@@ -22,7 +25,7 @@ def tend_pool(draft: Draft) -> None:
         return
     front = draft.cluster.front
     assert front
-    wanted = {each.node.id: state for each in draft.places if (state := _state(each))}
+    wanted = [(each, state) for each in draft.places if (state := _state(each))]
     changed = seen is not None and seen.front_digest != digest(front)
     why = "the front has changed" if changed else _difference(draft, seen, wanted)
     if why:
@@ -54,17 +57,16 @@ def _state(each: Place) -> MemberState | None:
     return MemberState.SERVE if joins else None
 
 
-def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberState]) -> str:
+def _difference(draft: Draft, seen: PoolSeen | None, wanted: Sequence[Wanted]) -> str:
     """Return in words what is wrong with the pool as it is, "" if nothing."""
     if seen is None:
         return f"serve {draft.cluster.name}"
-    members = seen.members
-    lost = members.keys() - wanted.keys()
-    places = [each for each in draft.places if each.node.id in wanted]
-    came = [each for each in places if each.member is None]  # or has another address now
-    turned = [e for e in places if e.member and not _same(draft, e, wanted[e.node.id])]
-    drained = [each for each in turned if wanted[each.node.id] is MemberState.DRAIN]
-    back = [each for each in turned if wanted[each.node.id] is MemberState.SERVE]
+    came = [each for each, _ in wanted if each.member is None]  # or has another address now
+    turned = [(e, state) for e, state in wanted if e.member and not _same(draft, e, state)]
+    drained = [each for each, state in turned if state is MemberState.DRAIN]
+    back = [each for each, state in turned if state is MemberState.SERVE]
+    stay = len(wanted) - len(came)
+    lost = _lost(seen, wanted) if stay < len(seen.members) else frozenset()
     gone = [each for each in draft.places if each.node.id in lost] if lost else []
     parts = (
         f"{names(came)} in" if came else "",
@@ -75,12 +77,17 @@ def _difference(draft: Draft, seen: PoolSeen | None, wanted: dict[UUID, MemberSt
     return ", ".join(part for part in parts if part)
 
 
+def _lost(seen: PoolSeen, wanted: Sequence[Wanted]) -> Set[UUID]:
+    """Return the members that are to be none any more."""
+    return seen.members.keys() - {each.node.id for each, _ in wanted}
+
+
 def _same(draft: Draft, each: Place, state: MemberState) -> bool:
     member = each.member
     return bool(member and member.state is state and member.port == _port(draft, each))
 
 
-def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWanted, ...]:
+def _members(draft: Draft, wanted: Sequence[Wanted]) -> tuple[MemberWanted, ...]:
     return tuple(
         MemberWanted(
             node_id=each.node.id,
@@ -89,8 +96,7 @@ def _members(draft: Draft, wanted: dict[UUID, MemberState]) -> tuple[MemberWante
             state=state,
             ends=_end(each) if state is MemberState.DRAIN else None,
         )
-        for each in draft.places
-        if (state := wanted.get(each.node.id))
+        for each, state in wanted
     )
 
 
