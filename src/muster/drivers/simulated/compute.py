@@ -1,6 +1,7 @@
 """The compute port over a simulated world."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
@@ -9,7 +10,14 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from muster.base.errors import Permanent, Transient
-from muster.drivers.simulated.entries import Created, Going, Make, Turned, VolumePut
+from muster.drivers.simulated.entries import (
+    Created,
+    Going,
+    Imaged,
+    Make,
+    Turned,
+    VolumePut,
+)
 from muster.drivers.simulated.hosts import SILENT, Need
 from muster.drivers.simulated.machine import NEVER, Machine, ref
 from muster.drivers.simulated.networks import NETWORKS
@@ -27,6 +35,7 @@ class SimulatedCompute:
     def __init__(self, world: World, installation: UUID) -> None:
         self.world = world
         self._installation = installation
+        self._last: _Made | None = None
 
     async def list_servers(self, cluster_id: UUID | None = None) -> Sequence[Server]:
         world = self.world
@@ -123,7 +132,7 @@ class SimulatedCompute:
         return machine
 
     def _creation(self, order: ServerOrder, name: str, now: float) -> Created:
-        make = self._make(order)
+        make = self._made(order)
         state, options = self.world.state, self.world.options
         zones = (order.zone,) if order.zone else order.spec.zones
         host = state.hosts.choose(Need(order.cluster_id, zones, order.group))
@@ -157,9 +166,15 @@ class SimulatedCompute:
             raise Permanent(f"there is no server {ref}", ref=ref)
         return replace(self._creation(order, ref, now), ref=ref, runs_at=now, answers_at=now)
 
-    def _make(self, order: ServerOrder) -> Make:
-        spec, options, images = order.spec, self.world.options, self.world.state.images
-        image = images.get(spec.image)
+    def _made(self, order: ServerOrder) -> Make:
+        """Return what a machine is made of; orders of one pass differ in little else."""
+        image, last = self.world.state.images.get(order.spec.image), self._last
+        if last is None or not last.like(order, image):
+            last = self._last = _Made(order, image, self._make(order, image))
+        return last.make
+
+    def _make(self, order: ServerOrder, image: Imaged | None) -> Make:
+        spec, options = order.spec, self.world.options
         taken = options.accept_any or spec.taken
         if not image and not taken:
             raise Permanent(f"there is no image {spec.image_name or spec.image}", image=spec.image)
@@ -226,6 +241,20 @@ class SimulatedCompute:
             return seconds
         digest = blake2b(f"{name}/{what}".encode(), digest_size=4).digest()
         return seconds * (1 + jitter * (int.from_bytes(digest, "big") / 2**31 - 1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What was made last, and of what it follows."""
+
+    order: ServerOrder
+    image: Imaged | None
+    make: Make
+
+    def like(self, order: ServerOrder, image: Imaged | None) -> bool:
+        before = self.order
+        same = order.spec is before.spec and order.group is before.group and image is self.image
+        return same and order.zone == before.zone
 
 
 def _disks(order: ServerOrder, created: Created, ref: str) -> Iterator[VolumePut]:

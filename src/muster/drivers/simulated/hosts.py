@@ -75,22 +75,18 @@ class Hosts:
         allowed = need.zones or list(self._by_zone)
         fit: list[str] = []
         for zone in sorted(allowed, key=lambda zone: spread.get(zone, 0)):
-            for host in self._in_turn(zone):
-                if not self.condition.get(host) and not self._full(host):
-                    if self._suits(host, need.group):
-                        return self._taken(zone, host)
-                    fit.append(host)
+            hosts = self.hosts_of(zone)
+            first = self._turn.get(zone, 0) + 1
+            for turn in range(first, first + len(hosts)):
+                host = hosts[turn % len(hosts)]
+                if self.condition.get(host) or self._full(host):
+                    continue
+                if self._suits(host, need.group):
+                    self._turn[zone] = turn % len(hosts)
+                    return host
+                fit.append(host)
         soft = need.group and need.group.affinity.value.startswith("soft-")
         return min(fit, key=self._load_of, default=None) if soft else None
-
-    def _in_turn(self, zone: str) -> list[str]:
-        hosts = self.hosts_of(zone)
-        first = (self._turn.get(zone, 0) + 1) % len(hosts)
-        return [*hosts[first:], *hosts[:first]]
-
-    def _taken(self, zone: str, host: str) -> str:
-        self._turn[zone] = self.hosts_of(zone).index(host)
-        return host
 
     def hosts_of(self, zone: str) -> list[str]:
         """Return the hosts of a zone; one that the options do not name has as many as others."""

@@ -44,7 +44,7 @@ class Machine:
         "sick",
     )
 
-    def __init__(self, entry: Created, make: Make, zone: str) -> None:
+    def __init__(self, entry: Created, make: Make, ref: str, zone: str) -> None:
         self.installation: UUID = entry.installation
         self.make = make
         self.serial = entry.serial
@@ -60,7 +60,7 @@ class Machine:
         seen, reason = _seen(self, entry.at, "")
         self.shown_until = next_turn(self, entry.at)
         self.shown = Server(
-            ref=entry.ref or ref(entry.server_id),
+            ref=ref,
             server_id=entry.server_id,
             node_id=entry.node_id,
             cluster_id=entry.cluster_id,

@@ -196,7 +196,7 @@ class State:
             self._strike(name, self.machines[name])
         if entry.cluster_id in self.flows and entry.cluster_id not in self.pools:
             self._settle(entry.cluster_id, entry.at)
-        machine = Machine(entry, make, self.hosts.zone(entry.host))
+        machine = Machine(entry, make, name, self.hosts.zone(entry.host))
         self.serial = max(self.serial, entry.serial)
         self.machines[name] = self.by_address[machine.shown.address] = machine
         fleets = self.fleets.setdefault(entry.installation, {})

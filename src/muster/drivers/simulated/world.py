@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Protocol
 from uuid import UUID
@@ -69,18 +69,18 @@ class World:
         self.state.sweep(now)
         return now
 
-    @contextmanager
-    def still(self) -> Iterator[float]:
+    def still(self) -> AbstractContextManager[float]:
         """Hold the world still for a change: what is read inside is true until it ends."""
-        if not self._memory:
-            yield self.look()
-            return
-        self._memory.lock()
+        return self._held(self._memory) if self._memory else nullcontext(self.look())
+
+    @contextmanager
+    def _held(self, memory: Memory) -> Iterator[float]:
+        memory.lock()
         try:
             yield self.look()
-            self._memory.compact(self._written_whole)
+            memory.compact(self._written_whole)
         finally:
-            self._memory.unlock()
+            memory.unlock()
 
     def write(self, entry: e.Entry) -> None:
         """Make it so; only while the world is held still."""
