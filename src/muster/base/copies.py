@@ -29,7 +29,9 @@ def _fields(kind: type[Struct]) -> Mapping[str, Field[Any]]:
 # `dataclasses.replace` longer still. So what there is one of per node, server or event is a
 # struct, which does the same in C. Everything else stays a plain dataclass. Both are used
 # alike, `dataclasses.replace` included; where many are copied, `altered` is the quick way.
-class Value(Struct, frozen=True, kw_only=True):
+# What is frozen can only refer to what was there before it, so no circle leads through it, and
+# the collector of circles need not look at it.
+class Value(Struct, frozen=True, kw_only=True, gc=False):
     """What a frozen dataclass is, in less time. See Note [Values by the thousand]."""
 
     __dataclass_fields__: ClassVar[Any] = _Fields()
