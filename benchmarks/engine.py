@@ -1,8 +1,9 @@
 """How long a cluster takes from wish to ACTIVE on a simulated cloud without delays.
 
-    python benchmarks/engine.py [--nodes 1000 10000] [--settled 1000] [--profile]
+    python benchmarks/engine.py [--nodes 1000 10000] [--bare] [--settled 1000] [--profile]
 
-Every record is durable: SQLite in a file, synchronous as in service.
+Every record is durable: SQLite in a file, synchronous as in service, and memory is collected as
+seldom. Clusters serve, with a pool and probes, or are `--bare`.
 """
 
 import argparse
@@ -35,7 +36,10 @@ from muster.ports.cloud import CloudConfig  # noqa: E402
 from muster.ports.store import Store, Transaction  # noqa: E402
 from muster.store.connect import connect  # noqa: E402
 from muster.store.signals import LocalSignal  # noqa: E402
+from muster.wiring.serve import RARELY  # noqa: E402
 from wishes import wished  # noqa: E402
+
+LOOK_S = 0.03  # between two looks whether it is done: they are counted in
 
 
 class Bench:
@@ -65,7 +69,7 @@ class Bench:
             while True:
                 if await self.store.read(partial(_ended, id=action.id)):
                     break
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(LOOK_S)
 
 
 def _ended(tx: Transaction, id: UUID) -> bool:
@@ -94,9 +98,10 @@ class Figure:
         )
 
 
-async def large(bench: Bench, nodes: int) -> None:
+async def large(bench: Bench, nodes: int, *, bare: bool) -> None:
+    but = {} if bare else {"service": builders.a_service(address="")}
     with Figure(f"create {nodes}", nodes):
-        action = await bench.create(nodes)
+        action = await bench.create(nodes, **but)
         await bench.until_ended(action)
     cluster = await bench.store.read(lambda tx: tx.clusters.get(action.target))
     assert cluster
@@ -139,7 +144,7 @@ async def run(said: argparse.Namespace, home: Path) -> None:
     running = asyncio.create_task(engine.run(stop))
     bench = Bench(store, clock)
     for nodes in said.nodes:
-        await large(bench, nodes)
+        await large(bench, nodes, bare=said.bare)
     if said.settled:
         await many(bench, said.settled, said.seconds)
     stop.set()
@@ -150,12 +155,14 @@ async def run(said: argparse.Namespace, home: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="*", default=[1000, 10_000])
+    parser.add_argument("--bare", action="store_true", help="without pools and probes")
     parser.add_argument("--settled", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--url", default="")
     parser.add_argument("--profile", action="store_true")
     said = parser.parse_args()
     profile = cProfile.Profile()
+    gc.set_threshold(*RARELY)
     with tempfile.TemporaryDirectory() as home:
         if said.profile:
             profile.enable()

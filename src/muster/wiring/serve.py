@@ -64,6 +64,9 @@ def told() -> Iterator[None]:
         raise click.ClickException(str(error)) from None
 
 
+RARELY = (20_000, 250, 100)
+
+
 # Note [Rarely collected]
 # A large cluster is tens of thousands of small frozen values that refer to nothing in a
 # circle. Python's collector looks through all of them again and again, by default after
@@ -76,7 +79,7 @@ def prepare(settings: Settings) -> None:
     from muster.base.log import set_up
 
     set_up(settings.log_level, settings.log_format)
-    gc.set_threshold(20_000, 250, 100)
+    gc.set_threshold(*RARELY)
 
 
 def refuse_open_door(settings: Settings) -> None:
