@@ -58,14 +58,14 @@ async def test_what_we_made_is_known_without_asking(one):
     cloud = Listing()
     lookout = Lookout(cloud)
     await lookout.servers(WEB, NOW, TRUST)
-    lookout.note(one, NOW)
+    lookout.note([one], NOW)
     assert set(await lookout.servers(WEB, NOW, TRUST)) == {one.server_id}
     assert cloud.asked == 1
 
 
 async def test_what_we_made_is_believed_for_a_while_though_it_is_not_listed(one):
     lookout = Lookout(Listing())
-    lookout.note(one, NOW)
+    lookout.note([one], NOW)
     changed, _ = await lookout.look(NOW + timedelta(seconds=1))
     assert changed == frozenset()
     assert set(lookout.known(WEB)) == {one.server_id}
@@ -77,7 +77,7 @@ async def test_what_we_made_is_believed_for_a_while_though_it_is_not_listed(one)
 async def test_what_was_listed_once_and_is_gone_is_gone(one):
     cloud = Listing(one)
     lookout = Lookout(cloud)
-    lookout.note(one, NOW)
+    lookout.note([one], NOW)
     await lookout.look(NOW)
     cloud.servers.clear()
     changed, _ = await lookout.look(NOW)
@@ -87,7 +87,7 @@ async def test_what_was_listed_once_and_is_gone_is_gone(one):
 
 async def test_what_we_had_deleted_is_not_believed_in_any_more(one):
     lookout = Lookout(Listing())
-    lookout.note(one, NOW)
+    lookout.note([one], NOW)
     lookout.struck(WEB, one.server_id)
     assert not await lookout.servers(WEB, NOW, TRUST)
 

@@ -182,7 +182,7 @@ async def _without_moved(
 
     See Note [Home]. Nothing is read where every server belongs to a node that is here.
     """
-    unknown = {s.node_id for s in servers.values()} - facts.nodes.keys()
+    unknown = {s.node_id for s in servers.values() if s.node_id not in facts.nodes}
     if not unknown:
         return servers, frozenset()
     wanted = Query(where={"id": tuple(sorted(unknown))})

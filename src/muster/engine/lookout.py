@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import count, groupby
+from operator import attrgetter
 from uuid import UUID
 
 from muster.model.observed import Seen, Server
@@ -121,12 +122,14 @@ class Lookout:
             return touched
         return touched | {id for id in known if before.get(id) != after.get(id)}
 
-    def note(self, server: Server, now: datetime) -> None:
-        """Fold in what a creation of ours answered."""
-        view = self._touch(server.cluster_id)
-        view.servers[server.server_id] = server
-        view.made[server.server_id] = (next(self._numbers), now)
-        view.restless = view.restless or server.seen is Seen.BUILDING
+    def note(self, servers: Iterable[Server], now: datetime) -> None:
+        """Fold in what creations of ours answered."""
+        for cluster_id, made in groupby(servers, attrgetter("cluster_id")):
+            view, number = self._touch(cluster_id), next(self._numbers)
+            for server in made:
+                view.servers[server.server_id] = server
+                view.made[server.server_id] = number, now
+                view.restless = view.restless or server.seen is Seen.BUILDING
 
     def struck(self, cluster_id: UUID, server_id: UUID) -> None:
         """Believe the listings again about a server that we had deleted."""

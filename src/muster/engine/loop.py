@@ -186,14 +186,16 @@ def _tell_lookout(
 ) -> None:
     """Fold in what we know from our own steps; where we do not know, have it looked up."""
     unsure = False
+    made = []
     for step, outcome in ended:
         if isinstance(outcome, Done) and outcome.server:
-            reach.lookout.note(outcome.server, now)
+            made.append(outcome.server)
         elif isinstance(step, DeleteServer):
             for tag in tags:
                 reach.lookout.struck(tag, step.server_id)
         elif _on_node(step):
             unsure = True
+    reach.lookout.note(made, now)
     for tag in tags if unsure else ():
         reach.lookout.distrust(tag)
 
