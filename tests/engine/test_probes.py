@@ -6,6 +6,7 @@ from uuid import UUID
 
 from engine.standing import a_standing_cluster, serving
 from engine.world import SIM, a_scene
+from muster.model.cluster import ClusterStatus
 from muster.model.step import Operation
 from muster.ports.prober import Prober, Question
 
@@ -72,3 +73,14 @@ async def test_who_is_starting_is_left_to_the_pass_that_is_under_way() -> None:
         engine.site.under_way.discard(web)
         await engine.ticks.probe(SIM)
         assert listening.asked == [servers]
+
+
+async def test_who_has_begun_to_answer_is_not_asked_again_until_he_serves() -> None:
+    async with a_scene() as scene:
+        listening = Listening(scene.cloud.prober)
+        engine = scene.engine_on(replace(scene.cloud, prober=listening))
+        web = await scene.create(3, service=serving())
+        scene.world.tap = lambda call, _, done: scene.clock.advance(call == "put_pool" and done)
+        await engine.settle()
+        assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
+        assert listening.asked == [{each.server_id for each in await scene.servers()}]
