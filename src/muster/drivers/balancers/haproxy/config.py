@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from muster.drivers.balancers.child import LISTENER
@@ -21,16 +22,34 @@ _CHECK_EVERY_S = 1.0
 _CHECK_FAILS = 2
 
 
-def haproxy_config(kept: Kept, run: Run) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """Where an HAProxy listens: for who asks it, for the next one, and for clients."""
+
+    stats: str
+    peers: str
+    front: str
+
+
+def of_run(run: Run) -> Sockets:
+    """Return the sockets of one on this machine, whose front's socket is handed to it."""
+    return Sockets(
+        stats=f"unix@{run.stats} mode 600",
+        peers=f"unix@{run.peers} mode 600",
+        front=f'fd@"${{{LISTENER}}}"',
+    )
+
+
+def haproxy_config(kept: Kept, sockets: Sockets) -> str:
     """Return the whole file, paths relative to the pool's folder."""
     front = kept.front
     return "\n".join(
         [
             f"# Cluster {front.name!r}, project {front.project!r}. Muster writes this file.",
-            *_global(run, shape(front)),
+            *_global(sockets, shape(front, sockets)),
             *_defaults(front),
-            *_peers(front, run),
-            *_front(front),
+            *_peers(front, sockets),
+            *_front(front, sockets),
             *_members(front),
             *(f"    server {name_of(m)} {dial(m)} {options(front)}" for m in kept.members),
             "",
@@ -44,19 +63,20 @@ def haproxy_config(kept: Kept, run: Run) -> str:
 # description, and HAProxy tells it back: so it is known of a running one whether it has to
 # be reloaded, whoever was killed in the middle of what. The limit of clients could be changed
 # in a running one, but HAProxy 2.6 hangs for good when it is raised while it is reached.
-_ANY = Run(0, 0)
+_ANY = of_run(Run(0, 0))
 
 
-def shape(front: Front) -> str:
+def shape(front: Front, sockets: Sockets = _ANY) -> str:
     """Return a digest of all that takes a reload to change. See Note [Shape]."""
-    told = [*_defaults(front), *_peers(front, _ANY), *_front(front), *_members(front)]
+    clients = [*_peers(front, sockets), *_front(front, sockets)]
+    told = [*_defaults(front), *clients, *_members(front)]
     return blake2b("\n".join([*told, options(front)]).encode(), digest_size=12).hexdigest()
 
 
-def _global(run: Run, digest: str) -> Iterator[str]:
+def _global(sockets: Sockets, digest: str) -> Iterator[str]:
     yield "global"
     yield f"    description {digest}"
-    yield f"    stats socket unix@{run.stats} mode 600 level admin"
+    yield f"    stats socket {sockets.stats} level admin"
     yield "    fd-hard-limit 50000"
     yield f"    hard-stop-after {LONGEST}"
     yield "    nbthread 2"
@@ -94,18 +114,18 @@ def _defaults(front: Front) -> Iterator[str]:
 # Servers that are added while HAProxy runs cannot have cookies of their own, so clients
 # are kept by a table. It is taught to the next worker at a reload, over a socket in the
 # pool's folder; it does not outlive an HAProxy that is killed.
-def _peers(front: Front, run: Run) -> Iterator[str]:
+def _peers(front: Front, sockets: Sockets) -> Iterator[str]:
     """See Note [Clients kept with a member]."""
     if front.persistence is not Persistence.NONE:
         yield "peers others"
-        yield f"    bind unix@{run.peers} mode 600"
+        yield f"    bind {sockets.peers}"
         yield "    server here"
 
 
-def _front(front: Front) -> Iterator[str]:
+def _front(front: Front, sockets: Sockets) -> Iterator[str]:
     secure = f" ssl crt {CERTIFICATE} alpn h2,http/1.1" if front.traffic is Traffic.HTTPS else ""
     yield f"frontend {FRONT}"
-    yield f'    bind fd@"${{{LISTENER}}}"{secure}'
+    yield f"    bind {sockets.front}{secure}"
     yield f"    default_backend {MEMBERS}"
     if front.connections:
         yield f"    maxconn {front.connections}"

@@ -60,17 +60,23 @@ async def asked_again(socket_path: Path, command: str) -> str:
 
 async def told(socket_path: Path, commands: Sequence[str]) -> None:
     """Have HAProxy do all of this. Raises `Permanent` with its words if it refuses something."""
-    for several in _bundles(commands):
-        answers = [line.strip() for line in (await asked(socket_path, several)).splitlines()]
-        refused = [line for line in answers if line and not line.startswith(_ACCEPTED)]
-        if refused:
-            raise Permanent(f"HAProxy refuses: {' '.join(refused)}", commands=several)
+    for several in bundles(commands):
+        heed(await asked(socket_path, several), several)
+
+
+def heed(answer: str, commands: str) -> None:
+    """Raise `Permanent` with HAProxy's words if it refuses something in this answer."""
+    answers = [line.strip() for line in answer.splitlines()]
+    refused = [line for line in answers if line and not line.startswith(_ACCEPTED)]
+    if refused:
+        raise Permanent(f"HAProxy refuses: {' '.join(refused)}", commands=commands)
 
 
 _ACCEPTED = ("New server registered", "Server deleted", "Transaction ", "Success!", "Committing ")
 
 
-def _bundles(commands: Sequence[str]) -> Iterator[str]:
+def bundles(commands: Sequence[str]) -> Iterator[str]:
+    """Yield the commands as lines that HAProxy takes in one go each."""
     bundle = ""
     for command in commands:
         if bundle and len(bundle) + len(command) > _AT_ONCE:
@@ -89,10 +95,15 @@ async def information(socket_path: Path) -> dict[str, str]:
 
 async def workers(master: Path) -> tuple[list[int], list[int]]:
     """Return the processes of the present worker, and of those on their way out."""
+    return processes(await asked_again(master, "show proc"))
+
+
+def processes(said: str) -> tuple[list[int], list[int]]:
+    """Return present workers and those on their way out, by a master's `show proc`."""
     now: list[int] = []
     before: list[int] = []
     place: list[int] = []
-    for line in (await asked_again(master, "show proc")).splitlines():
+    for line in said.splitlines():
         words = line.split()
         if line.startswith("#"):
             place = before if "old" in line else now

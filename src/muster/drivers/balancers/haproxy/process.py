@@ -20,6 +20,7 @@ from muster.drivers.balancers.haproxy.config import (
     CERTIFICATE,
     STATE,
     haproxy_config,
+    of_run,
     pem,
     shape,
     state_file,
@@ -74,7 +75,7 @@ def write_down(folder: Folder, run: Run, kept: Kept, known: str) -> None:
     """Have the run's file say what is in force, for its next start or reload."""
     write_certificate(folder, kept.front)
     write(folder.path / STATE, state_file(known, kept).encode())
-    write(folder.path / run.config, haproxy_config(kept, run).encode())
+    write(folder.path / run.config, haproxy_config(kept, of_run(run)).encode())
 
 
 def write_certificate(folder: Folder, front: Front) -> None:
@@ -133,7 +134,7 @@ async def reload(folder: Folder, run: Run, kept: Kept) -> None:
     """
     program, config = await binary(), folder.path / run.config
     fresh = config.with_suffix(".new")
-    write(fresh, haproxy_config(kept, run).encode())
+    write(fresh, haproxy_config(kept, of_run(run)).encode())
     write_certificate(folder, kept.front)
     await _refuse_unreadable(program, fresh)
     before = int((await control.information(folder.path / run.stats))["Pid"])
