@@ -1,0 +1,1 @@
+"""HAProxy in an instance of the cluster's own network."""

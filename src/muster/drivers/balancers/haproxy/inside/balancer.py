@@ -1,0 +1,268 @@
+"""The balancer port over HAProxies in instances, each in a room of its own beside its members."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Awaitable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from muster.base.clock import Clock
+from muster.base.errors import DriverError, Permanent, Transient
+from muster.base.log import log
+from muster.drivers.balancers.haproxy import spread
+from muster.drivers.balancers.haproxy.inside.files import OWN_PORTS
+from muster.drivers.balancers.haproxy.inside.pool import Inmate
+from muster.drivers.balancers.haproxy.inside.voice import Heard, Voice
+from muster.drivers.balancers.haproxy.kept import Kept, changed
+from muster.drivers.balancers.haproxy.refusal import refused
+from muster.drivers.balancers.haproxy.seen import pool_seen
+from muster.drivers.balancers.haproxy.tally import Tally
+from muster.model.observed import Seen
+from muster.model.pool import Front, PoolSeen, PoolWanted
+from muster.model.room import Room, RoomOrder
+from muster.ports.cloud import CloudConfig
+from muster.ports.rooms import Rooms
+
+FRESH_S = 1.0  # what was listed or heard so long ago will do, but for what is changed
+TEND_EVERY_S = 1.0
+ADDRESS_S = 20.0  # from its start until a room has an address
+LOOK_S = 0.2
+SILENT_S = 5.0  # the room's first process has started it again by then, if it can be started
+OWN = "ports {0} to {1} are where the balancer itself is asked: take another"
+
+
+# Note [A room for each pool]
+# All that is to be known of a pool is in its room: any engine finds it there, after any restart.
+# A room that does not run is no pool: whoever asks is told that there is none, and puts it again,
+# which starts the room, or makes the next one where its host is held dead. The room before is
+# removed as soon as its host answers; it does not start by itself, so that no two have one address.
+# Within a room an HAProxy that dies is started again by the room's first process; one that stays
+# silent is put again, too, which writes all its files anew.
+class InsideBalancer:
+    """See Note [A room for each pool]."""
+
+    def __init__(self, rooms: Rooms, home: Path, port: int, clock: Clock) -> None:
+        self._rooms = rooms
+        self._home = home
+        self._port = port
+        self._clock = clock
+        self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tallies: dict[UUID, Tally] = {}
+        self._heard: dict[UUID, tuple[str, Heard]] = {}  # the last word of each, and whose it is
+        self._silent: dict[str, float] = {}  # by room, since when
+        self._listed: Sequence[Room] = ()
+        self._until = 0.0
+        self._listing = asyncio.Lock()
+        self._tending: asyncio.Task[None] | None = None
+
+    async def list_pools(self) -> Sequence[UUID]:
+        rooms = await self._rooms.list_rooms()
+        return list(dict.fromkeys(each.cluster_id for each in rooms if not each.abandoned))
+
+    async def pool(self, cluster_id: UUID) -> PoolSeen | None:
+        room = newest([each for each in await self._recent() if each.cluster_id == cluster_id])
+        if room is None or room.seen in (Seen.STOPPED, Seen.BROKEN):
+            return None
+        if room.seen is not Seen.RUNNING:
+            raise Transient(f"the balancer in {room.ref} cannot be asked: it is {room.seen}")
+        heard = await self._look(room)
+        if heard.kept is None or self._silent_for(room, heard) > SILENT_S:
+            return None
+        if not heard.workers:
+            raise Transient(f"HAProxy in {room.ref} does not answer: {heard.log.strip()}")
+        return self._shown(room, heard.kept, heard)
+
+    async def put_pool(self, wanted: PoolWanted) -> str:
+        if reason := await self.refusal(wanted.front):
+            raise Permanent(reason)
+        cluster_id = wanted.front.cluster_id
+        async with self._turns[cluster_id]:
+            try:
+                there = await self._rooms.list_rooms(cluster_id)
+                room = newest(there) or await self._made(wanted.front, there)
+                inmate = Inmate(Voice(self._rooms, room.ref))
+                room, heard = await self._opened(room, inmate, wanted)
+                kept = self._changed(room, heard.kept, wanted)
+                heard = await inmate.bring_about(kept, heard)
+                self._shown(room, kept, heard)  # what is counted by now is not lost
+                await self._clear(there, room)
+            finally:
+                self._until = 0.0
+        return room.address
+
+    async def remove_pool(self, cluster_id: UUID) -> None:
+        """A room on a dead host is left; it is listed again, and removed, when that is back."""
+        async with self._turns[cluster_id]:
+            for room in await self._rooms.list_rooms(cluster_id):
+                if not room.abandoned:
+                    await self._rooms.delete_room(room.ref)
+            self._heard.pop(cluster_id, None)
+            self._until = 0.0
+            if tally := self._tallies.pop(cluster_id, None):
+                tally.file.unlink(missing_ok=True)
+
+    async def refusal(self, front: Front) -> str | None:
+        if reason := refused(front):
+            return reason
+        if self._port_of(front) in OWN_PORTS:
+            return OWN.format(OWN_PORTS[0], OWN_PORTS[-1])
+        return await self._rooms.no_room(front.network)
+
+    def watch(self) -> None:
+        """Begin to remove rooms that others took the place of, and to close what is due."""
+        self._tending = asyncio.get_running_loop().create_task(self._tend())
+
+    async def close(self) -> None:
+        """Let go of tasks; every HAProxy goes on."""
+        if self._tending:
+            self._tending.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._tending
+            self._tending = None
+        for tally in self._tallies.values():
+            tally.save()
+
+    async def _made(self, front: Front, there: Sequence[Room]) -> Room:
+        """Return a room in the place of those that are there and of no use."""
+        order = RoomOrder(
+            cluster_id=front.cluster_id,
+            number=max((each.number for each in there), default=0) + 1,
+            name=front.name,
+            project=front.project,
+            network=front.network,
+        )
+        return await self._rooms.make_room(order)
+
+    async def _opened(self, room: Room, inmate: Inmate, wanted: PoolWanted) -> tuple[Room, Heard]:
+        """Return the room as it runs, with an HAProxy that answers, and what that says."""
+        if room.seen is Seen.UNREACHABLE:
+            raise Transient(f"the host of {room.ref} does not answer")
+        kept = self._changed(room, None, wanted)
+        if room.seen in (Seen.STOPPED, Seen.BUILDING, Seen.NOTHING):
+            await inmate.furnish(kept)
+            await self._rooms.start_room(room.ref)
+        room = await self._addressed(room)
+        heard = await inmate.voice.look()
+        if not heard.workers:
+            await inmate.furnish(kept)  # somebody was cut off in the middle, or wrote there
+            heard = await inmate.awaited(lambda now: now.first.pid > 0)
+        return room, heard
+
+    async def _addressed(self, room: Room) -> Room:
+        end = asyncio.get_running_loop().time() + ADDRESS_S
+        while True:
+            there = await self._rooms.list_rooms(room.cluster_id)
+            now = next((each for each in there if each.ref == room.ref), None)
+            if now and now.seen is Seen.RUNNING and now.address:
+                return now
+            if now is None or asyncio.get_running_loop().time() > end:
+                said = f"it is {now.seen}, and has no address" if now else "it is gone"
+                raise Transient(f"the balancer in {room.ref} does not come up: {said}")
+            await asyncio.sleep(LOOK_S)
+
+    async def _clear(self, there: Sequence[Room], room: Room) -> None:
+        """Remove the rooms before this one, as far as their hosts answer."""
+        for each in there:
+            if each.number < room.number and not each.abandoned:
+                await self._rooms.delete_room(each.ref)
+
+    def _changed(self, room: Room, before: Kept | None, wanted: PoolWanted) -> Kept:
+        port = self._port_of(wanted.front)
+        empty = Kept(front=wanted.front, address=room.address, port=port)
+        return replace(changed(before or empty, wanted, port, self._now()), address=room.address)
+
+    async def _recent(self) -> Sequence[Room]:
+        """Return all rooms as they were a moment ago: every pool is asked after again and again."""
+        async with self._listing:
+            if asyncio.get_running_loop().time() > self._until:
+                self._listed = await self._rooms.list_rooms()
+                self._until = asyncio.get_running_loop().time() + FRESH_S
+            return self._listed
+
+    async def _look(self, room: Room) -> Heard:
+        try:
+            heard = await Voice(self._rooms, room.ref).look()
+        except DriverError:
+            self._until = 0.0  # it may just have ended
+            raise
+        self._heard[room.cluster_id] = room.ref, heard
+        return heard
+
+    def _silent_for(self, room: Room, heard: Heard) -> float:
+        """Return for how long no HAProxy has answered in that room, in seconds."""
+        if heard.workers:
+            self._silent.pop(room.ref, None)
+            return 0.0
+        return self._now() - self._silent.setdefault(room.ref, self._now())
+
+    def _shown(self, room: Room, kept: Kept, heard: Heard) -> PoolSeen:
+        tally, now = self._tally(room.cluster_id), self._now()
+        for each in heard.workers:
+            tally.take(each, now)
+        tally.forget([*kept.names, *heard.first.servers], [each.pid for each in heard.workers])
+        tally.save()
+        return pool_seen(replace(kept, address=room.address), heard.workers, tally, now)
+
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(TEND_EVERY_S)
+            for cluster_id, (ref, heard) in list(self._heard.items()):
+                await self._tried(self._close_some(ref, heard), str(cluster_id))
+            await self._tried(self._clear_all(), "all")
+
+    async def _tried(self, act: Awaitable[None], pool: str) -> None:
+        try:
+            await act
+        except DriverError as error:
+            log().warning("haproxy.trouble", pool=pool, reason=error.text)
+
+    async def _clear_all(self) -> None:
+        for room in await self._recent():
+            others = [each for each in self._listed if each.cluster_id == room.cluster_id]
+            if (last := newest(others)) and len(others) > 1:
+                await self._clear(others, last)
+
+    async def _close_some(self, ref: str, heard: Heard) -> None:
+        """Close what is due on members that drain. See Note [Spread closing]."""
+        kept, voice = heard.kept, Voice(self._rooms, ref)
+        due = spread.closing(kept, self._now()) if kept else []
+        if kept is None or not due:
+            return
+        said = await voice.asked(spread.SHOW)
+        there = spread.sessions(said)
+        await voice.told(list(spread.shutdowns(due, there, kept.front.traffic, TEND_EVERY_S)))
+        for pid in heard.old:
+            there = spread.sessions(await voice.old_asked(pid, spread.SHOW))
+            closed = spread.shutdowns(due, there, kept.front.traffic, TEND_EVERY_S)
+            await voice.old_asked(pid, *closed)
+
+    def _tally(self, cluster_id: UUID) -> Tally:
+        if cluster_id not in self._tallies:
+            tally = Tally(self._home / f"{cluster_id}.json")
+            tally.load()
+            self._tallies[cluster_id] = tally
+        return self._tallies[cluster_id]
+
+    def _port_of(self, front: Front) -> int:
+        return self._port or front.port
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def newest(rooms: Sequence[Room]) -> Room | None:
+    """Return the room in force: the last one that is neither broken nor on a dead host."""
+    fit = [each for each in rooms if not each.abandoned and each.seen is not Seen.BROKEN]
+    return max(fit, key=lambda each: each.number, default=None)
+
+
+def open_balancer(config: CloudConfig, rooms: Rooms) -> InsideBalancer:
+    """Return the balancer over these rooms; those that an earlier one left are its own."""
+    home = config.home / "inside" / str(config.installation)
+    home.mkdir(parents=True, exist_ok=True)
+    port = int(config.options.get("balancer_port", 0))
+    balancer = InsideBalancer(rooms, home, port, config.clock)
+    balancer.watch()
+    return balancer
