@@ -14,11 +14,13 @@ import pytest
 import haproxies
 import traffic
 from contracts.clouds import Bed, config, simulated_file, simulated_memory
+from drivers.haproxy import rooms
 from drivers.incus.ovns import HIDDEN, laid
 from drivers.incus.scripted import scripted
 from muster.base.clock import SystemClock
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
+from muster.drivers.balancers.haproxy.inside.balancer import InsideBalancer
 from muster.drivers.incus.ovn.balancer import OvnBalancer
 from muster.drivers.simulated.cloud import world_of
 from muster.drivers.simulated.machine import ref
@@ -235,9 +237,40 @@ async def ovn(home: Path) -> AsyncIterator[BalancerBed]:
         )
 
 
+@asynccontextmanager
+async def inside(home: Path) -> AsyncIterator[BalancerBed]:
+    """HAProxies in rooms that are written down: no request goes through them."""
+    house, clock = rooms.House(), SystemClock()
+    ours = InsideBalancer(rooms.WrittenRooms(house), home, 0, clock)
+    stranger = InsideBalancer(rooms.WrittenRooms(house), home / "other", 0, clock)
+    upstreams = count(2)
+
+    async def upstream() -> Upstream:
+        member = MemberWanted(node_id=uuid4(), address=f"10.9.1.{next(upstreams)}", port=8080)
+
+        async def make_sick() -> None:
+            house.sick.add(f"{member.address}:{member.port}")
+
+        return Upstream(member=member, make_sick=make_sick)
+
+    async def passed_on(*_: Any) -> Any:
+        pytest.skip("no request goes through an HAProxy that is written down")
+
+    yield BalancerBed(
+        balancer=ours,
+        stranger=stranger,
+        upstream=upstream,
+        ask=passed_on,
+        hold=passed_on,
+        let_go=passed_on,
+        until=traffic.until,
+    )
+
+
 BALANCERS: dict[str, MakeBalancerBed] = {
     "caddy": caddy,
     "haproxy": haproxy,
+    "haproxy-inside": inside,
     "ovn": ovn,
     "simulated-memory": _simulated(simulated_memory),
     "simulated-file": _simulated(simulated_file),

@@ -23,6 +23,5 @@ class Room:
     cluster_id: UUID
     number: int
     seen: Seen
-    network: str = ""
     address: str = ""  # "": none yet, or it does not run
     abandoned: bool = False  # unreachable, and its cloud holds its host dead

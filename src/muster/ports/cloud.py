@@ -15,6 +15,7 @@ from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
 from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
+from muster.ports.rooms import Rooms
 from muster.ports.stirs import Stirs
 from muster.ports.tasks import Tasks
 from muster.ports.volumes import Volumes
@@ -33,6 +34,7 @@ class Cloud:
     prober: Prober
     balancer: Balancer | None = None
     network_balancer: NetworkBalancer | None = None  # what some of its networks have of their own
+    rooms: Rooms | None = None  # None: no balancer can be in an instance here
     network_maker: NetworkMaker | None = None  # None: its networks are given
     dns: Dns | None = None
     metrics: Metrics | None = None  # a server of queries

@@ -13,6 +13,7 @@ from muster.drivers.balancers.caddy import refusal as caddy
 from muster.drivers.balancers.caddy.balancer import open_balancer as open_caddy
 from muster.drivers.balancers.haproxy import refusal as haproxy
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
+from muster.drivers.balancers.haproxy.inside.balancer import open_balancer as open_inside
 from muster.drivers.dns.rfc2136 import Reach, Updates, parsed
 from muster.drivers.incus.ovn import refusal as ovn
 from muster.drivers.options import options
@@ -40,6 +41,7 @@ BALANCERS: Mapping[str, Choice] = {
     "haproxy": Choice(open_haproxy, haproxy.CANNOT),
 }
 OVN = "ovn"  # of the cloud's own networks
+INSIDE = "instance"  # on the network of those that it balances
 BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
 OTHERWISE = "caddy"
 NO_QUERIES = "no Prometheus server is set for this cloud: set its option prometheus"
@@ -51,7 +53,7 @@ NO_NAMES = "no name server is set for this cloud: set its option dns"
 class Options:
     """The options that every cloud has beside its driver's own."""
 
-    balancer: str = ""  # empty: caddy; for Incus haproxy, and ovn on networks that have it
+    balancer: str = ""  # empty: caddy; for Incus haproxy, and what networks say on those
     balancer_range: str = "127.128.0.0/10"  # addresses of this machine that fronts may have
     balancer_port: int = 0  # of every front; 0: the cluster's own
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
@@ -81,7 +83,7 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     """Return what the settings say; raises `Invalid` naming what is at fault."""
     read = options(Options, said, kind, nothing=True)
     chosen = read.balancer or BY_KIND.get(kind, OTHERWISE)
-    known = (*BALANCERS, OVN)
+    known = (*BALANCERS, OVN, INSIDE)
     if chosen not in known:
         raise _wrong(cloud, "balancer", f"must be one of {', '.join(known)}, not {chosen!r}")
     try:
@@ -133,19 +135,42 @@ async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
             raise _wrong(config.name, "balancer", f"a {cloud.about.kind} cloud has no OVN")
         about = replace(cloud.about, cannot={**ovn.CANNOT, **cloud.about.cannot})
         return replace(cloud, about=about, balancer=own)
-    choice = BALANCERS[read.balancer]
     range_, port = read.options.balancer_range, read.options.balancer_port
-    said = {"balancer_range": range_, "balancer_port": port}
-    balancer = await choice.open(replace(config, options=said))
+    told = replace(config, options={"balancer_range": range_, "balancer_port": port})
+    if read.balancer == INSIDE:
+        if cloud.rooms is None:
+            await cloud.close()
+            text = f"a {cloud.about.kind} cloud has no instances for balancers"
+            raise _wrong(config.name, "balancer", text)
+        return _served(cloud, open_inside(told, cloud.rooms), haproxy.CANNOT)
+    choice = BALANCERS[read.balancer]
+    cloud = _served(cloud, await choice.open(told), choice.cannot)
+    return cloud if read.options.balancer else _by_network(cloud, told)
 
+
+def _served(cloud: Cloud, balancer: Closed, cannot: Mapping[Ability, str]) -> Cloud:
+    about = replace(cloud.about, cannot={**cannot, **cloud.about.cannot})
+    return replace(cloud, about=about, balancer=balancer, close=_both(balancer, cloud))
+
+
+def _by_network(cloud: Cloud, told: CloudConfig) -> Cloud:
+    """Return the cloud with the balancers that its networks have, or say that they want."""
+    usual = cloud.balancer
+    if usual and cloud.network_balancer:
+        usual = ByNetwork(cloud.network_balancer, usual)
+    if usual and cloud.rooms:
+        inside = open_inside(told, cloud.rooms)
+        cloud = replace(cloud, close=_both(inside, cloud))
+        usual = ByNetwork(inside, usual)
+    return replace(cloud, balancer=usual)
+
+
+def _both(balancer: Closed, cloud: Cloud) -> Callable[[], Awaitable[None]]:
     async def close() -> None:
         await balancer.close()
         await cloud.close()
 
-    about = replace(cloud.about, cannot={**choice.cannot, **cloud.about.cannot})
-    by_network = own is not None and not read.options.balancer
-    served = ByNetwork(own, balancer) if own and by_network else balancer
-    return replace(cloud, about=about, balancer=served, close=close)
+    return close
 
 
 def _guarded(cloud: Cloud, gate: Gate) -> Cloud:

@@ -16,7 +16,7 @@ from muster.service import clouds, networks
 from muster.service.clouds import NetworkOf
 
 _TYPES = {each: each for each in ("ovn", "bridge")}
-_BALANCERS = {each: each for each in ("ovn", "haproxy")}
+_BALANCERS = {each: each for each in ("ovn", "haproxy", "instance")}
 
 
 def _gateway() -> Kind:

@@ -1,23 +1,16 @@
 """The balancer of a cloud some of whose networks have one of their own."""
 
 from collections.abc import Sequence
-from typing import Protocol
 from uuid import UUID
 
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.balancer import Balancer, NetworkBalancer
 
 
-class Lasting(Balancer, Protocol):
-    """A balancer that lets go of what it holds, and goes on balancing."""
-
-    async def close(self) -> None: ...
-
-
 class ByNetwork:
     """A pool is where its network says; the others are the usual balancer's."""
 
-    def __init__(self, own: NetworkBalancer, usual: Lasting) -> None:
+    def __init__(self, own: NetworkBalancer, usual: Balancer) -> None:
         self._own = own
         self._usual = usual
 
@@ -42,9 +35,6 @@ class ByNetwork:
     async def refusal(self, front: Front) -> str | None:
         target, _ = await self._parted(front)
         return await target.refusal(front)
-
-    async def close(self) -> None:
-        await self._usual.close()
 
     async def _parted(self, front: Front) -> tuple[Balancer, Balancer]:
         """Return the balancer that serves such a front, and the other."""

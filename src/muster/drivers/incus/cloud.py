@@ -22,6 +22,7 @@ from muster.drivers.incus.ovn.doors import Doors
 from muster.drivers.incus.ovn.grounds import Grounds
 from muster.drivers.incus.ovn.prober import IncusProber
 from muster.drivers.incus.rest import Rest
+from muster.drivers.incus.rooms import IncusRooms
 from muster.drivers.incus.tasks import IncusTasks
 from muster.drivers.incus.usage import Meter
 from muster.drivers.incus.volumes import IncusVolumes
@@ -69,7 +70,9 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         Meter(rest, lookout, config.clock, config.installation),
     )
 
-    networks = IncusNetworks(rest, members, grounds, Whose(options, config.installation))
+    installation = config.installation
+    networks = IncusNetworks(rest, members, grounds, Whose(options, installation))
+    images, commands = IncusImages(rest, lookout, installation), IncusCommands(rest, lookout)
 
     async def close() -> None:
         await lines.close()
@@ -78,14 +81,15 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     return Cloud(
         about=about,
         compute=IncusCompute(rest, lookout, hands, config.installation),
-        images=IncusImages(rest, lookout, config.installation),
+        images=images,
         networks=networks,
         network_maker=networks,
         network_balancer=OvnBalancer(rest, grounds, config.installation),
+        rooms=IncusRooms(rest, members, (images, commands, grounds), Whose(options, installation)),
         prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
         finder=IncusFinder(rest, members),
         volumes=volumes,
-        commands=IncusCommands(rest, lookout),
+        commands=commands,
         stirs=news,
         tasks=tasks,
         close=close,

@@ -12,6 +12,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from muster.base.errors import DriverError, Permanent, Transient
+from muster.drivers.incus.answers import is_missing
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.rest import READ_S, WRITE_S, Call, Rest, path
 from muster.drivers.incus.terminal import IncusTerminal
@@ -38,11 +39,14 @@ class IncusCommands:
         self._lookout = lookout
 
     async def run_command(self, ref: str, command: Command) -> Ended:
-        location = await self._location(ref)
+        return await self.run_at(ref, command, await self._location(ref))
+
+    async def run_at(self, ref: str, command: Command, location: str) -> Ended:
+        """Run it in an instance that is there, whoever's that is."""
         try:
             begun = await self._begun(ref, command, location, interactive=False)
         except DriverError as error:
-            if "not found" in error.text:
+            if "not found" in error.text and not is_missing(error):
                 return Ended(code=NOT_FOUND, errors=error.text.encode())
             raise
         return await self._followed(begun, command, location)

@@ -7,6 +7,7 @@ from muster.base.errors import Permanent
 from muster.drivers.incus.images import shown
 from muster.drivers.incus.members import Members
 from muster.drivers.incus.rest import Rest, path
+from muster.drivers.incus.rooms import owner_of
 from muster.drivers.incus.shape import METADATA, PERIOD_MS
 from muster.drivers.incus.tags import read
 from muster.model.observed import Foreign
@@ -30,7 +31,7 @@ class IncusFinder:
         said = await self._rest.find(path("instances", ref))
         if said is None:
             raise Permanent(f"there is no server {ref}", ref=ref)
-        if read(said["config"]) is not None:
+        if read(said["config"]) is not None or owner_of(ref) is not None:
             raise Permanent(f"server {ref} is looked after already", ref=ref)
         config = said["expanded_config"]
         roster = await self._members.roster()

@@ -257,7 +257,7 @@ class Lookout:
         async def asked(each: Found) -> None:
             async with turns:
                 state = await self._state(each)
-            if address := _address(state):
+            if address := address_in(state):
                 self._addresses[each.ref] = (each.started, address)
 
         await asyncio.gather(*map(asked, new))
@@ -292,7 +292,7 @@ def _started(said: str) -> str:
     return "" if said.startswith(("1970-", "0001-")) else said
 
 
-def _address(state: Mapping[str, Any]) -> str:
+def address_in(state: Mapping[str, Any]) -> str:
     """Return the first address by which others reach it, one of version 4 before the rest."""
     addresses = [
         (one["family"], str(one["address"]))

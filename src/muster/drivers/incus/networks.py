@@ -17,7 +17,11 @@ from muster.model.catalog import Network, NetworkOrder
 USABLE = ("bridge", OVN, "macvlan", "sriov", "physical")
 BRIDGE = "bridge"
 UPLINKS = ("physical", BRIDGE)  # what an OVN network reaches others by
-BALANCERS: Mapping[str, tuple[str, ...]] = {OVN: (OVN, "haproxy")}
+INSIDE = "instance"  # in instances of the network itself
+BALANCERS: Mapping[str, tuple[str, ...]] = {
+    OVN: (OVN, "haproxy", INSIDE),
+    BRIDGE: ("haproxy", INSIDE),
+}
 MADE_S = 30.0  # on every member
 NO_OVN = ("connect to ovn", "connect to ovs", "ovn southbound")  # words of Incus's
 
@@ -97,8 +101,6 @@ class IncusNetworks:
             "ipv4.nat": str(order.nat).lower(),
             "ipv6.address": "none",
         }
-        if order.balancer:
-            config[CHOICE] = order.balancer
         try:
             await self._post(self._body(order, config))
         except DriverError as error:
@@ -153,11 +155,12 @@ class IncusNetworks:
             raise
 
     def _body(self, order: NetworkOrder, config: Mapping[str, str]) -> dict[str, Any]:
+        chosen = {CHOICE: order.balancer} if order.balancer else {}
         return {
             "name": order.name,
             "type": order.type,
             "description": order.description,
-            "config": {**config, INSTALLATION: self._ours},
+            "config": {**config, **chosen, INSTALLATION: self._ours},
         }
 
     async def _post(self, body: Mapping[str, Any], **params: str) -> None:
@@ -184,6 +187,7 @@ class IncusNetworks:
             description=said.get("description") or said["type"],
             type=said["type"],
             ours=config.get(INSTALLATION) == self._ours,
+            balancer=config.get(CHOICE, ""),
         )
         return _with_ground(plain, said) if said["type"] == OVN else plain
 

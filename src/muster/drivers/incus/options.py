@@ -22,6 +22,8 @@ class Options:
     project: str = "default"
     profile: str = "default"  # of every instance; says which network and pool it gets
     pool: str = ""  # of the instances' root disks; empty: the profile's
+    balancer_image: str = "haproxy"  # of instances that balance: by name, made --with haproxy
+    balancer_memory_mib: int = 128  # of each of them
     probe_timeout_s: float = 2.0
     look_every_s: float = 2.0
     probe_every_s: float = 1.0

@@ -43,6 +43,7 @@ class Grounds:
         self._profile = options.profile
         self._known: Mapping[str, Ground] = {}
         self._others: frozenset[str] = frozenset()  # networks of other types
+        self._choices: Mapping[str, str] = {}  # of networks, what balances there if that is said
         self._usual = ""
         self._until = 0.0
 
@@ -66,6 +67,11 @@ class Grounds:
             self.forget()
             known = await self.all()
         return known.get(name)
+
+    async def choice(self, network: str) -> str:
+        """Return what somebody has said that balances on that network, "" for nobody."""
+        await self.of(network)
+        return self._choices.get(network or self._usual, "")
 
     def forget(self) -> None:
         """Have the next question be answered by Incus."""
@@ -92,6 +98,8 @@ class Grounds:
         self._usual = next((each.get("network", "") for each in nics), "")
         listed = await self._rest.get("/1.0/networks", recursion="1")
         self._known = {each["name"]: ground(each) for each in listed if each["type"] == OVN}
+        said = {each["name"]: (each.get("config") or {}).get(CHOICE, "") for each in listed}
+        self._choices = {name: choice for name, choice in said.items() if choice}
         self._others = frozenset(each["name"] for each in listed) - self._known.keys()
 
 

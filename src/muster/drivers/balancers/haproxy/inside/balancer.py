@@ -57,6 +57,9 @@ class InsideBalancer:
         self._listing = asyncio.Lock()
         self._tending: asyncio.Task[None] | None = None
 
+    async def serves(self, front: Front) -> bool:
+        return await self._rooms.asked_for(front.network)
+
     async def list_pools(self) -> Sequence[UUID]:
         rooms = await self._rooms.list_rooms()
         return list(dict.fromkeys(each.cluster_id for each in rooms if not each.abandoned))
@@ -140,7 +143,7 @@ class InsideBalancer:
         if room.seen is Seen.UNREACHABLE:
             raise Transient(f"the host of {room.ref} does not answer")
         kept = self._changed(room, None, wanted)
-        if room.seen in (Seen.STOPPED, Seen.BUILDING, Seen.NOTHING):
+        if room.seen is Seen.STOPPED:
             await inmate.furnish(kept)
             await self._rooms.start_room(room.ref)
         room = await self._addressed(room)
@@ -219,10 +222,11 @@ class InsideBalancer:
             log().warning("haproxy.trouble", pool=pool, reason=error.text)
 
     async def _clear_all(self) -> None:
-        for room in await self._recent():
-            others = [each for each in self._listed if each.cluster_id == room.cluster_id]
-            if (last := newest(others)) and len(others) > 1:
-                await self._clear(others, last)
+        rooms = await self._recent() if self._heard else ()
+        for cluster_id in {each.cluster_id for each in rooms}:
+            alike = [each for each in rooms if each.cluster_id == cluster_id]
+            if last := newest(alike):
+                await self._clear(alike, last)
 
     async def _close_some(self, ref: str, heard: Heard) -> None:
         """Close what is due on members that drain. See Note [Spread closing]."""
