@@ -120,7 +120,9 @@ def network_list(asked: Asking, cloud: str | None) -> None:
 @click.option("--cidr", help="The gateway's address and prefix. Default: the cloud chooses.")
 @click.option("--nat/--no-nat", default=None, help="Hide instances behind one address (default).")
 @click.option(
-    "--balancer", type=click.Choice(["ovn", "haproxy"]), help="Of an OVN network. Default: ovn."
+    "--balancer",
+    type=click.Choice(["ovn", "haproxy", "instance"]),
+    help="Default: ovn on an OVN network, else the cloud's.",
 )
 @click.option("--description")
 @click.option("--cloud", help="Default: the server's default cloud.")

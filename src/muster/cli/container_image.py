@@ -25,7 +25,7 @@ LIBRARIES = (
 )
 FOLDERS = (
     "bin sbin etc proc sys dev tmp run root root/.ssh www www/cgi-bin usr usr/bin usr/sbin var "
-    "var/log var/run var/lib var/lib/seed lib lib64 etc/dropbear"
+    "var/log var/run var/lib var/lib/seed lib lib64 etc/dropbear etc/haproxy"
 )
 TEXTS: Mapping[str, str] = {
     "etc/passwd": "root:*:0:0:root:/root:/bin/sh\nnobody:*:65534:65534::/:/bin/false\n",
@@ -44,6 +44,7 @@ TEMPLATES: Mapping[str, tuple[str, str]] = {
     "ssh-keys": ("/var/lib/seed/ssh-keys", '{{ config_get("user.ssh-keys", "") }}\n'),
     "user-data": ("/var/lib/seed/user-data", '{{ config_get("cloud-init.user-data", "") }}'),
 }
+HAPROXY = "usr/sbin/haproxy"
 ROUNDS_PER_MS = 300  # of the shell's loop, on a processor of today, about
 
 
@@ -53,6 +54,7 @@ class Recipe:
     version: str = "1"
     port: int = 8080
     ssh: bool = True
+    haproxy: bool = False  # in the place of the web server, for the balancers of a network
 
 
 def build(recipe: Recipe, target: Path) -> int:
@@ -95,6 +97,8 @@ def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
     blanks = {
         "@PORT@": str(recipe.port),
         "@SSH@": "" if recipe.ssh else "#",
+        "@WEB@": "#" if recipe.haproxy else "",
+        "@HAPROXY@": "" if recipe.haproxy else "#",
         "@ROUNDS@": str(ROUNDS_PER_MS),
     }
     scripts = {
@@ -103,6 +107,8 @@ def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
         "udhcpc.sh": ("etc/udhcpc.sh", 0o755),
         "index.cgi": ("www/cgi-bin/index.cgi", 0o755),
     }
+    if recipe.haproxy:
+        scripts["front"] = ("usr/sbin/front", 0o755)
     for name, (path, mode) in scripts.items():
         text = files("muster.cli").joinpath("container", name).read_text()
         for blank, value in blanks.items():
@@ -111,12 +117,9 @@ def _scripts(archive: tarfile.TarFile, recipe: Recipe) -> None:
 
 
 def _manifest(recipe: Recipe) -> str:
-    fields = {
-        "name": recipe.name,
-        "version": recipe.version,
-        "port": recipe.port,
-        "health_path": "/health",
-    }
+    fields: dict[str, str | int] = {"name": recipe.name, "version": recipe.version}
+    if not recipe.haproxy:
+        fields |= {"port": recipe.port, "health_path": "/health"}
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
 
 
@@ -153,6 +156,8 @@ def _programs(recipe: Recipe) -> Iterator[Mapping[str, Path]]:
         if any(_found(roots, names) is None for names in wanted.values()):
             roots.insert(0, _unpacked(Path(aside), recipe))
         found = {path: _found(roots, names) for path, names in wanted.items()}
+        if balancer := found.get(HAPROXY):
+            found |= _libraries(balancer, roots)
         missing = sorted(path for path, source in found.items() if source is None)
         if missing:
             raise Lacking(f"not found in Debian's packages: {', '.join(missing)}")
@@ -162,12 +167,15 @@ def _programs(recipe: Recipe) -> Iterator[Mapping[str, Path]]:
 def _wanted(recipe: Recipe) -> Mapping[str, tuple[str, ...]]:
     """Return the path in the image, and under which names it may be found elsewhere."""
     wanted: dict[str, tuple[str, ...]] = {"bin/busybox": ("bin/busybox", "usr/bin/busybox")}
-    if not recipe.ssh:
+    if recipe.haproxy:
+        wanted[HAPROXY] = (HAPROXY,)
+    if recipe.ssh:
+        for name in ("usr/sbin/dropbear", "usr/bin/dbclient"):
+            wanted[name] = (name,)
+    if not (recipe.ssh or recipe.haproxy):
         return wanted
-    for name in ("usr/sbin/dropbear", "usr/bin/dbclient"):
-        wanted[name] = (name,)
     triplet = f"{platform.machine()}-linux-gnu"
-    for name in LIBRARIES:
+    for name in LIBRARIES if recipe.ssh else ():
         wanted[f"lib/{name}"] = (f"lib/{triplet}/{name}", f"usr/lib/{triplet}/{name}")
     loader = {"x86_64": "lib64/ld-linux-x86-64.so.2"}.get(
         platform.machine(), "lib/ld-linux-aarch64.so.1"
@@ -185,8 +193,29 @@ def _unpacked(aside: Path, recipe: Recipe) -> Path:
     """Download the packages and unpack them, without installing anything."""
     root = aside / "root"
     root.mkdir()
-    packages = PACKAGES if recipe.ssh else PACKAGES[:1]
-    printed("apt-get", "download", "-qq", *packages, where=aside)
+    packages = {*PACKAGES} if recipe.ssh else {*PACKAGES[:1]}
+    if recipe.haproxy:
+        packages |= {"haproxy", *_needed_by("haproxy")}
+    printed("apt-get", "download", "-qq", *sorted(packages), where=aside)
     for package in sorted(aside.glob("*.deb")):
         printed("dpkg-deb", "-x", str(package), str(root))
     return root
+
+
+def _needed_by(package: str) -> list[str]:
+    """Return the packages of libraries that a package needs, and those that they need."""
+    less = ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
+    told = printed("apt-cache", "depends", "--recurse", *(f"--no-{w}" for w in less), package)
+    return [line for line in told.splitlines() if line.startswith("lib")]
+
+
+def _libraries(program: Path, roots: list[Path]) -> Mapping[str, Path]:
+    """Return where each library is that a program is linked with, by its path in the image."""
+    triplet = f"{platform.machine()}-linux-gnu"
+    folders = [str(root / lib / triplet) for root in roots[:-1] for lib in ("lib", "usr/lib")]
+    where = [f"LD_LIBRARY_PATH={':'.join(folders)}"] if folders else []
+    told = [line.split() for line in printed("env", *where, "ldd", str(program)).splitlines()]
+    missing = [words[0] for words in told if "not" in words]
+    if missing:
+        raise Lacking(f"not found in Debian's packages: {', '.join(missing)}")
+    return {f"lib/{w[0]}": Path(w[2]) for w in told if len(w) > 2 and w[1] == "=>"}

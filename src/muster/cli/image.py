@@ -68,29 +68,46 @@ def image_delete(asked: Asking, name_or_id: str) -> None:
 
 @image.command("build")
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--name", help="Default: demo-web; debian with --cloud-init.")
+@click.option("--name", help="Default: demo-web; debian with --cloud-init; haproxy.")
 @click.option("--version", default="1", show_default=True)
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Default: 8080; 22, SSH, with --cloud-init."
 )
-@click.option("--ssh/--no-ssh", default=None, help="With an SSH server. Default: with.")
+@click.option(
+    "--ssh/--no-ssh",
+    default=None,
+    help="With an SSH server. Default: with; without where it is --with haproxy.",
+)
 @click.option(
     "--cloud-init", is_flag=True, help="Debian with cloud-init, by debootstrap; as root only."
 )
+@click.option(
+    "--with",
+    "instead",
+    type=click.Choice(["haproxy"]),
+    help="In the place of the HTTP server: HAProxy, for balancers in instances.",
+)
 @asking
-def image_build(asked: Asking, target: Path, cloud_init: bool, **said: Any) -> None:
+def image_build(
+    asked: Asking, target: Path, cloud_init: bool, instead: str | None, **said: Any
+) -> None:
     """Make a container image at TARGET from Debian packages; no server is asked.
 
     A small one, made in seconds, serves HTTP with /health and a page that tells version and
     instance. With --cloud-init it is a Debian that reads user data and keys like any other, made
-    in a minute or more; what it serves is up to the user data.
+    in a minute or more; what it serves is up to the user data. With --with haproxy it is for the
+    instances in which Muster has balancers run.
     """
     from muster.cli import cloud_init_image, container_image
     from muster.cli.tarball import Lacking
 
     if cloud_init and said.pop("ssh") is False:
         raise click.UsageError("--no-ssh is for the small image; one with cloud-init has SSH")
+    if instead and (cloud_init or said["port"]):
+        raise click.UsageError("--with haproxy goes with neither --cloud-init nor --port")
     given = {name: value for name, value in said.items() if value is not None}
+    if instead:
+        given = {"name": instead, "ssh": False} | given | {instead: True}
     try:
         if cloud_init:
             count = cloud_init_image.build(cloud_init_image.Recipe(**given), target)

@@ -79,7 +79,8 @@ async def _read(head: str, reader: asyncio.StreamReader) -> Request:
     headers = {n.lower(): v.strip() for n, _, v in (line.partition(":") for line in lines)}
     content = await reader.readexactly(int(headers.get("content-length", "0")))
     query = {name: values[-1] for name, values in parse_qs(urlsplit(target).query).items()}
-    body = json.loads(content) if content else None
+    plain = headers.get("content-type") == "application/octet-stream"
+    body = content.decode() if plain else json.loads(content) if content else None
     return Request(method, urlsplit(target).path, query, body, headers)
 
 

@@ -48,7 +48,7 @@ NETWORK: Fields = {
     ),
     "cidr": Field(_gateway(), "the gateway's address and prefix; default: the cloud chooses"),
     "nat": Field(boolean(), "whether instances are hidden behind one address; default: true"),
-    "balancer": Field(one_of(_BALANCERS), "what balances on an OVN network; default: ovn"),
+    "balancer": Field(one_of(_BALANCERS), "what balances there; default: on OVN networks ovn"),
     "description": Field(text(high=255), "for people"),
     "cloud": Field(text(high=63), "default: the server's default cloud"),
 }
