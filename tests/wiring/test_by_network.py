@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from contracts.clouds import config
+from drivers.haproxy.rooms import House, WrittenRooms
 from muster.base.clock import ManualClock
 from muster.base.errors import Invalid
 from muster.drivers.balancers.by_network import ByNetwork
@@ -96,6 +97,30 @@ async def test_a_cloud_may_balance_by_its_networks_alone(tmp_path: Path) -> None
     assert "ends no TLS" in (cloud.about.refusal(Ability.HTTPS) or "")
     assert cloud.about.refusal(Ability.TCP) is None
     await cloud.close()
+
+
+async def test_a_cloud_with_rooms_has_balancers_in_them_for_all_networks_or_for_some(
+    tmp_path: Path,
+) -> None:
+    house, told = House(), config(tmp_path, ManualClock())
+    cloud = replace(await bare(tmp_path), rooms=WrittenRooms(house))
+    for said, inside in (({"balancer": "instance"}, ("fab", "inside")), ({}, ("inside",))):
+        made = await fitted(cloud, fittings("incus", said, "lab"), told)
+        assert made.balancer
+        for network in ("own", "fab", "inside"):
+            wanted = front(network)
+            if network in inside:
+                await made.balancer.put_pool(PoolWanted(front=wanted))
+                assert [each.cluster_id for each in house.rooms.values()] == [wanted.cluster_id]
+                await made.balancer.remove_pool(wanted.cluster_id)
+        assert not house.rooms
+        await made.close()
+
+
+async def test_a_cloud_without_rooms_cannot_have_balancers_in_them(tmp_path: Path) -> None:
+    said, told = fittings("local", {"balancer": "instance"}, "lab"), config(tmp_path, ManualClock())
+    with pytest.raises(Invalid, match="has no instances for balancers"):
+        await fitted(await bare(tmp_path), said, told)
 
 
 async def test_a_cloud_without_ovn_cannot_balance_by_it(tmp_path: Path) -> None:

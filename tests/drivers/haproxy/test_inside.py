@@ -10,7 +10,7 @@ import pytest
 from drivers.haproxy.rooms import House, WrittenRooms, files_of
 from muster.base.clock import ManualClock
 from muster.base.errors import Permanent, Transient
-from muster.drivers.balancers.haproxy.inside.balancer import SILENT_S, InsideBalancer
+from muster.drivers.balancers.haproxy.inside.balancer import LATELY_S, SILENT_S, InsideBalancer
 from muster.model.observed import Seen
 from muster.model.pool import Front, MemberState, MemberWanted, PoolWanted, Traffic
 
@@ -122,6 +122,17 @@ async def test_a_room_whose_host_is_silent_is_waited_for(bed):
     assert len(bed.house.rooms) == 1
 
 
+async def test_while_a_room_cannot_be_asked_its_pool_is_as_it_was_for_a_while(bed):
+    await bed.put(member(2))
+    before = await bed.balancer.pool(WEB.cluster_id)
+    bed.house.change(bed.ref, seen=Seen.UNREACHABLE)
+    bed.balancer._until = 0.0
+    assert await bed.balancer.pool(WEB.cluster_id) == before
+    bed.clock.advance(LATELY_S + 1)
+    with pytest.raises(Transient):
+        await bed.balancer.pool(WEB.cluster_id)
+
+
 async def test_a_room_on_a_dead_host_is_replaced_and_removed_when_that_is_back(bed):
     await bed.put(member(2))
     first = bed.ref
@@ -153,8 +164,7 @@ async def test_a_pool_on_a_dead_host_goes_away_at_once_and_its_room_with_the_hos
 async def test_an_haproxy_that_stays_silent_is_given_all_its_files_again(bed):
     await bed.put(member(2))
     bed.house.workers[bed.ref] = []
-    with pytest.raises(Transient):
-        await bed.balancer.pool(WEB.cluster_id)
+    assert await bed.balancer.pool(WEB.cluster_id)
     bed.clock.advance(SILENT_S + 1)
     assert await bed.balancer.pool(WEB.cluster_id) is None
     await bed.put(member(2))

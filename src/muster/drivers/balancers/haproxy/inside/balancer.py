@@ -29,6 +29,8 @@ FRESH_S = 1.0  # what was listed or heard so long ago will do, but for what is c
 TEND_EVERY_S = 1.0
 ADDRESS_S = 20.0  # from its start until a room has an address
 LOOK_S = 0.2
+ANSWER_S = 3.0  # of one look
+LATELY_S = 60.0  # more than it takes until a host is held dead
 SILENT_S = 5.0  # the room's first process has started it again by then, if it can be started
 OWN = "ports {0} to {1} are where the balancer itself is asked: take another"
 
@@ -39,7 +41,8 @@ OWN = "ports {0} to {1} are where the balancer itself is asked: take another"
 # which starts the room, or makes the next one where its host is held dead. The room before is
 # removed as soon as its host answers; it does not start by itself, so that no two have one address.
 # Within a room an HAProxy that dies is started again by the room's first process; one that stays
-# silent is put again, too, which writes all its files anew.
+# silent is put again, too, which writes all its files anew. While a room cannot be asked, it is
+# taken for what it was: what else there is to do for its cluster does not wait for that.
 class InsideBalancer:
     """See Note [A room for each pool]."""
 
@@ -51,6 +54,7 @@ class InsideBalancer:
         self._turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tallies: dict[UUID, Tally] = {}
         self._heard: dict[UUID, tuple[str, Heard]] = {}  # the last word of each, and whose it is
+        self._last: dict[str, tuple[float, PoolSeen]] = {}  # by room
         self._silent: dict[str, float] = {}  # by room, since when
         self._listed: Sequence[Room] = ()
         self._until = 0.0
@@ -68,6 +72,15 @@ class InsideBalancer:
         room = newest([each for each in await self._recent() if each.cluster_id == cluster_id])
         if room is None or room.seen in (Seen.STOPPED, Seen.BROKEN):
             return None
+        try:
+            return await self._asked(room)
+        except Transient:
+            at, last = self._last.get(room.ref, (0.0, None))
+            if last is None or self._now() - at > LATELY_S:
+                raise
+            return last
+
+    async def _asked(self, room: Room) -> PoolSeen | None:
         if room.seen is not Seen.RUNNING:
             raise Transient(f"the balancer in {room.ref} cannot be asked: it is {room.seen}")
         heard = await self._look(room)
@@ -101,6 +114,7 @@ class InsideBalancer:
             for room in await self._rooms.list_rooms(cluster_id):
                 if not room.abandoned:
                     await self._rooms.delete_room(room.ref)
+                self._last.pop(room.ref, None)
             self._heard.pop(cluster_id, None)
             self._until = 0.0
             if tally := self._tallies.pop(cluster_id, None):
@@ -186,10 +200,14 @@ class InsideBalancer:
 
     async def _look(self, room: Room) -> Heard:
         try:
-            heard = await Voice(self._rooms, room.ref).look()
-        except DriverError:
+            async with asyncio.timeout(ANSWER_S):
+                heard = await Voice(self._rooms, room.ref).look()
+        except (DriverError, TimeoutError) as error:
             self._until = 0.0  # it may just have ended
-            raise
+            if isinstance(error, DriverError):
+                raise
+            text = f"the balancer in {room.ref} does not answer within {ANSWER_S:g} s"
+            raise Transient(text) from None
         self._heard[room.cluster_id] = room.ref, heard
         return heard
 
@@ -206,7 +224,9 @@ class InsideBalancer:
             tally.take(each, now)
         tally.forget([*kept.names, *heard.first.servers], [each.pid for each in heard.workers])
         tally.save()
-        return pool_seen(replace(kept, address=room.address), heard.workers, tally, now)
+        seen = pool_seen(replace(kept, address=room.address), heard.workers, tally, now)
+        self._last[room.ref] = now, seen
+        return seen
 
     async def _tend(self) -> None:
         while True:
