@@ -102,7 +102,7 @@ async def test_a_cloud_may_balance_by_its_networks_alone(tmp_path: Path) -> None
 async def test_a_cloud_with_rooms_has_balancers_in_them_for_all_networks_or_for_some(
     tmp_path: Path,
 ) -> None:
-    house, told = House(), config(tmp_path, ManualClock())
+    house, told = House(asked=True), config(tmp_path, ManualClock())
     cloud = replace(await bare(tmp_path), rooms=WrittenRooms(house))
     for said, inside in (({"balancer": "instance"}, ("fab", "inside")), ({}, ("inside",))):
         made = await fitted(cloud, fittings("incus", said, "lab"), told)

@@ -35,10 +35,13 @@ class Rooms(Protocol):
         """Have it stop and go away. One already gone is no error."""
         ...
 
-    async def asked_for(self, network: str) -> bool:
-        """Return whether somebody has said of that network that its balancers are on it."""
+    async def asked_for(self, network: str | None) -> bool:
+        """Return whether somebody has said of that network that its balancers are on it.
+
+        None: of any network.
+        """
         ...
 
     async def no_room(self, network: str) -> str | None:
-        """Return why a balancer cannot be on that network, or None."""
+        """Return why a balancer cannot be had on that network, or None."""
         ...

@@ -159,7 +159,7 @@ def _by_network(cloud: Cloud, told: CloudConfig) -> Cloud:
     if usual and cloud.network_balancer:
         usual = ByNetwork(cloud.network_balancer, usual)
     if usual and cloud.rooms:
-        inside = open_inside(told, cloud.rooms)
+        inside = open_inside(told, cloud.rooms, always=False)
         cloud = replace(cloud, close=_both(inside, cloud))
         usual = ByNetwork(inside, usual)
     return replace(cloud, balancer=usual)

@@ -107,6 +107,8 @@ class House:
     workers: dict[str, list[Worker]] = field(default_factory=dict)  # the present one last
     sick: set[str] = field(default_factory=set)  # host:port
     refuses: str = ""  # what HAProxy says against the next file
+    asked: bool = False  # whether any network asks for balancers on it
+    listings: int = 0
     done: list[str] = field(default_factory=list)  # what was changed, in order
     pids: int = 100
 
@@ -131,6 +133,7 @@ class WrittenRooms:
     installation: UUID = field(default_factory=uuid4)
 
     async def list_rooms(self, cluster_id: UUID | None = None) -> Sequence[Room]:
+        self.house.listings += 1
         ours = (r for ref, r in self.house.rooms.items() if ref.startswith(str(self.installation)))
         return [each for each in ours if cluster_id in (None, each.cluster_id)]
 
@@ -214,8 +217,8 @@ class WrittenRooms:
         for kept in (self.house.rooms, self.house.files, self.house.workers):
             kept.pop(ref, None)
 
-    async def asked_for(self, network: str) -> bool:
-        return network == "inside"
+    async def asked_for(self, network: str | None) -> bool:
+        return network == "inside" or (network is None and self.house.asked)
 
     async def no_room(self, network: str) -> str | None:
         return "nobody outside reaches it" if network == "hidden" else None

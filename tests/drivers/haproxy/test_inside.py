@@ -203,6 +203,24 @@ async def test_what_is_open_too_long_on_one_that_drains_is_closed_by_and_by(bed)
     assert 0 < len(worker.closed) < 8
 
 
+async def test_where_no_network_asks_for_it_nobody_is_asked_for_rooms_until_some_are_found(bed):
+    def sleeper() -> InsideBalancer:
+        return InsideBalancer(bed.rooms, bed.home, 0, bed.clock, always=False)
+
+    quiet = sleeper()
+    assert await quiet.pool(WEB.cluster_id) is None
+    await quiet.remove_pool(WEB.cluster_id)
+    assert bed.house.listings == 0
+    await bed.put(member(2))
+    found = sleeper()
+    assert list(await found.list_pools()) == [WEB.cluster_id]
+    await found.remove_pool(WEB.cluster_id)
+    assert not bed.house.rooms
+    bed.house.asked = True
+    await bed.put(member(2))
+    assert await sleeper().pool(WEB.cluster_id)
+
+
 async def test_a_certificate_is_written_beside_the_file(bed):
     said = {"certificate": (PEM / "web.pem").read_text(), "key": (PEM / "web.key").read_text()}
     await bed.put(front=replace(WEB, traffic=Traffic.HTTPS, port=443, **said))

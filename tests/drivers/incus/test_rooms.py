@@ -92,8 +92,10 @@ async def test_a_room_that_is_there_is_not_made_again(bed):
 
 async def test_without_an_image_for_balancers_it_is_said_how_to_make_one(bed):
     bed.incus.says("GET /1.0/images", told([]))
+    laid(bed)
     with pytest.raises(Permanent, match="muster image build FILE --with haproxy"):
         await made(bed)
+    assert "there is no image 'haproxy'" in (await bed.cloud.rooms.no_room("fab") or "")
 
 
 @pytest.mark.parametrize(
@@ -196,3 +198,4 @@ async def test_a_network_may_have_its_balancers_on_it_unless_nobody_reaches_that
     assert [await rooms.asked_for(each) for each in (HIDDEN, OPEN, "fab")] == [False, True, False]
     assert "nobody outside reaches" in (await rooms.no_room(HIDDEN) or "")
     assert await rooms.no_room(OPEN) is None
+    assert await rooms.asked_for(None)

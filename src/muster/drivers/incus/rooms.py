@@ -63,6 +63,7 @@ class IncusRooms:
         self._images, self._commands, self._grounds = parts
         self._options = whose.options
         self._installation = whose.installation
+        self._had_image = False
         self._addresses: dict[str, tuple[str, str]] = {}  # ref -> (start, address)
         self._places: dict[str, str] = {}  # ref -> member
 
@@ -129,12 +130,21 @@ class IncusRooms:
         self._addresses.pop(ref, None)
         self._places.pop(ref, None)
 
-    async def asked_for(self, network: str) -> bool:
+    async def asked_for(self, network: str | None) -> bool:
+        if network is None:
+            return INSIDE in await self._grounds.choices()
         return await self._grounds.choice(network) == INSIDE
 
     async def no_room(self, network: str) -> str | None:
         ground = await self._grounds.of(network)
-        return _HIDES.format(ground.name) if ground and ground.hides else None
+        if ground and ground.hides:
+            return _HIDES.format(ground.name)
+        if not self._had_image:
+            try:
+                await self._image()
+            except Permanent as error:
+                return error.text
+        return None
 
     def _is_ours(self, ref: str, cluster_id: UUID | None) -> bool:
         owner = owner_of(ref)
@@ -256,6 +266,7 @@ class IncusRooms:
         fit = [each for each in await self._images.list_images() if name in (each.name, each.id)]
         if not fit:
             raise Permanent(_NO_IMAGE.format(name))
+        self._had_image = True
         return max(fit, key=lambda each: str(each.created_at)).id
 
 

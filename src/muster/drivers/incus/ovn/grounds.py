@@ -73,6 +73,11 @@ class Grounds:
         await self.of(network)
         return self._choices.get(network or self._usual, "")
 
+    async def choices(self) -> frozenset[str]:
+        """Return all that somebody has said that balances on some network."""
+        await self.all()
+        return frozenset(self._choices.values())
+
     def forget(self) -> None:
         """Have the next question be answered by Incus."""
         self._until = min(self._until, 1e-9)

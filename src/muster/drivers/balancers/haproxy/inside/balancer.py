@@ -46,8 +46,11 @@ OWN = "ports {0} to {1} are where the balancer itself is asked: take another"
 class InsideBalancer:
     """See Note [A room for each pool]."""
 
-    def __init__(self, rooms: Rooms, home: Path, port: int, clock: Clock) -> None:
+    def __init__(
+        self, rooms: Rooms, home: Path, port: int, clock: Clock, *, always: bool = True
+    ) -> None:
         self._rooms = rooms
+        self._awake = always
         self._home = home
         self._port = port
         self._clock = clock
@@ -66,6 +69,7 @@ class InsideBalancer:
 
     async def list_pools(self) -> Sequence[UUID]:
         rooms = await self._rooms.list_rooms()
+        self._awake = self._awake or bool(rooms)
         return list(dict.fromkeys(each.cluster_id for each in rooms if not each.abandoned))
 
     async def pool(self, cluster_id: UUID) -> PoolSeen | None:
@@ -109,9 +113,13 @@ class InsideBalancer:
         return room.address
 
     async def remove_pool(self, cluster_id: UUID) -> None:
-        """A room on a dead host is left; it is listed again, and removed, when that is back."""
+        """A room on a dead host is left; it is listed again, and removed, when that is back.
+
+        See Note [Not asked for].
+        """
         async with self._turns[cluster_id]:
-            for room in await self._rooms.list_rooms(cluster_id):
+            rooms = await self._rooms.list_rooms(cluster_id) if await self._wakes() else ()
+            for room in rooms:
                 if not room.abandoned:
                     await self._rooms.delete_room(room.ref)
                 self._last.pop(room.ref, None)
@@ -191,12 +199,26 @@ class InsideBalancer:
         return replace(changed(before or empty, wanted, port, self._now()), address=room.address)
 
     async def _recent(self) -> Sequence[Room]:
-        """Return all rooms as they were a moment ago: every pool is asked after again and again."""
+        """Return all rooms as they were a moment ago: every pool is asked after again and again.
+
+        See Note [Not asked for].
+        """
+        if not await self._wakes():
+            return ()
         async with self._listing:
             if asyncio.get_running_loop().time() > self._until:
                 self._listed = await self._rooms.list_rooms()
                 self._until = asyncio.get_running_loop().time() + FRESH_S
             return self._listed
+
+    # Note [Not asked for]
+    # Where networks choose, most clouds have none that wants this balancer, and no pool of theirs
+    # should cost them a listing, or wait for a cloud that does not answer. So as long as no network
+    # asks for it and no room was ever listed, there are none. Strays are listed all the same.
+    async def _wakes(self) -> bool:
+        """See Note [Not asked for]."""
+        self._awake = self._awake or await self._rooms.asked_for(None)
+        return self._awake
 
     async def _look(self, room: Room) -> Heard:
         try:
@@ -282,11 +304,14 @@ def newest(rooms: Sequence[Room]) -> Room | None:
     return max(fit, key=lambda each: each.number, default=None)
 
 
-def open_balancer(config: CloudConfig, rooms: Rooms) -> InsideBalancer:
-    """Return the balancer over these rooms; those that an earlier one left are its own."""
+def open_balancer(config: CloudConfig, rooms: Rooms, *, always: bool = True) -> InsideBalancer:
+    """Return the balancer over these rooms; those that an earlier one left are its own.
+
+    `always`: whether it is the cloud's own, and not for networks that ask for it.
+    """
     home = config.home / "inside" / str(config.installation)
     home.mkdir(parents=True, exist_ok=True)
     port = int(config.options.get("balancer_port", 0))
-    balancer = InsideBalancer(rooms, home, port, config.clock)
+    balancer = InsideBalancer(rooms, home, port, config.clock, always=always)
     balancer.watch()
     return balancer
