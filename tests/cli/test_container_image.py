@@ -58,3 +58,38 @@ def test_a_folder_that_is_not_there_is_told(built, tmp_path):
     said = CliRunner().invoke(tree, ("image", "build", str(tmp_path / "none" / "web.tar.gz")))
     assert said.exit_code == 1
     assert "none" in said.output
+
+
+@pytest.fixture(scope="module")
+def balancing(built, tmp_path_factory):
+    target = tmp_path_factory.mktemp("balancing") / "haproxy.tar.gz"
+    try:
+        build(Recipe(name="haproxy", ssh=False, haproxy=True), target)
+    except Lacking as error:
+        pytest.skip(f"{error}: install haproxy")
+    return target
+
+
+def test_one_for_balancers_has_haproxy_and_what_that_is_linked_with_and_serves_nothing_else(
+    balancing,
+):
+    with tarfile.open(balancing) as archive:
+        members = {each.name: each for each in archive}
+        manifest = tomllib.loads(archive.extractfile("muster-image.toml").read().decode())
+        inittab = archive.extractfile("rootfs/etc/inittab").read().decode().splitlines()
+        front = archive.extractfile("rootfs/usr/sbin/front").read().decode()
+    assert manifest == {"name": "haproxy", "version": "1"}
+    assert {"rootfs/usr/sbin/haproxy", "rootfs/lib/libc.so.6", "rootfs/bin/nc"} <= members.keys()
+    assert [line for line in members if line.startswith("rootfs/lib/libssl.so")]
+    assert members["rootfs/usr/sbin/front"].mode == 0o755
+    served = [line for line in inittab if "respawn" in line and not line.startswith("#")]
+    assert served == ["::respawn:/usr/sbin/front run"]
+    assert all(f"\n{verb})" in front for verb in ("run", "look", "ask", "master", "reload"))
+
+
+@pytest.mark.parametrize("also", [("--cloud-init",), ("--port", "80")])
+def test_one_for_balancers_is_nothing_else_besides(also, tmp_path):
+    typed = ("image", "build", str(tmp_path / "x.tar.gz"), "--with", "haproxy", *also)
+    said = CliRunner().invoke(tree, typed)
+    assert said.exit_code == 2
+    assert "--with haproxy goes with neither" in said.output

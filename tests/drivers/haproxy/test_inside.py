@@ -5,14 +5,17 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import anyio
 import pytest
 
+import haproxies
 from drivers.haproxy.rooms import House, WrittenRooms, files_of
 from muster.base.clock import ManualClock
 from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.haproxy.inside.balancer import LATELY_S, SILENT_S, InsideBalancer
+from muster.drivers.balancers.haproxy.process import binary
 from muster.model.observed import Seen
-from muster.model.pool import Front, MemberState, MemberWanted, PoolWanted, Traffic
+from muster.model.pool import Front, MemberState, MemberWanted, Persistence, PoolWanted, Traffic
 
 PEM = Path(__file__).parents[1] / "pem"
 WEB = Front(cluster_id=UUID(int=9), name="web", project="demo", port=80, health_path="/health")
@@ -222,10 +225,31 @@ async def test_where_no_network_asks_for_it_nobody_is_asked_for_rooms_until_some
 
 
 async def test_a_certificate_is_written_beside_the_file(bed):
-    said = {"certificate": (PEM / "web.pem").read_text(), "key": (PEM / "web.key").read_text()}
-    await bed.put(front=replace(WEB, traffic=Traffic.HTTPS, port=443, **said))
+    await bed.put(front=replace(WEB, traffic=Traffic.HTTPS, port=443, **CERTIFIED))
     assert b"PRIVATE KEY" in files_of(bed.house)["front.pem"]
     assert b":443 ssl crt front.pem" in files_of(bed.house)["haproxy.cfg"]
+
+
+CERTIFIED = {"certificate": (PEM / "web.pem").read_text(), "key": (PEM / "web.key").read_text()}
+
+
+@pytest.mark.parametrize(
+    "but",
+    [
+        {},
+        {"persistence": Persistence.HTTP_COOKIE},
+        {"traffic": Traffic.HTTPS, "persistence": Persistence.SOURCE_IP, **CERTIFIED},
+        {"traffic": Traffic.TCP, "connections": 5},
+    ],
+)
+async def test_haproxy_can_read_what_is_written_for_it(bed, tmp_path, but):
+    haproxies.needed()
+    await bed.put(member(2), member(3, state=MemberState.DRAIN), front=replace(WEB, **but))
+    for name, content in files_of(bed.house).items():
+        (tmp_path / name).write_bytes(content)
+    command = [await binary(), "-c", "-W", "-f", "haproxy.cfg"]
+    done = await anyio.run_process(command, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ OWN_PORTS = range(9901, 9904)  # for who asks the worker, its master, and the ne
 # Note [Asked from inside]
 # An HAProxy in a room listens to its rulers on the room's own loopback address: nobody on the
 # network reaches that, and whoever may run a program in the room may rule it. So Muster does
-# not have to reach the room by its network, and Incus decides who may.
+# not have to reach the room by its network, and the cloud decides who may. At a reload its master
+# has the worker before hand all of these sockets, that of the front too, to the next one.
 def sockets(port: int) -> Sockets:
     """Return where an HAProxy in a room listens. See Note [Asked from inside]."""
     return Sockets(
