@@ -167,6 +167,7 @@ async def test_a_pool_on_a_dead_host_goes_away_at_once_and_its_room_with_the_hos
 async def test_an_haproxy_that_stays_silent_is_given_all_its_files_again(bed):
     await bed.put(member(2))
     bed.house.workers[bed.ref] = []
+    bed.clock.advance(1)
     assert await bed.balancer.pool(WEB.cluster_id)
     bed.clock.advance(SILENT_S + 1)
     assert await bed.balancer.pool(WEB.cluster_id) is None
@@ -189,6 +190,18 @@ async def test_another_engine_finds_everything_in_the_room(bed):
     await bed.put(member(2), member(3, state=MemberState.DRAIN))
     mine, others = await bed.balancer.pool(WEB.cluster_id), await bed.opened().pool(WEB.cluster_id)
     assert mine == others
+
+
+async def test_several_who_ask_in_the_same_moment_take_one_look(bed):
+    await bed.put(member(2))
+    worker = bed.house.present(WEB.cluster_id)
+    worker.open[next(iter(worker.servers))] = 1
+    first = await bed.balancer.pool(WEB.cluster_id)
+    bed.clock.advance(1)
+    second, third = [await bed.balancer.pool(WEB.cluster_id) for _ in range(2)]
+    assert second is third
+    opened = [each.members[UUID(int=2)].open_requests for each in (first, second)]
+    assert opened == [0, 1]
 
 
 async def test_what_is_open_too_long_on_one_that_drains_is_closed_by_and_by(bed):

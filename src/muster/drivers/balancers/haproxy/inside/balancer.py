@@ -29,6 +29,7 @@ FRESH_S = 1.0  # what was listed or heard so long ago will do, but for what is c
 TEND_EVERY_S = 1.0
 ADDRESS_S = 20.0  # from its start until a room has an address
 LOOK_S = 0.2
+JUST_NOW_S = 0.5  # a program is run there for each look, and several ask in the same moment
 ANSWER_S = 3.0  # of one look
 LATELY_S = 60.0  # more than it takes until a host is held dead
 SILENT_S = 5.0  # the room's first process has started it again by then, if it can be started
@@ -76,10 +77,12 @@ class InsideBalancer:
         room = newest([each for each in await self._recent() if each.cluster_id == cluster_id])
         if room is None or room.seen in (Seen.STOPPED, Seen.BROKEN):
             return None
+        at, last = self._last.get(room.ref, (0.0, None))
+        if last and self._now() - at < JUST_NOW_S and room.seen is Seen.RUNNING:
+            return last
         try:
             return await self._asked(room)
         except Transient:
-            at, last = self._last.get(room.ref, (0.0, None))
             if last is None or self._now() - at > LATELY_S:
                 raise
             return last
@@ -230,7 +233,6 @@ class InsideBalancer:
                 raise
             text = f"the balancer in {room.ref} does not answer within {ANSWER_S:g} s"
             raise Transient(text) from None
-        self._heard[room.cluster_id] = room.ref, heard
         return heard
 
     def _silent_for(self, room: Room, heard: Heard) -> float:
@@ -248,6 +250,7 @@ class InsideBalancer:
         tally.save()
         seen = pool_seen(replace(kept, address=room.address), heard.workers, tally, now)
         self._last[room.ref] = now, seen
+        self._heard[room.cluster_id] = room.ref, heard
         return seen
 
     async def _tend(self) -> None:
