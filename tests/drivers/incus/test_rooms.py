@@ -7,7 +7,7 @@ import pytest
 
 from drivers.incus.ovns import HIDDEN, OPEN, laid, network
 from drivers.incus.scripted import HANG, Bed, instance, member, refused, scripted, state, told
-from muster.base.errors import DriverError, Permanent
+from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.rooms import room_name
 from muster.model.command import Command
 from muster.model.observed import Seen
@@ -151,10 +151,20 @@ async def test_a_room_goes_to_a_member_that_has_none_and_answers(tmp_path):
     ) as bed:
         bed.incus.says("GET /1.0/images", told([IMAGE]))
         bed.has(instance(room_name(bed.installation, replace(ORDER, number=4)), {}, location="m1"))
-        await bed.cloud.rooms.list_rooms()
         await made(bed)
         [request] = [each for each in bed.incus.requests if each.line == "POST /1.0/instances"]
         assert request.query["target"] == "m2"
+
+
+async def test_a_member_that_does_not_make_a_room_is_not_the_first_to_be_asked_again(tmp_path):
+    async with scripted(tmp_path, member("m1"), member("m2")) as bed:
+        bed.incus.says("GET /1.0/images", told([IMAGE]))
+        bed.incus.says("POST /1.0/instances", refused("no space left on device"))
+        for _ in range(2):
+            with pytest.raises(Transient):
+                await bed.cloud.rooms.make_room(ORDER)
+        asked = [each for each in bed.incus.requests if each.line == "POST /1.0/instances"]
+        assert [each.query["target"] for each in asked] == ["m1", "m2"]
 
 
 async def test_a_file_is_written_for_its_owner_alone(bed):

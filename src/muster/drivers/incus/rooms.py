@@ -74,13 +74,17 @@ class IncusRooms:
         except Transient:
             listed = await self._one_by_one(roster)
         ours = [each for each in listed if self._is_ours(each["name"], cluster_id)]
+        if cluster_id is None:
+            there = {each["name"] for each in ours}
+            self._places = {ref: place for ref, place in self._places.items() if ref in there}
         return await asyncio.gather(*(self._room(each, roster) for each in ours))
 
     async def make_room(self, order: RoomOrder) -> Room:
         ref = room_name(self._installation, order)
         roster = await self._members.roster()
         if await self._rest.find(path("instances", ref)) is None:
-            target = await self._target(roster)
+            await self.list_rooms()
+            target = self._places[ref] = await self._target(roster)
             call = Call(
                 method="POST",
                 path="/1.0/instances",
@@ -88,7 +92,11 @@ class IncusRooms:
                 body=await self._body(order),
                 deadline_s=WRITE_S,
             )
-            await self._tried(call)
+            try:
+                await self._tried(call)
+            except Transient:
+                self._members.doubt(target)
+                raise
         made = await self._rest.find(path("instances", ref))
         if made is None:
             raise Transient(f"{ref} was made and cannot be seen yet")
