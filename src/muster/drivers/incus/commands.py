@@ -12,7 +12,6 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from muster.base.errors import DriverError, Permanent, Transient
-from muster.drivers.incus.answers import is_missing
 from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.rest import READ_S, WRITE_S, Call, Rest, path
 from muster.drivers.incus.terminal import IncusTerminal
@@ -22,6 +21,7 @@ from muster.model.command import Command, Ended, Screen
 from muster.ports.commands import Terminal
 
 NOT_FOUND = 127
+GONE = "instance not found"  # which is no missing program
 KILL = json.dumps({"command": "signal", "signal": 9})
 DEATH_S = 5.0  # from the signal until it is over
 
@@ -46,7 +46,7 @@ class IncusCommands:
         try:
             begun = await self._begun(ref, command, location, interactive=False)
         except DriverError as error:
-            if "not found" in error.text and not is_missing(error):
+            if "not found" in error.text and GONE not in error.text.lower():
                 return Ended(code=NOT_FOUND, errors=error.text.encode())
             raise
         return await self._followed(begun, command, location)
