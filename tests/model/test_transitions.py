@@ -13,12 +13,20 @@ from muster.model.cluster import CLUSTER_TRANSITIONS, ClusterStatus
 from muster.model.node import NODE_TRANSITIONS, NodeStatus, node_id, server_id
 from muster.model.pool import digest
 from muster.model.rollout import ROLLOUT_TRANSITIONS, UNDER_WAY, RolloutState
+from muster.model.vcluster import (
+    MEMBER_TRANSITIONS,
+    VCLUSTER_TRANSITIONS,
+    MemberStatus,
+    VClusterStatus,
+)
 
 MACHINES: list[tuple[Any, Mapping[Any, frozenset[Any]], Any]] = [
     (ClusterStatus, CLUSTER_TRANSITIONS, ClusterStatus.INIT),
     (NodeStatus, NODE_TRANSITIONS, NodeStatus.INIT),
     (ActionStatus, ACTION_TRANSITIONS, ActionStatus.READY),
     (RolloutState, ROLLOUT_TRANSITIONS, RolloutState.ROLLING),
+    (VClusterStatus, VCLUSTER_TRANSITIONS, VClusterStatus.CREATING),
+    (MemberStatus, MEMBER_TRANSITIONS, MemberStatus.PLANNED),
 ]
 
 

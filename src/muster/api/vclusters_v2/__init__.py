@@ -1,0 +1,1 @@
+"""The surface of virtual clusters: servers and volumes asked for as one."""
