@@ -22,7 +22,9 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
+from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.vcluster import VCluster
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -206,6 +208,10 @@ class Transaction(Protocol):
     def clouds(self) -> Table[Admitted]: ...
     @property
     def actions(self) -> Table[Action]: ...
+    @property
+    def vclusters(self) -> Table[VCluster]: ...
+    @property
+    def reservations(self) -> Table[Reservation]: ...  # by instance id
     @property
     def probes(self) -> Table[Probe]: ...
     @property

@@ -23,7 +23,9 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
+from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.vcluster import VCluster
 from muster.ports.store import Token
 from muster.store import tables
 
@@ -123,6 +125,8 @@ MESSAGES = Noun(tables.messages, Message)
 ENGINES = Noun(tables.engines, EngineSeen)
 CLOUDS = Noun(tables.clouds, Admitted)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
+VCLUSTERS = Noun(tables.vclusters, VCluster, unique=True)
+RESERVATIONS = Noun(tables.reservations, Reservation)
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
 PUSHED = Noun(tables.pushed, Pushed, named={"id": "cluster_id"})

@@ -181,6 +181,35 @@ actions = Table(
     Index("actions_by_age", "created_at"),
 )
 
+vclusters = Table(
+    "vclusters",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("name"),
+    _word("cloud"),
+    _word("status"),
+    _moment("init_at"),
+    _moment("created_at", null=True),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("vclusters_by_name", "project", "name"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    _key(),
+    _word("project"),
+    _word("cloud"),
+    _word("owner"),
+    _word("host"),
+    _moment("created_at"),
+    _body(),
+    Index("reservations_by_cloud", "cloud"),
+    Index("reservations_by_owner", "owner"),
+)
+
 probes = Table(
     "probes",
     metadata,

@@ -16,7 +16,9 @@ from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
 from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
+from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.vcluster import VCluster
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
 from muster.store import positions, rows
@@ -74,6 +76,14 @@ class SqlTransaction:
     @cached_property
     def actions(self) -> Rows[Action]:
         return Rows(self._conn, rows.ACTIONS)
+
+    @cached_property
+    def vclusters(self) -> Rows[VCluster]:
+        return Rows(self._conn, rows.VCLUSTERS)
+
+    @cached_property
+    def reservations(self) -> Rows[Reservation]:
+        return Rows(self._conn, rows.RESERVATIONS)
 
     @cached_property
     def probes(self) -> Rows[Probe]:

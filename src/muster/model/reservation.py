@@ -1,0 +1,36 @@
+"""Capacity that is claimed for an instance, and what the hosts of a cloud have left."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from muster.model.placing import Host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reservation:
+    """What one instance holds on its host, from before it is made until it is gone."""
+
+    id: UUID  # the instance's
+    project: str
+    cloud: str
+    owner: UUID  # the vcluster
+    host: str
+    vcpus: int = 0
+    ram_mib: int = 0
+    disk_gib: Mapping[str, int] = field(default_factory=dict)  # of each storage pool
+    created_at: datetime
+
+
+# Note [Counted once]
+# What a cloud says is free has what runs there taken off; what is claimed has to be taken off
+# too, but not once more for an instance that has been made meanwhile. So one look tells both:
+# what is free, and which of our instances that has taken into account. A claim stands for as
+# long as its instance, so whichever of the two one reads first, nothing is free twice.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What nobody uses on the hosts of a cloud, at one moment. See Note [Counted once]."""
+
+    hosts: tuple[Host, ...]  # the pool of whoever names none is ""
+    counted: frozenset[UUID] = frozenset()  # our servers and volumes that use some of it
