@@ -13,6 +13,7 @@ from muster.ports.catalog import Images, NetworkMaker, Networks
 from muster.ports.commands import Commands
 from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
+from muster.ports.hosts import Hosts
 from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
 from muster.ports.rooms import Rooms
@@ -40,6 +41,7 @@ class Cloud:
     metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us
     volumes: Volumes | None = None  # None: no disk here outlives its server
+    hosts: Hosts | None = None  # None: it does not tell of them, and places by itself
     commands: Commands | None = None
     stirs: Stirs | None = None  # None: the cloud tells of nothing, it has to be asked
     tasks: Tasks | None = None  # None: it does not say what it is at

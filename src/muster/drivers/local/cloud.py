@@ -15,6 +15,7 @@ from muster.drivers.local.intake import LocalImages
 from muster.drivers.local.networks import LocalNetworks
 from muster.drivers.local.operate import UNABLE
 from muster.drivers.local.resume import resume
+from muster.drivers.local.room import LocalHosts
 from muster.drivers.local.site import Site
 from muster.drivers.local.volumes import LocalVolumes
 from muster.drivers.options import pace
@@ -69,6 +70,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=LocalImages(site),
         networks=LocalNetworks(said),
         volumes=LocalVolumes(site),
+        hosts=LocalHosts(site),
         commands=LocalCommands(site),
         prober=HttpProber(said.probe_timeout_s),
         dns=HostsFile(_hosts(config, said), config.installation),

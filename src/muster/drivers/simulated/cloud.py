@@ -14,6 +14,7 @@ from muster.drivers.simulated.journal import Journal
 from muster.drivers.simulated.networks import SimulatedNetworks
 from muster.drivers.simulated.options import Options, parsed
 from muster.drivers.simulated.prober import SimulatedProber
+from muster.drivers.simulated.room import SimulatedHosts
 from muster.drivers.simulated.volumes import SimulatedVolumes
 from muster.drivers.simulated.world import World
 from muster.model.cloud import Ability, About
@@ -57,6 +58,7 @@ def cloud_over(world: World, config: CloudConfig) -> Cloud:
         dns=SimulatedDns(world, config.installation),
         finder=SimulatedFinder(world),
         volumes=SimulatedVolumes(world, config.installation),
+        hosts=SimulatedHosts(world, config.installation),
     )
 
 

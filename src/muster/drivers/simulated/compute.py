@@ -195,6 +195,7 @@ class SimulatedCompute:
             wait_s=_wait(spec.metadata.get("simulated_wait_time")),
             fault=fault,
             group=str(order.group.id) if order.group else "",
+            disk_gib=spec.flavor.disk_gib,
         )
 
     def _operated(

@@ -19,6 +19,7 @@ class Make(msgspec.Struct, frozen=True, array_like=True):
     wait_s: float = -1.0  # instead of the world's delays, if not negative
     fault: str = ""
     group: str = ""  # servers of one group are kept together, or apart
+    disk_gib: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag=True):

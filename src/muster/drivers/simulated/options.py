@@ -26,6 +26,9 @@ class Options:
     hosts: int = 12  # spread over the zones
     offline_s: float = 10.0  # of a host's silence, until the others hold it dead
     slots: int = 0  # servers per host; 0: no limit
+    host_vcpus: int = 0  # of each host, for placing; 0: as many as one likes
+    host_memory_mib: int = 0
+    host_disk_gib: int = 0
     requests_per_vcpu: float = 100.0  # what one processor can serve in a second
     request_s: float = 0.01  # how long a request takes when nobody else is there
     drain_s: float = 3.0  # how long the requests of a member under load take to run out

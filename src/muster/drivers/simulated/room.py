@@ -1,0 +1,57 @@
+"""The hosts port over a simulated world."""
+
+from collections import Counter
+from uuid import UUID
+
+from muster.drivers.simulated.world import World
+from muster.model.placing import Host
+from muster.model.reservation import Room
+
+
+class SimulatedHosts:
+    def __init__(self, world: World, installation: UUID) -> None:
+        self._world = world
+        self._installation = installation
+
+    async def room(self) -> Room:
+        world = self._world
+        with world.call("room"):
+            world.look()
+            state, options = world.state, world.options
+            used = self._used()
+            return Room(
+                hosts=tuple(
+                    Host(
+                        id=host,
+                        zone=zone,
+                        vcpus=_left(options.host_vcpus, used[host, "vcpus"]),
+                        ram_mib=_left(options.host_memory_mib, used[host, "ram"]),
+                        disk_gib={"": _left(options.host_disk_gib, used[host, "disk"])},
+                        open=not state.hosts.condition.get(host),
+                    )
+                    for host, zone in sorted(state.hosts.zones.items())
+                ),
+                counted=self._ours(),
+            )
+
+    def _used(self) -> Counter[tuple[str, str]]:
+        """Return what is in use of each host, whoever made it."""
+        used: Counter[tuple[str, str]] = Counter()
+        for machine in self._world.state.machines.values():
+            host, make = machine.shown.host, machine.make
+            used[host, "vcpus"] += -int(-make.vcpus // 1)
+            used[host, "ram"] += make.memory_mib
+            used[host, "disk"] += make.disk_gib
+        for disk in self._world.state.disks.all():
+            used[disk.host, "disk"] += disk.size_gib
+        return used
+
+    def _ours(self) -> frozenset[UUID]:
+        state, mine = self._world.state, self._installation
+        servers = (m.shown.server_id for m in state.fleet(mine, None))
+        volumes = (disk.id for disk in state.disks.all() if disk.installation == mine)
+        return frozenset((*servers, *volumes))
+
+
+def _left(size: int, used: int) -> int | None:
+    return max(size - used, 0) if size else None
