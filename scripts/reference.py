@@ -18,6 +18,7 @@ from muster.model.cluster import CLUSTER_TRANSITIONS
 from muster.model.event import KINDS
 from muster.model.node import NODE_TRANSITIONS
 from muster.model.rollout import ROLLOUT_TRANSITIONS
+from muster.model.vcluster import MEMBER_TRANSITIONS, VCLUSTER_TRANSITIONS
 from muster.settings import Settings
 from scripts import scenarios
 
@@ -93,6 +94,8 @@ def states_page() -> str:
         ("Node", NODE_TRANSITIONS),
         ("Action", ACTION_TRANSITIONS),
         ("Rolling update", ROLLOUT_TRANSITIONS),
+        ("Virtual cluster", VCLUSTER_TRANSITIONS),
+        ("Instance of a virtual cluster", MEMBER_TRANSITIONS),
     )
     parts = [MADE, "# Statuses, events, errors, metrics", ""]
     for title, transitions in machines:

@@ -15,15 +15,18 @@ from memory import in_memory
 from muster.api.app import build
 from muster.base.clock import ManualClock
 from muster.base.errors import Unknown
+from muster.decide.placement.solve import solve
 from muster.decide.policies import POLICY_TYPES
 from muster.decide.profile_types import PROFILE_TYPES
 from muster.drivers.simulated.cloud import open_cloud
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.cluster import Cluster
+from muster.model.placing import USUAL, Answer, Limit, Problem
 from muster.model.who import Who
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.identity import Identity
+from muster.ports.solver import Tell, nobody
 from muster.ports.store import Transaction
 from muster.service import flavors
 from muster.service.desk import Desk
@@ -63,6 +66,16 @@ class NameTag:
             return PEOPLE[headers.get("x-name", "")]
         except KeyError:
             raise Unknown("wear a name tag") from None
+
+
+class SolvedHere:
+    """A solver without a process of its own."""
+
+    async def solve(self, problem: Problem, limit: Limit = USUAL, tell: Tell = nobody) -> Answer:
+        return solve(problem, limit)
+
+    async def close(self) -> None:
+        return None
 
 
 @dataclass
@@ -168,6 +181,7 @@ async def opened(
         default_cloud=next(iter(have)),
         profile_types=PROFILE_TYPES,
         policy_types=POLICY_TYPES,
+        placer=SolvedHere(),
         **limits,
     )
     await flavors.seed(desk)

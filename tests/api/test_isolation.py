@@ -79,6 +79,8 @@ OTHERS = frozenset(
         "/v1/whoami",
         "/metrics",
         "/v1/events/ws",
+        "/v2/{}/vclusters",  # these say whose project: see test_vclusters.py
+        "/v2/{}/vclusters/{}",
     }
 )
 

@@ -48,6 +48,7 @@ from muster.api.clustering_v1 import faults as clustering_faults
 from muster.api.clustering_v1.versions import Versioned
 from muster.api.guard import Door, guard
 from muster.api.http import Watched
+from muster.api.vclusters_v2 import vclusters
 from muster.ports.identity import Identity
 from muster.service.desk import Desk
 
@@ -62,6 +63,7 @@ HANDLERS = (
     *clouds.ROUTES,
     *callers.ROUTES,
     *stream.ROUTES,
+    *vclusters.ROUTES,
     *about.GUARDED,
 )
 CLUSTERING = (

@@ -64,7 +64,7 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[dict[st
         return _http(request, error)
     id = request.state.get("request_id", "")
     log().error("internal_error", request=id, path=request.url.path, exc_info=error)
-    return _answer(500, {"type": "internal", "message": f"internal error; its id is {id}"})
+    return answer(500, {"type": "internal", "message": f"internal error; its id is {id}"})
 
 
 def _told(request: Request[Any, Any, Any], status: int, error: MusterError) -> Response[Any]:
@@ -84,7 +84,7 @@ def _told(request: Request[Any, Any, Any], status: int, error: MusterError) -> R
     if status == 401:
         challenge = request.app.state.door.identity.challenge
         headers = {"WWW-Authenticate": challenge} if challenge else {}
-    return _answer(status, said, headers)
+    return answer(status, said, headers)
 
 
 def respelled(found: Fault, spelled: Mapping[str, str]) -> Fault:
@@ -101,14 +101,15 @@ def respelled(found: Fault, spelled: Mapping[str, str]) -> Fault:
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     if error.status_code in (404, 405):
         text = f"there is no {request.method} {request.url.path} here"
-        return _answer(404, {"type": "not_found", "message": text})
+        return answer(404, {"type": "not_found", "message": text})
     status = error.status_code if error.status_code in TITLES else 400
-    return _answer(status, {"type": "invalid", "message": error.detail})
+    return answer(status, {"type": "invalid", "message": error.detail})
 
 
-def _answer(
+def answer(
     status: int, said: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> Response[dict[str, Any]]:
+    """Return a refusal that says so much of itself."""
     title, explanation = TITLES[status]
     return Response(
         {

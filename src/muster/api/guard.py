@@ -1,5 +1,6 @@
 """Who is asking, and may they: the one guard before every handler."""
 
+import re
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from ipaddress import ip_address
@@ -58,6 +59,9 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "update", "DELETE": "delet
 _SPELLED = {"actions": "action", "ops": "operation", "attrs": "collect"}  # as they were called
 
 
+_SURFACE = re.compile(r"^/v1|^/v2/\{[^}]*\}(?=/)")
+
+
 @cache
 def call_of(method: str, path: str) -> str:
     """Return what the rules call a route. See Note [Calls] in model/rules.py.
@@ -65,7 +69,8 @@ def call_of(method: str, path: str) -> str:
     POST /v1/clusters/{id}/actions is clusters:action, DELETE /v1/clusters/{id} is
     clusters:delete, GET /v1/clusters is clusters:index.
     """
-    noun, *rest = [part for part in path.removeprefix("/v1").split("/") if part] or ["versions"]
+    inside = _SURFACE.sub("", path, count=1)
+    noun, *rest = [part for part in inside.split("/") if part] or ["versions"]
     noun = noun.replace("-", "_")
     said = [part for part in rest if not part.startswith("{")]
     if said:

@@ -10,6 +10,8 @@ MusterError            code: stable, listed in the reference; text: for people; 
     NotFound           the named thing is not there, or not yours                404
     Conflict           the thing is busy, or the name is taken                   409
       StalePlan        what was planned is no longer what would happen           409
+      Unplaceable      it is proved that no hosts will do, and why               409
+      Undecided        time was up before hosts were found or proved not to be   409
     Unsupported        this cloud cannot do that, and why                        400
     TooOften           asked for more often than is allowed                      429
   DriverError          a cloud said no, or said nothing
@@ -73,6 +75,18 @@ class Conflict(Refused):
 
 class StalePlan(Conflict):
     code = "stale_plan"
+
+
+class Unplaceable(Conflict):
+    """`details["answer"]` is the proof, and the ways out: `Impossible` of model/placing.py."""
+
+    code = "unplaceable"
+
+
+class Undecided(Conflict):
+    """`details["answer"]` is how far the search came: `Undecided` of model/placing.py."""
+
+    code = "undecided"
 
 
 class Unsupported(Refused):

@@ -1,16 +1,18 @@
 """What every service function needs at hand: store, clouds, clock, and the limits in force."""
 
+from asyncio import Lock
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from muster.base.clock import Clock
-from muster.base.errors import Bug
+from muster.base.errors import Bug, Unsupported
 from muster.model.policy_type import Floor, PolicyType
 from muster.model.profile_type import ProfileType
 from muster.ports.admission import Admission
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
+from muster.ports.solver import Solver
 from muster.ports.store import Store
 from muster.service.turnstile import Turnstile
 
@@ -33,6 +35,14 @@ class Desk:
     name_unique: bool = False  # two things of one kind and project may not share a name
     public_url: str = ""  # where callers from outside reach this; "": where this caller did
     turnstile: Turnstile = field(default_factory=Turnstile)
+    placer: Solver | None = None  # None: nothing is placed as a whole
+    placing: Lock = field(default_factory=Lock)  # see Note [One slot, one vcluster]
+
+    @property
+    def solver(self) -> Solver:
+        if self.placer is None:
+            raise Unsupported("this server has no solver: it places nothing as a whole")
+        return self.placer
 
     def cloud(self, name: str) -> Cloud:
         """Return the cloud that a stored cluster names; it was checked when the name was stored."""

@@ -23,6 +23,7 @@ from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 from muster.wiring.clouds import Clouds
+from muster.wiring.solver import open_solver
 from muster.wiring.types import policy_types, profile_types
 
 
@@ -57,6 +58,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         )
         closing.push_async_callback(clouds.close)
         await clouds.open_all()
+        solver = open_solver()
+        closing.push_async_callback(solver.close)
         desk = Desk(
             store=store,
             clouds=clouds.open,
@@ -71,6 +74,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             policy_types=policy_types(),
             public_url=settings.public_url,
             turnstile=Turnstile(settings.webhooks_per_minute),
+            placer=solver,
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
             delete_with_dependency=settings.delete_with_dependency,
             name_unique=settings.name_unique,

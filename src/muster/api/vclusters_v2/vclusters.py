@@ -1,0 +1,70 @@
+"""The routes of virtual clusters."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+from litestar import Response, get, post
+
+from muster.api import faults
+from muster.api.call import Asked, Call, Param, Word
+from muster.api.paging import Listing, query
+from muster.api.vclusters_v2 import bodies, render
+from muster.api.vclusters_v2.render import VClusterOut
+from muster.base.errors import Forbidden, Undecided, Unplaceable, Unsupported
+from muster.model.vcluster import VClusterStatus
+from muster.service import vclusters
+
+VCLUSTERS = Listing(
+    filters={"name": None, "status": VClusterStatus, "cloud": None},
+    sort={
+        "name": "name",
+        "status": "status",
+        "init_at": "init_at",
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+    },
+    default="init_at",
+)
+_PLAN = {"plan": Param("true: say where everything would be, and do nothing", {"type": "boolean"})}
+
+
+@get("/v2/{tenant_id:str}/vclusters", opt={"query": VCLUSTERS.params})
+async def list_vclusters(call: Asked, tenant_id: Word) -> dict[str, list[VClusterOut]]:
+    """List the virtual clusters of the project."""
+    _refuse_strangers(call, tenant_id)
+    every = call.word("global_project").lower() == "true"
+    wanted = query(call, VCLUSTERS)
+    wanted = wanted if every else replace(wanted, project=tenant_id)
+    found = await vclusters.listing(call.desk, wanted)
+    return {"vclusters": [render.seen(each) for each in found]}
+
+
+@get("/v2/{tenant_id:str}/vclusters/{identity:str}")
+async def show_vcluster(call: Asked, tenant_id: Word, identity: Word) -> dict[str, VClusterOut]:
+    """Show a virtual cluster, by id or name: where its instances are, and what its rules are at."""
+    _refuse_strangers(call, tenant_id)
+    return {"vcluster": render.seen(await vclusters.show(call.desk, call.who, identity))}
+
+
+@post("/v2/{tenant_id:str}/vclusters", status_code=202, opt={"query": _PLAN, "body": bodies.BODY})
+async def create_vcluster(call: Asked, tenant_id: Word) -> Response[Any]:
+    """Say where the servers and volumes of a virtual cluster would be, or why nowhere."""
+    _refuse_strangers(call, tenant_id)
+    ask, call.request.state.spelled = bodies.asked(await call.request.body())
+    if not call.flag("plan"):
+        raise Unsupported("virtual clusters are planned and not made here: ask with plan=true")
+    try:
+        return Response(
+            render.plan(await vclusters.planned(call.desk, call.who, ask)), status_code=200
+        )
+    except (Unplaceable, Undecided) as refusal:
+        why = render.explained(**cast(dict[str, Any], refusal.details))
+        return faults.answer(409, {"type": refusal.code, "message": refusal.text, **why})
+
+
+def _refuse_strangers(call: Call, tenant_id: str) -> None:
+    if tenant_id != call.who.project:
+        raise Forbidden(f"{call.who.user} asks for project {call.who.project}, not {tenant_id}")
+
+
+ROUTES = (list_vclusters, show_vcluster, create_vcluster)

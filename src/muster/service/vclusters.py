@@ -1,0 +1,192 @@
+"""What one may do with virtual clusters: have one planned, ask for it, list, show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muster.base.errors import Conflict, NotFound, QuotaExceeded, Stale, Undecided, Unplaceable
+from muster.base.ids import new_id
+from muster.decide.placement.judge import broken_rules
+from muster.decide.vclusters.checks import rules_of
+from muster.decide.vclusters.claims import claims_of, left, overdrawn
+from muster.decide.vclusters.problem import placed, problem_of
+from muster.model import placing
+from muster.model.placing import Broken, Host, Limit, Move, Placed
+from muster.model.reservation import Reservation, Room
+from muster.model.vcluster import VCluster, VClusterAsk
+from muster.model.who import Who
+from muster.ports.cloud import Cloud
+from muster.ports.store import Query, Transaction
+from muster.service.desk import Desk
+from muster.service.lookup import as_id, sees
+from muster.service.vcluster_parts import cloud_of, members_of, room_of
+
+_TRIES = 12
+_RELAXATIONS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VClusterPlan:
+    """A vcluster with a host for each member, and what that rests on."""
+
+    vcluster: VCluster
+    room: Room
+    moves: tuple[Move, ...] = ()
+    broken: tuple[Broken, ...] = ()  # of its groupings, by their number
+    best: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VClusterSeen:
+    """A vcluster and which of its groupings are not kept, by whom."""
+
+    vcluster: VCluster
+    broken: tuple[Broken, ...] = ()
+
+
+async def planned(desk: Desk, who: Who, ask: VClusterAsk) -> VClusterPlan:
+    """Return where everything would be. Nothing is made, claimed or written down.
+
+    Raises `Invalid` with every fault, `Conflict` for a name that is taken, `QuotaExceeded`,
+    `Unplaceable` with a proof that there is no placement, `Undecided` where time was up.
+    """
+    cloud = cloud_of(desk, ask)
+    draft = await _draft(desk, who, cloud, ask)
+    await desk.store.read(lambda tx: _admit(desk, tx, draft))
+    return await _placing(desk, cloud, draft, ask.seconds)
+
+
+# Note [One slot, one vcluster]
+# Finding a placement takes its time, and nothing is held meanwhile. So the transaction that
+# records a vcluster claims its room, too, and looks once more whether that is still there beside
+# what others have claimed by then. If not, it is placed again. Who has lost that race once
+# waits for its turn in this process, so that of many who ask at the same time each is placed
+# twice at most, unless other processes are at it as well.
+async def created(desk: Desk, who: Who, ask: VClusterAsk) -> VClusterSeen:
+    """Return the vcluster, recorded with its room claimed. See Note [One slot, one vcluster].
+
+    Raises what `planned` does.
+    """
+    cloud = cloud_of(desk, ask)
+    draft = await _draft(desk, who, cloud, ask)
+    await desk.store.read(lambda tx: _admit(desk, tx, draft))
+    try:
+        return await _claimed(desk, await _placing(desk, cloud, draft, ask.seconds))
+    except Stale:
+        pass
+    async with desk.placing:
+        for _ in range(_TRIES):
+            plan = await _placing(desk, cloud, draft, ask.seconds)
+            try:
+                return await _claimed(desk, plan)
+            except Stale:
+                continue
+    raise Conflict("others claimed the room for this all the while; ask again")
+
+
+async def listing(desk: Desk, query: Query) -> list[VClusterSeen]:
+    """Return the vclusters that a query finds."""
+    found = await desk.store.read(lambda tx: tx.vclusters.find(query))
+    return [seen(each) for each in found]
+
+
+async def show(desk: Desk, who: Who, said: str) -> VClusterSeen:
+    """Return the vcluster of that id or name. Raises `NotFound` for those of other projects."""
+    return seen(await desk.store.read(lambda tx: _found(tx, who, said)))
+
+
+def seen(vcluster: VCluster) -> VClusterSeen:
+    """Return the vcluster with what is broken of its groupings as its members are placed."""
+    hosts = {each.host: each.host_zone for each in vcluster.members if each.host}
+    told = broken_rules(
+        rules_of(vcluster.groupings, {}),
+        tuple(Host(id=host, zone=zone) for host, zone in sorted(hosts.items())),
+        vcluster.places,
+    )
+    return VClusterSeen(vcluster=vcluster, broken=told)
+
+
+async def _draft(desk: Desk, who: Who, cloud: Cloud, ask: VClusterAsk) -> VCluster:
+    """Return the vcluster as it was asked for, with everything looked up and nobody placed."""
+    id = new_id()
+    return VCluster(
+        id=id,
+        project=who.project,
+        user=who.user,
+        name=ask.name,
+        cloud=cloud.about.name,
+        members=await members_of(desk, who, cloud, ask, id),
+        groupings=ask.groupings,
+        init_at=desk.clock.now(),
+    )
+
+
+async def _placing(desk: Desk, cloud: Cloud, draft: VCluster, seconds: float) -> VClusterPlan:
+    room, solver = await room_of(cloud), desk.solver
+    hosts = left(room, await desk.store.read(lambda tx: _claims(tx, draft.cloud)))
+    limit = Limit(work=seconds, seconds=seconds, relaxations=_RELAXATIONS)
+    problem = problem_of(hosts, draft.members, draft.groupings)
+    answer = await solver.solve(problem, limit)
+    if isinstance(answer, placing.Impossible):
+        raise Unplaceable(answer.conflict.text, answer=answer, rules=problem.rules)
+    if isinstance(answer, placing.Undecided):
+        raise Undecided(answer.reason, answer=answer, rules=problem.rules)
+    return _plan(draft, room, answer)
+
+
+def _plan(draft: VCluster, room: Room, answer: Placed) -> VClusterPlan:
+    members = placed(draft.members, room.hosts, answer.places)
+    return VClusterPlan(
+        vcluster=replace(draft, members=members),
+        room=room,
+        moves=answer.moves,
+        broken=answer.broken,
+        best=answer.best,
+    )
+
+
+async def _claimed(desk: Desk, plan: VClusterPlan) -> VClusterSeen:
+    await desk.store.write(lambda tx: _claim(desk, tx, plan))
+    return seen(plan.vcluster)
+
+
+def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
+    """Record the vcluster and its claims. Raises `Stale` where the room is not there any more."""
+    made, now = plan.vcluster, plan.vcluster.init_at
+    # As in Note [Names one at a time]: whoever claims waits for those who have begun to.
+    tx.leases.take("vclusters", str(made.id), now, now)
+    _admit(desk, tx, made)
+    mine = claims_of(made, now)
+    if short := overdrawn(left(plan.room, _claims(tx, made.cloud)), mine):
+        raise Stale(short[0])
+    tx.vclusters.put(made)
+    tx.reservations.put(*mine)
+
+
+def _claims(tx: Transaction, cloud: str) -> list[Reservation]:
+    return list(tx.reservations.find(Query(where={"cloud": (cloud,)})))
+
+
+def _admit(desk: Desk, tx: Transaction, vcluster: VCluster) -> None:
+    """Raise unless the name is free and the project may have one more of so many instances."""
+    if (size := len(vcluster.members)) > desk.max_cluster_size:
+        text = f"a vcluster may have {desk.max_cluster_size} instances, not {size}"
+        raise QuotaExceeded(text, field="vcluster.instances")
+    mine = Query(project=vcluster.project)
+    if tx.vclusters.count(replace(mine, where={"name": (vcluster.name,)})):
+        text = f"this project has a vcluster named '{vcluster.name}' already"
+        raise Conflict(text, field="vcluster.name")
+    if tx.vclusters.count(mine) >= desk.max_clusters:
+        raise QuotaExceeded(f"a project may have {desk.max_clusters} vclusters; delete one first")
+
+
+def _found(tx: Transaction, who: Who, said: str) -> VCluster:
+    id = as_id(said)
+    by_id = tx.vclusters.get(id) if id else None
+    if by_id and sees(who, by_id.project):
+        return by_id
+    named: Sequence[VCluster] = tx.vclusters.find(
+        Query(project=who.project, where={"name": (said,)}, limit=1)
+    )
+    if not named:
+        raise NotFound(f"there is no vcluster '{said}'")
+    return named[0]
