@@ -133,6 +133,7 @@ class Office:
             desk = self.desk
             pace = EnginePace(owner="tests")
             self._engine = Engine(desk.store, desk.clouds, self.clock, desk.signal, pace)
+            self._engine.place_by(SolvedHere())
         return self._engine
 
     async def stored(self, id: str) -> Cluster:

@@ -42,6 +42,7 @@ def _nobodys(tx: Transaction, found: Mapping[UUID, Sequence[Server]]) -> list[Se
     missing = set(ids)
     for rows in (tx.clusters, tx.solos):
         missing -= {each.id for each in rows.find(named)}
+    missing -= {each.id for each in tx.vclusters.find(named)}
     if not missing:
         return []
     had = {node.server_id for node in moved(tx, missing)}

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from time import perf_counter
 from typing import TypeVar
@@ -17,8 +16,10 @@ from muster.engine.commit import Decided, commit
 from muster.engine.gather import gather
 from muster.engine.gauges import PASS_SECONDS, PASSES
 from muster.engine.journal import begun
+from muster.engine.passed import Passed
 from muster.engine.run import run_steps
 from muster.engine.site import Reach, Remembered, Site
+from muster.engine.vclusters import tend
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan, Snapshot
 from muster.model.step import (
@@ -38,14 +39,6 @@ SOON = timedelta(seconds=0.2)
 UNTOLD = timedelta(seconds=2)
 REPEATED = timedelta(seconds=0.5)
 LONGEST_SETBACK = timedelta(seconds=15)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
-    """How a pass ended: go on with the next one, or give the cluster back until `look_at`."""
-
-    again: bool = False
-    look_at: datetime | None = None
 
 
 async def converge(site: Site, claim: Claim, going_on: Callable[[], bool]) -> datetime | None:
@@ -120,7 +113,7 @@ async def one_pass(site: Site, claim: Claim) -> Passed:
     cluster_id = claim.cluster_id
     gathered = await gather(site, cluster_id)
     if gathered is None:
-        return _gone(site, cluster_id)
+        return await tend(site, claim) or _gone(site, cluster_id)
     snapshot = gathered.snapshot
     decided_plan = await _plan(snapshot)
     written = begun(snapshot, decided_plan, site.pace.owner)

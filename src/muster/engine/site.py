@@ -19,6 +19,7 @@ from muster.ports.cloud import Cloud
 from muster.ports.hooks import Hooks
 from muster.ports.prober import Visitor
 from muster.ports.signal import Signal
+from muster.ports.solver import Solver
 from muster.ports.store import Store
 
 
@@ -58,6 +59,7 @@ class Site:
     clock: Clock
     signal: Signal
     pace: EnginePace
+    solver: Solver | None = None  # who finds other hosts; None: nobody does
     visitor: Visitor | None = None  # who polls addresses; None: nobody does
     policy_types: Mapping[str, PolicyType] = field(default_factory=lambda: POLICY_TYPES)
     memory: dict[UUID, Remembered] = field(default_factory=dict)

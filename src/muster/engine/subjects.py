@@ -37,7 +37,8 @@ def members(tx: Transaction, who: Subject) -> list[Node]:
 def on_cloud(tx: Transaction, name: str) -> list[UUID]:
     """Return everybody whose servers that cloud keeps."""
     there = Query(where={"cloud": (name,)})
-    return [each.id for rows in (tx.clusters, tx.solos) for each in rows.find(there)]
+    found = [each.id for rows in (tx.clusters, tx.solos) for each in rows.find(there)]
+    return found + [each.id for each in tx.vclusters.find(there)]
 
 
 def behind(tx: Transaction, tags: Iterable[UUID]) -> list[UUID]:
@@ -45,6 +46,7 @@ def behind(tx: Transaction, tags: Iterable[UUID]) -> list[UUID]:
     wanted = tuple(tags)
     named = Query(where={"id": wanted})
     ids = {each.id for rows in (tx.clusters, tx.solos) for each in rows.find(named)}
+    ids |= {each.id for each in tx.vclusters.find(named)}
     ids |= {each.cluster_id or each.id for each in moved(tx, wanted)}
     return sorted(ids)
 

@@ -19,6 +19,7 @@ async def mark_all(site: Site) -> None:
 
     def work(tx: Transaction) -> None:
         ids = [each.id for rows in (tx.clusters, tx.solos) for each in rows.find(Query())]
+        ids += [each.id for each in tx.vclusters.find(Query())]
         for place, id in enumerate(ids):
             share = place / len(ids) if len(ids) > AT_ONCE else 0.0
             tx.marks.mark(id, due=now + half * share)

@@ -18,6 +18,7 @@ from muster.ports.fleeting import Fleeting
 from muster.ports.hooks import Hooks
 from muster.ports.prober import Visitor
 from muster.ports.signal import MARKS, Signal
+from muster.ports.solver import Solver
 from muster.ports.store import Claim, Store, Transaction
 
 LONGEST_SLEEP = 60.0
@@ -65,6 +66,10 @@ class Engine:
     def visit_by(self, visitor: Visitor) -> None:
         """Have addresses of health policies polled by `visitor`; without, none are."""
         self.site.visitor = visitor
+
+    def place_by(self, solver: Solver) -> None:
+        """Have `solver` find other hosts for what its host refuses; without, nobody does."""
+        self.site.solver = solver
 
     def know(self, policy_types: Mapping[str, PolicyType]) -> None:
         """Have policies be of these types; without, of the built-in ones."""

@@ -61,6 +61,7 @@ class ServerOrder(Value, frozen=True, kw_only=True):
     index: int
     spec: ServerSpec
     zone: str = ""  # "": any that the spec allows
+    host: str = ""  # of clouds that tell of theirs; "": any of the zone
     group: Group | None = None
 
 

@@ -190,6 +190,8 @@ class VCluster:
     cloud: str
     members: tuple[Member, ...]
     groupings: tuple[Grouping, ...] = ()
+    shunned: tuple[str, ...] = ()  # hosts that refused one of its instances
+    tries: int = 0  # how often something of it was refused
     keep_volumes: bool = False  # where it is to go: its volumes are to stay
     status: VClusterStatus = VClusterStatus.CREATING
     reason: str = ""

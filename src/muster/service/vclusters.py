@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from muster.base.errors import Conflict, NotFound, QuotaExceeded, Stale, Undecided, Unplaceable
 from muster.base.ids import new_id
@@ -12,11 +13,12 @@ from muster.decide.vclusters.problem import placed, problem_of
 from muster.model import placing
 from muster.model.placing import Broken, Host, Limit, Move, Placed
 from muster.model.reservation import Reservation, Room
-from muster.model.vcluster import VCluster, VClusterAsk
+from muster.model.vcluster import VCluster, VClusterAsk, VClusterStatus
 from muster.model.who import Who
 from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
+from muster.service.intent import Intent, plain
 from muster.service.lookup import as_id, sees
 from muster.service.vcluster_parts import cloud_of, members_of, room_of
 
@@ -94,6 +96,34 @@ async def show(desk: Desk, who: Who, said: str) -> VClusterSeen:
     return seen(await desk.store.read(lambda tx: _found(tx, who, said)))
 
 
+async def deletion(desk: Desk, who: Who, said: str, keep_volumes: bool) -> Intent[VClusterSeen]:
+    """Return the intent to have a vcluster go: servers first, then volumes unless they are kept."""
+    found = await desk.store.read(lambda tx: _found(tx, who, said))
+    volumes = [each.name for each in found.members if each.volume]
+    kept = f", keep {', '.join(volumes)}" if volumes and keep_volumes else ""
+    lost = () if keep_volumes else tuple(f"volume {name} and what is in it" for name in volumes)
+
+    async def delete() -> VClusterSeen:
+        return seen(await desk.store.write(lambda tx: _leaving(tx, found.id, keep_volumes)))
+
+    step = f"delete vcluster {found.name}{kept}"
+    return plain(delete, step, loses=lost, reversible=False)
+
+
+def _leaving(tx: Transaction, id: UUID, keep_volumes: bool) -> VCluster:
+    there = tx.vclusters.get(id)
+    if there is None:
+        raise NotFound("this vcluster is gone by now")
+    going = replace(
+        there.turned(VClusterStatus.DELETING, "it was asked to go"),
+        keep_volumes=keep_volumes,
+        generation=there.generation + 1,
+    )
+    tx.vclusters.put(going)
+    tx.marks.mark(id)
+    return going
+
+
 def seen(vcluster: VCluster) -> VClusterSeen:
     """Return the vcluster with what is broken of its groupings as its members are placed."""
     hosts = {each.host: each.host_zone for each in vcluster.members if each.host}
@@ -160,6 +190,7 @@ def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
         raise Stale(short[0])
     tx.vclusters.put(made)
     tx.reservations.put(*mine)
+    tx.marks.mark(made.id)
 
 
 def _claims(tx: Transaction, cloud: str) -> list[Reservation]:

@@ -84,6 +84,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         hooks = Post(store, clock)
         closing.push_async_callback(hooks.close)
         engine.ask_by(hooks)
+        engine.place_by(solver)
         engine.know(desk.policy_types)
         visitor = HttpVisitor()
         closing.push_async_callback(visitor.close)

@@ -1,18 +1,20 @@
 """The routes of virtual clusters."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
-from litestar import Response, get, post
+from litestar import Response, delete, get, post
 
 from muster.api import faults
-from muster.api.call import Asked, Call, Param, Word
+from muster.api.call import PLAN, Asked, Call, Param, Word, base, carried_out
 from muster.api.paging import Listing, query
 from muster.api.vclusters_v2 import bodies, render
 from muster.api.vclusters_v2.render import VClusterOut
-from muster.base.errors import Forbidden, Undecided, Unplaceable, Unsupported
+from muster.base.errors import Forbidden, Undecided, Unplaceable
 from muster.model.vcluster import VClusterStatus
 from muster.service import vclusters
+from muster.service.vclusters import VClusterSeen
 
 VCLUSTERS = Listing(
     filters={"name": None, "status": VClusterStatus, "cloud": None},
@@ -25,6 +27,8 @@ VCLUSTERS = Listing(
     },
     default="init_at",
 )
+_KEEP = {"keep_volumes": Param("true: its volumes stay", {"type": "boolean"})}
+_DELETE = {**PLAN, **_KEEP}
 _PLAN = {"plan": Param("true: say where everything would be, and do nothing", {"type": "boolean"})}
 
 
@@ -48,18 +52,40 @@ async def show_vcluster(call: Asked, tenant_id: Word, identity: Word) -> dict[st
 
 @post("/v2/{tenant_id:str}/vclusters", status_code=202, opt={"query": _PLAN, "body": bodies.BODY})
 async def create_vcluster(call: Asked, tenant_id: Word) -> Response[Any]:
-    """Say where the servers and volumes of a virtual cluster would be, or why nowhere."""
+    """Make servers and volumes by the rules between them, all or none; 409 says why not."""
     _refuse_strangers(call, tenant_id)
     ask, call.request.state.spelled = bodies.asked(await call.request.body())
-    if not call.flag("plan"):
-        raise Unsupported("virtual clusters are planned and not made here: ask with plan=true")
     try:
-        return Response(
-            render.plan(await vclusters.planned(call.desk, call.who, ask)), status_code=200
-        )
+        if call.flag("plan"):
+            plan = await vclusters.planned(call.desk, call.who, ask)
+            return Response(render.plan(plan), status_code=200)
+        made = await vclusters.created(call.desk, call.who, ask)
     except (Unplaceable, Undecided) as refusal:
         why = render.explained(**cast(dict[str, Any], refusal.details))
         return faults.answer(409, {"type": refusal.code, "message": refusal.text, **why})
+    where = f"{base(call)}/v2/{tenant_id}/vclusters/{made.vcluster.id}"
+    return _accepted(made, {"Location": where})
+
+
+@delete(
+    "/v2/{tenant_id:str}/vclusters/{identity:str}",
+    status_code=202,
+    opt={"query": _DELETE},
+)
+async def delete_vcluster(call: Asked, tenant_id: Word, identity: Word) -> Response[Any]:
+    """Have a virtual cluster go: servers first, then their volumes."""
+    _refuse_strangers(call, tenant_id)
+    keep = call.flag("keep_volumes")
+
+    async def answer(going: VClusterSeen) -> Response[Any]:
+        return _accepted(going, {})
+
+    prepare = partial(vclusters.deletion, call.desk, call.who, identity, keep)
+    return await carried_out(call, prepare, answer)
+
+
+def _accepted(one: VClusterSeen, headers: dict[str, str]) -> Response[Any]:
+    return Response({"vcluster": render.seen(one)}, status_code=202, headers=headers)
 
 
 def _refuse_strangers(call: Call, tenant_id: str) -> None:
@@ -67,4 +93,4 @@ def _refuse_strangers(call: Call, tenant_id: str) -> None:
         raise Forbidden(f"{call.who.user} asks for project {call.who.project}, not {tenant_id}")
 
 
-ROUTES = (list_vclusters, show_vcluster, create_vcluster)
+ROUTES = (list_vclusters, show_vcluster, create_vcluster, delete_vcluster)

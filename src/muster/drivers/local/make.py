@@ -37,7 +37,7 @@ def make(site: Site, order: ServerOrder) -> Instance:
 
 def _made(site: Site, order: ServerOrder) -> Instance:
     """Return a new instance, or leave nothing of it behind."""
-    _check(order)
+    _check(order, site.host)
     image = shelf.find(site, order.spec.image)
     port = order.spec.port or shelf.manifest(site, image.id).port
     with ExitStack() as undo:
@@ -60,12 +60,14 @@ def _scrap(site: Site, order: ServerOrder) -> None:
     discard(site.folders.instance(order.server_id))
 
 
-def _check(order: ServerOrder) -> None:
+def _check(order: ServerOrder, host: str) -> None:
     spec = order.spec
     if spec.network not in ("", LOOPBACK):
         raise Permanent(f"there is no network {spec.network} here, only {LOOPBACK}")
     if spec.zones and "local" not in spec.zones:
         raise Permanent(f"there is no zone {spec.zones[0]} here, only local")
+    if order.host not in ("", host):
+        raise Permanent(f"there is no host {order.host} here, only {host}")
     if order.zone not in ("", "local"):
         raise Permanent(f"there is no zone {order.zone} here, only local")
     if order.group and order.group.affinity is Affinity.ANTI_AFFINITY:

@@ -135,7 +135,7 @@ class SimulatedCompute:
         make = self._made(order)
         state, options = self.world.state, self.world.options
         zones = (order.zone,) if order.zone else order.spec.zones
-        host = state.hosts.choose(Need(order.cluster_id, zones, order.group))
+        host = self._wanted(order) or state.hosts.choose(Need(order.cluster_id, zones, order.group))
         if host is None:
             apart = f", or not for group {order.group.name}" if order.group else ""
             text = f"no room for {order.name}: every host in its zones is full or down{apart}"
@@ -156,6 +156,12 @@ class SimulatedCompute:
             runs_at=runs_at,
             answers_at=runs_at + self._spread(options.boot_s, name, "boot"),
         )
+
+    def _wanted(self, order: ServerOrder) -> str:
+        """Return the host that is asked for, "" for any. One that will not do is refused."""
+        if order.host and not self.world.state.hosts.takes(order.host):
+            raise Transient(f"no room for {order.name}: {order.host} is full or down")
+        return order.host
 
     def _found(self, order: ServerOrder, ref: str, now: float) -> Created:
         """Return a machine that others made, and that nobody has heard of before.

@@ -88,6 +88,10 @@ class Hosts:
         soft = need.group and need.group.affinity.value.startswith("soft-")
         return min(fit, key=self._load_of, default=None) if soft else None
 
+    def takes(self, host: str) -> bool:
+        """Return whether there is such a host, in order and with a slot left."""
+        return host in self.zones and not self.condition.get(host) and not self._full(host)
+
     def hosts_of(self, zone: str) -> list[str]:
         """Return the hosts of a zone; one that the options do not name has as many as others."""
         if zone in self._by_zone:

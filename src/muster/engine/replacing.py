@@ -1,0 +1,104 @@
+"""Another place for what its host has refused, or the end of the whole vcluster."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from muster.base.errors import Stale, Transient
+from muster.decide.vclusters.claims import claims_of, left, overdrawn
+from muster.decide.vclusters.problem import placed, problem_of
+from muster.engine.site import Site
+from muster.model.placing import Placed
+from muster.model.reservation import Reservation, Room
+from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
+from muster.ports.store import Claim, Query, Transaction
+
+TRIES = 5  # of what no other host can have either
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    member: str
+    reason: str
+    final: bool  # the same will never be done
+
+
+# Note [Refused by its host]
+# Others use the cloud as well, so a host may be full that had room when it was claimed. Then the
+# vcluster is placed once more, with what the hosts have now, those that refused closed to it,
+# and what is already made where it is. Where that has no answer either, the same is tried a few
+# times, for a cloud may be busy and nothing else; then all that was made goes again.
+async def placed_again(
+    site: Site, claim: Claim, vcluster: VCluster, refusals: Sequence[Refusal]
+) -> None:
+    """Record other hosts for what was refused, or that it goes. See Note [Refused by its host]."""
+    first = refusals[0]
+    shunned = _shunned(vcluster, refusals)
+    tried = replace(vcluster, shunned=shunned, tries=vcluster.tries + 1)
+    room = await _room(site, vcluster)
+    others = await site.store.read(lambda tx: _others(tx, vcluster))
+    found = (
+        None if any(each.final for each in refusals) else await _solved(site, tried, room, others)
+    )
+    if found is None or found.places == vcluster.places:
+        found = replace(tried, shunned=())
+        if found.tries >= TRIES or any(each.final for each in refusals):
+            why = f"{first.member} cannot be made: {first.reason}"
+            found = found.turned(VClusterStatus.ROLLING_BACK, why)
+    await site.store.write(lambda tx: _write(tx, claim, found, room))
+
+
+def _shunned(vcluster: VCluster, refusals: Sequence[Refusal]) -> tuple[str, ...]:
+    refused = {each.member for each in refusals}
+    hosts = {each.host for each in vcluster.members if each.name in refused}
+    return tuple(sorted({*vcluster.shunned, *hosts}))
+
+
+async def _room(site: Site, vcluster: VCluster) -> Room:
+    hosts = site.clouds[vcluster.cloud].cloud.hosts
+    if hosts is None:
+        raise Transient(f"cloud {vcluster.cloud} does not tell of its hosts any more")
+    return await hosts.room()
+
+
+async def _solved(
+    site: Site, vcluster: VCluster, room: Room, others: Sequence[Reservation]
+) -> VCluster | None:
+    """Return the vcluster on other hosts, None if there is no way that is found in time."""
+    if site.solver is None:
+        return None
+    hosts = tuple(
+        replace(host, open=host.open and host.id not in vcluster.shunned)
+        for host in left(room, others)
+    )
+    members = tuple(
+        each if each.id in room.counted else _homeless(each) for each in vcluster.members
+    )
+    answer = await site.solver.solve(problem_of(hosts, members, vcluster.groupings))
+    if not isinstance(answer, Placed):
+        return None
+    return replace(vcluster, members=placed(members, room.hosts, answer.places))
+
+
+def _homeless(member: Member) -> Member:
+    back = member if member.status is MemberStatus.PLANNED else member.turned(MemberStatus.PLANNED)
+    return replace(back, host="", host_zone="")
+
+
+def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room) -> None:
+    tx.marks.check(claim)
+    there = tx.vclusters.get(found.id)
+    if there is None or there.generation != found.generation:
+        raise Stale(f"vcluster {found.name} was changed meanwhile")
+    tx.leases.take("vclusters", str(found.id), found.init_at, found.init_at)
+    mine = claims_of(found, found.init_at)
+    new = [each for each in mine if each.id not in room.counted]
+    moved = found.places != there.places
+    if moved and (short := overdrawn(left(room, _others(tx, found)), new)):
+        raise Stale(short[0])
+    tx.vclusters.put(found)
+    tx.reservations.put(*mine)
+
+
+def _others(tx: Transaction, vcluster: VCluster) -> list[Reservation]:
+    every = tx.reservations.find(Query(where={"cloud": (vcluster.cloud,)}))
+    return [each for each in every if each.owner != vcluster.id]

@@ -1,0 +1,249 @@
+"""Virtual clusters are there whole or not at all, and what they have claimed ends with them."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from muster.base.clock import ManualClock
+from muster.drivers.simulated.cloud import world_of
+from muster.drivers.simulated.world import World
+from muster.model.reservation import Reservation
+from muster.ports.store import Query
+from office import Office, a_cloud, opened
+from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
+
+WHERE = "/v2/demo/vclusters"
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_vcpus=4, host_disk_gib=20)
+    async with opened(tmp_path, clouds={"simulated": cloud}) as made:
+        yield made
+
+
+def world(office: Office) -> World:
+    return world_of(office.desk.clouds["simulated"])
+
+
+async def made(office: Office, said: Any) -> dict[str, Any]:
+    content = said if isinstance(said, str) else json.dumps(said)
+    answer = await office.clients["all"].post(WHERE, content=content, headers={"x-name": "ann"})
+    assert answer.status_code == 202, answer.text
+    found: dict[str, Any] = answer.json()["vcluster"]
+    assert answer.headers["location"].endswith(f"{WHERE}/{found['id']}")
+    return found
+
+
+async def settled(office: Office, id: str, seconds: int = 20) -> dict[str, Any]:
+    for _ in range(seconds):
+        await office.go_on(1)
+        found: dict[str, Any] = (await office.call("GET", f"{WHERE}/{id}")).json()["vcluster"]
+        if found["status"] in ("ACTIVE", "ERROR", "WARNING"):
+            return found
+    raise AssertionError(found)
+
+
+async def claims(office: Office) -> list[Reservation]:
+    return list(await office.desk.store.read(lambda tx: tx.reservations.find(Query())))
+
+
+async def left(office: Office) -> tuple[int, int, int]:
+    """Return how many servers, volumes and claims there are."""
+    cloud = office.desk.clouds["simulated"]
+    assert cloud.volumes
+    servers, volumes = await cloud.compute.list_servers(), await cloud.volumes.list_volumes()
+    return len(servers), len(volumes), len(await claims(office))
+
+
+@pytest.mark.parametrize("form", [json.dumps, repeated])
+@pytest.mark.parametrize("case", [ONE_VOLUME, REDUNDANT])
+async def test_the_use_cases_of_the_blueprint_come_to_be(
+    office: Office, case: Any, form: Any
+) -> None:
+    asked = await made(office, form(case))
+    found = await settled(office, asked["id"])
+    assert (found["status"], found["status_reason"]) == ("ACTIVE", "it is there, whole")
+    assert {each["status"] for each in found["instances"]} == {"ACTIVE"}
+    assert {each["state"] for each in found["groupings"]} == {"satisfied"}
+    cloud = office.desk.clouds["simulated"]
+    assert cloud.volumes
+    servers = {str(each.server_id): each for each in await cloud.compute.list_servers()}
+    volumes = {str(each.id): each for each in await cloud.volumes.list_volumes()}
+    by_name = {each["name"]: each for each in found["instances"]}
+    for each in found["instances"]:
+        there = servers.get(each["id"]) or volumes[each["id"]]
+        assert there.host == each["host"]
+        if each["attached_to"]:
+            user = servers[by_name[each["attached_to"]]["id"]]
+            assert volumes[each["id"]].server_ref == user.ref
+    assert len(await claims(office)) == len(found["instances"])
+
+
+async def test_what_takes_its_time_is_waited_for(tmp_path: Path) -> None:
+    cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, create_s=5, delete_s=5)
+    async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+        asked = await made(office, ONE_VOLUME)
+        await office.go_on(2)
+        shown = (await office.call("GET", f"{WHERE}/{asked['id']}")).json()["vcluster"]
+        assert shown["status"] == "CREATING"
+        world(office).clock.advance(10)  # type: ignore[attr-defined]
+        assert (await settled(office, asked["id"]))["status"] == "ACTIVE"
+
+
+async def test_it_goes_whole_servers_first(office: Office) -> None:
+    asked = await made(office, REDUNDANT)
+    await settled(office, asked["id"])
+    plan = await office.call("DELETE", f"{WHERE}/{asked['id']}?plan=true")
+    assert len(plan.json()["plan"]["loses"]) == 2
+    seen: list[str] = []
+    world(office).tap = lambda call, about, done: seen.append(call) if not done else None
+    answer = await office.call("DELETE", f"{WHERE}/{asked['id']}")
+    assert answer.status_code == 202
+    assert answer.json()["vcluster"]["status"] == "DELETING"
+    await office.go_on(5)
+    assert (await office.call("GET", f"{WHERE}/{asked['id']}")).status_code == 404
+    assert await left(office) == (0, 0, 0)
+    order = [call for call in seen if call in ("delete_server", "detach_volume", "delete_volume")]
+    assert order.index("delete_volume") > max(
+        place for place, call in enumerate(order) if call == "delete_server"
+    )
+
+
+async def test_volumes_are_kept_where_that_is_asked(office: Office) -> None:
+    asked = await made(office, REDUNDANT)
+    await settled(office, asked["id"])
+    await office.call("DELETE", f"{WHERE}/{asked['id']}?keep_volumes=true")
+    await office.go_on(5)
+    assert await left(office) == (0, 2, 0)
+    listed = (await office.call("GET", "/v1/volumes")).json()["volumes"]
+    assert {each["instance_id"] for each in listed} == {None}
+
+
+@pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
+async def test_what_never_works_leaves_nothing_and_says_what(office: Office, call: str) -> None:
+    world(office).fail(call, "permanent")
+    asked = await made(office, REDUNDANT)
+    found = await settled(office, asked["id"], 60)
+    assert found["status"] == "ERROR"
+    assert "cannot be made" in found["status_reason"]
+    assert await left(office) == (0, 0, 0)
+    await office.call("DELETE", f"{WHERE}/{asked['id']}")
+    await office.go_on(2)
+    assert (await office.call("GET", WHERE)).json() == {"vclusters": []}
+
+
+@pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
+@pytest.mark.parametrize("error", ["transient", "lost"])
+async def test_what_fails_once_comes_to_be_all_the_same(
+    office: Office, call: str, error: str
+) -> None:
+    world(office).fail(call, error, times=1)
+    asked = await made(office, ONE_VOLUME)
+    found = await settled(office, asked["id"], 60)
+    assert found["status"] == "ACTIVE"
+    assert await left(office) == (1, 1, 2)
+
+
+async def test_a_host_that_refuses_is_left_for_another(office: Office) -> None:
+    asked = await made(office, ONE_VOLUME)
+    first = asked["instances"][0]["host"]
+    world(office).power_cut(first)
+    found = await settled(office, asked["id"], 60)
+    assert found["status"] == "ACTIVE"
+    hosts = {each["host"] for each in found["instances"]}
+    assert len(hosts) == 1
+    assert first not in hosts
+    assert {each.host for each in await claims(office)} == hosts
+
+
+async def test_where_no_other_host_is_left_all_of_it_goes(office: Office) -> None:
+    three = [server(name) for name in "abc"]
+    asked = await made(office, body(three, [rule("anti-affinity", *"abc")]))
+    world(office).power_cut("z1-h1")
+    found = await settled(office, asked["id"], 120)
+    assert found["status"] == "ERROR"
+    assert await left(office) == (0, 0, 0)
+
+
+async def test_one_that_breaks_later_is_told_and_one_that_recovers_too(office: Office) -> None:
+    asked = await made(office, ONE_VOLUME)
+    await settled(office, asked["id"])
+    [one] = await office.desk.clouds["simulated"].compute.list_servers()
+    world(office).break_server(one.ref)
+    await office.go_on(3)
+    found = await settled(office, asked["id"])
+    assert found["status"] == "WARNING"
+    assert "crashed" in found["status_reason"]
+    world(office).heal(one.ref)
+    await office.go_on(3)
+    assert (await settled(office, asked["id"]))["status"] == "ACTIVE"
+
+
+async def test_its_servers_are_no_strays(office: Office) -> None:
+    asked = await made(office, ONE_VOLUME)
+    await settled(office, asked["id"])
+    await office.go_on(200)
+    assert await left(office) == (1, 1, 2)
+
+
+async def test_one_that_is_deleted_while_it_is_made_leaves_nothing(office: Office) -> None:
+    asked = await made(office, body([server("a"), volume("v", attach_to="a")]))
+    await office.call("DELETE", f"{WHERE}/{asked['id']}")
+    await office.go_on(5)
+    assert await left(office) == (0, 0, 0)
+    assert (await office.call("GET", WHERE)).json() == {"vclusters": []}
+
+
+class Cut(Exception):
+    """The power went."""
+
+
+@pytest.mark.parametrize("obeyed", [False, True])
+async def test_cut_off_at_any_call_it_is_whole_in_the_end_and_so_is_its_end(
+    tmp_path: Path, obeyed: bool
+) -> None:
+    for number in range(60):
+        cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_vcpus=4, host_disk_gib=20)
+        async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+            asked = await made(office, REDUNDANT)
+            fate = Fate(number, obeyed)
+            world(office).tap = fate
+            found = await settled(office, asked["id"], 60)
+            assert found["status"] == "ACTIVE"
+            assert await left(office) == (2, 2, 4)
+            await office.call("DELETE", f"{WHERE}/{asked['id']}")
+            await office.go_on(30)
+            assert await left(office) == (0, 0, 0)
+            if not fate.met:
+                return
+    raise AssertionError("more calls than expected")
+
+
+class Fate:
+    """Cuts the power once: before or after the world has obeyed the call of that number."""
+
+    CALLS = ("create", "attach", "detach", "delete", "room")
+
+    def __init__(self, number: int, obeyed: bool) -> None:
+        self._number = number
+        self._obeyed = obeyed
+        self.met = False
+
+    def __call__(self, call: str, about: str, done: bool) -> None:
+        if call.startswith(self.CALLS) and done is self._obeyed:
+            self._number -= 1
+            if self._number == -1:
+                self.met = True
+                raise Cut(call)
+
+
+async def test_an_attachment_that_is_refused_again_and_again_ends_it(office: Office) -> None:
+    world(office).fail("attach_volume", "transient")
+    asked = await made(office, ONE_VOLUME)
+    found = await settled(office, asked["id"], 120)
+    assert found["status"] == "ERROR"
+    assert await left(office) == (0, 0, 0)
