@@ -84,6 +84,7 @@ def _told(error: Any) -> str:
     for each in error.errors:
         if isinstance(each, dict) and not _is_said(each, lines[0]):
             lines.append(f"  {each.get('field')}: {each.get('message')}")
+    lines += [f"  possible instead: {each}" for each in error.ways_out]
     if error.status == 401:
         lines.append("Say who you are with --token, or --user and --password (MUSTER_TOKEN ...).")
     return "\n".join(lines)

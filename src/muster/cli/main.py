@@ -20,6 +20,7 @@ COMMANDS = {
     "token": ("muster.cli.catalog", "Tokens for scripts and other programs."),
     "instance": ("muster.cli.instance", "Instances: health, log, replace, protect."),
     "volume": ("muster.cli.volume", "Disks that outlive instances."),
+    "vcluster": ("muster.cli.vcluster", "Servers and volumes that are placed as one."),
     "ssh": ("muster.cli.ssh", "Log in to an instance through its cluster's bastion."),
     "profile": ("muster.cli.made", "What nodes of plain clusters are made of."),
     "policy": ("muster.cli.made", "Rules that plain clusters are attached to."),

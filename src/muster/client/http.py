@@ -14,14 +14,25 @@ Answer = Any  # JSON: dict, list, str, int, float, bool, None
 
 
 class ApiError(Exception):
-    """The server said no. `code` is stable; `errors` lists every field at fault."""
+    """The server said no. `code` is stable; `errors` lists every field at fault.
 
-    def __init__(self, status: int, code: str, message: str, errors: list[Any]) -> None:
+    `ways_out` are requests that would be possible, in words.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        errors: list[Any],
+        ways_out: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.errors = errors
+        self.ways_out = ways_out
 
 
 class Unreachable(Exception):
@@ -56,7 +67,7 @@ class LiveEvent:
     body: Mapping[str, Any]
 
 
-def at(*names: str) -> str:
+def at(*names: str, version: str = "v1") -> str:
     """Return the path of what the names mean, whatever is in them.
 
     Raises `ApiError` for a name that nothing can have and that would lead elsewhere.
@@ -64,7 +75,7 @@ def at(*names: str) -> str:
     for name in names:
         if name in ("", ".", ".."):
             raise ApiError(404, "not_found", f"nothing can be called {name!r}", [])
-    return "/v1/" + "/".join(quote(name, safe="") for name in names)
+    return f"/{version}/" + "/".join(quote(name, safe="") for name in names)
 
 
 class Session:
@@ -103,8 +114,9 @@ class Session:
     ) -> Answer:
         """Return the JSON of the answer, None where there is none.
 
-        `patience_s` is what the server needs for it beyond what is usual. Raises `ApiError`
-        for a refusal and `Unreachable` where nobody answers.
+        A body that is bytes is sent as it stands. `patience_s` is what the server needs for it
+        beyond what is usual. Raises `ApiError` for a refusal and `Unreachable` where nobody
+        answers.
         """
         self._http.timeout = httpx2.Timeout(PATIENCE_S + patience_s, connect=5)
         return _read(self._asked(method, path, body, query))
@@ -124,7 +136,12 @@ class Session:
         self, method: str, path: str, body: object, query: Mapping[str, object] | None
     ) -> httpx2.Response:
         params = {k: _word(v) for k, v in (query or {}).items() if v is not None}
+        as_it_stands = {"content-type": "application/json"}
         try:
+            if isinstance(body, bytes):
+                return self._http.request(
+                    method, path, content=body, params=params, headers=as_it_stands
+                )
             return self._http.request(method, path, json=body, params=params)
         except httpx2.TransportError as error:
             raise self._unreachable(error) from None
@@ -197,6 +214,7 @@ def _read(answer: httpx2.Response) -> Answer:
         str(fault.get("type") or fault.get("code") or answer.status_code),
         str(fault.get("message") or f"the server answered {answer.status_code}"),
         list(fault.get("errors") or ()),
+        tuple(str(each.get("text")) for each in fault.get("relaxations") or ()),
     )
 
 

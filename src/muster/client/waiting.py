@@ -113,6 +113,17 @@ def until_ended(session: Session, action_id: str, timeout_s: float) -> Iterator[
     raise Failed(f"not done after {timeout_s:g} s; see it: muster action show {action_id}")
 
 
+def until_whole(session: Session, where: str, timeout_s: float) -> Any:
+    """Return a virtual cluster once all of it is there; raise `Failed` if it cannot be."""
+    for answer in _looks(lambda: session.call("GET", where), timeout_s):
+        seen = answer["vcluster"]
+        if seen["status"] in ("ERROR", "DELETING", "ROLLING_BACK"):
+            raise Failed(f"{seen['name']}: {seen['status']}: {seen['status_reason']}")
+        if seen["status"] in ("ACTIVE", "WARNING"):
+            return seen
+    raise Failed(f"not there after {timeout_s:g} s; see it: muster vcluster list")
+
+
 def _looks(ask: Callable[[], Any], timeout_s: float) -> Iterator[Any]:
     end = time.monotonic() + timeout_s
     pause = 0.1
