@@ -188,6 +188,7 @@ async def test_its_servers_are_no_strays(office: Office) -> None:
     await settled(office, asked["id"])
     await office.go_on(200)
     assert await left(office) == (1, 1, 2)
+    assert (await office.call("GET", "/v1/strays")).json() == {"strays": []}
 
 
 async def test_one_that_is_deleted_while_it_is_made_leaves_nothing(office: Office) -> None:
@@ -247,3 +248,17 @@ async def test_an_attachment_that_is_refused_again_and_again_ends_it(office: Off
     found = await settled(office, asked["id"], 120)
     assert found["status"] == "ERROR"
     assert await left(office) == (0, 0, 0)
+
+
+async def test_what_is_listed_only_after_all_was_rolled_back_goes_too(tmp_path: Path) -> None:
+    clock = ManualClock()
+    cloud = await a_cloud(tmp_path, clock, hosts=3, list_lag_s=30)
+    async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+        world(office).fail("create_server", "permanent", match="late-b")
+        asked = await made(office, body([server("a"), server("b")], name="late"))
+        assert (await settled(office, asked["id"]))["status"] == "ERROR"
+        assert len(world(office).state.machines) == 1
+        clock.advance(60)
+        await office.go_on(10)
+        assert not world(office).state.machines
+        assert await left(office) == (0, 0, 0)

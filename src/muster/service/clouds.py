@@ -128,6 +128,8 @@ def _user(tx: Transaction, name: str) -> str:
     for word, rows in (("cluster", tx.clusters), ("node", tx.solos)):
         for each in rows.find(there):
             return f"{word} '{each.name}'"
+    for whole in tx.vclusters.find(there):
+        return f"virtual cluster '{whole.name}'"
     kept = (each for each in tx.profiles.find(Query()) if each.cloud == name and each.kept)
     return next((f"profile '{each.name}'" for each in kept), "")
 

@@ -38,11 +38,15 @@ async def _of(desk: Desk, who: Who, name: str) -> list[Stray]:
 
 
 def _places(tx: Transaction, servers: Sequence[Server]) -> set[UUID]:
-    """Return which servers the nodes that these belong to are filled by."""
+    """Return which servers fill a node, or are an instance of a virtual cluster."""
     ids = sorted({each.node_id for each in servers})
     found: set[UUID] = set()
     for start in range(0, len(ids), _AT_ONCE):
         query = Query(where={"id": tuple(ids[start : start + _AT_ONCE])})
         nodes: list[Node] = tx.nodes.find(query)
         found |= {node.server_id for node in nodes}
+    tags = sorted({each.cluster_id for each in servers if each.server_id not in found})
+    for start in range(0, len(tags), _AT_ONCE):
+        query = Query(where={"id": tuple(tags[start : start + _AT_ONCE])})
+        found |= {member.id for one in tx.vclusters.find(query) for member in one.members}
     return found

@@ -22,7 +22,7 @@ from muster.model.volume import Volume, VolumeOrder
 _S = VClusterStatus
 _M = MemberStatus
 WHOLE = "it is there, whole"
-GOING = frozenset({_S.DELETING, _S.ROLLING_BACK})
+GOING = frozenset({_S.DELETING, _S.ROLLING_BACK, _S.ERROR})  # of the last, what is listed late
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +52,6 @@ def course(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
     """Return what comes next. See Note [In which order]."""
     if vcluster.status in GOING:
         return _going(vcluster, sight, now)
-    if vcluster.status is _S.ERROR:
-        return Course(vcluster=vcluster)
     return _coming(vcluster, sight, now)
 
 
