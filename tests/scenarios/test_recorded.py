@@ -24,6 +24,9 @@ SETTINGS = {
 # The recorded users, "" being the admin, and who they are here.
 PEOPLE = {"": ("root", "ops", "admin"), "u2": ("u2", "p2", "member"), "u3": ("u3", "p3", "reader")}
 NAMES = {"a" + "0" * 30 + "1": "root", "b" + "0" * 30 + "1": "ops"}
+READERS_WRITE = (
+    '[rights]\nwrite = ["admin", "member", "reader"]\n'  # as where Keystone says who asks
+)
 SLOW = range(394, 408)  # meanwhile a cluster is being made whose servers take long
 SECONDS = re.compile(r'("simulated_wait_time": )\d+')
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
@@ -58,13 +61,14 @@ HERE: Mapping[int, str] = {
     405: "the contract: what has ended stays ended",
     410: "the reason of the action",
     423: "a cluster lives in one region: it was not attached",
-    441: "who may only read makes nothing",
 }
 
 
 @contextmanager
 def served(home: Path) -> Iterator[House]:
-    with house(home, **SETTINGS) as it:
+    rules = home.with_name("rules.toml")
+    rules.write_text(READERS_WRITE)
+    with house(home, **SETTINGS, MUSTER_RULES_FILE=str(rules)) as it:
         for name, project, role in PEOPLE.values():
             add_user(home / "users.toml", name, f"{name}-secret", {project: (role,)})
         it.start()

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from muster.api.guard import call_of
 from muster.base.errors import Invalid
-from muster.model.rules import Rules
+from muster.model.rules import Rules, for_keystone
 from muster.model.who import RIGHTS, Right, Who
 from muster.settings import Settings
 from muster.wiring.rules import calls_of, rules_of, written
@@ -60,6 +60,21 @@ def test_without_a_file_roles_mean_what_they_always_meant():
     rules = Rules()
     for role, rights in RIGHTS.items():
         assert rules.known(Who(user="u", project="p", roles=(role,))).rights == rights
+
+
+def test_readers_of_a_keystone_change_what_their_project_has_unless_the_file_says_else(tmp_path):
+    rita = Who(user="rita", project="red", roles=("reader",))
+    keystone = rules_of(Settings(identity="keystone"), KNOWN)
+    assert keystone == for_keystone()
+    assert keystone.known(rita).rights == RIGHTS["member"]
+    said = replace(file(tmp_path, '[rights]\nwrite = ["admin", "member"]'), identity="keystone")
+    assert rules_of(said, KNOWN).known(rita).rights == RIGHTS["reader"]
+
+
+def test_the_printed_file_shows_how_readers_are_kept_from_changing():
+    [line] = [each for each in written(for_keystone(), KNOWN).split("\n") if "readers" in each]
+    assert line.startswith('# write = ["admin", "member"]  #')
+    assert "readers" not in written(Rules(), KNOWN)
 
 
 def test_what_the_file_does_not_say_stays(tmp_path):

@@ -11,7 +11,7 @@ from litestar import Litestar
 
 from muster.api.guard import call_of, guard, right_of
 from muster.base.errors import Invalid
-from muster.model.rules import EVERYONE, Rules
+from muster.model.rules import EVERYONE, Rules, for_keystone
 from muster.model.who import Right
 from muster.settings import Settings, load
 from muster.wiring.serve import told
@@ -72,8 +72,9 @@ def calls_of(app: Litestar) -> Mapping[str, Right]:
 
 def rules_of(settings: Settings, known: Mapping[str, Right]) -> Rules:
     """Return the rules in force. Raises `Invalid` naming what is wrong with the file."""
+    built_in = for_keystone() if settings.identity == "keystone" else Rules()
     if not settings.rules_file:
-        return Rules()
+        return built_in
     path = Path(settings.rules_file).expanduser()
     try:
         said = loads(path.read_text())
@@ -84,7 +85,7 @@ def rules_of(settings: Settings, known: Mapping[str, Right]) -> Rules:
     rights = _named(path, said, "rights", {right.value for right in Right})
     calls = _named(path, said, "calls", set(known))
     given = {Right(name): roles for name, roles in rights.items()}
-    return Rules(rights={**Rules().rights, **given}, calls=calls)
+    return Rules(rights={**built_in.rights, **given}, calls=calls)
 
 
 def _named(
@@ -112,6 +113,9 @@ def _rights(rules: Rules) -> Iterator[str]:
     yield "[rights]"
     for right, roles in rules.rights.items():
         yield f"{right} = {_roles(roles)}  # {_ABOUT[right]}"
+    if "reader" in rules.rights[Right.WRITE]:
+        changing = _roles(rules.rights[Right.WRITE] - {"reader"})
+        yield f"# {Right.WRITE} = {changing}  # where readers are to read and nothing else"
 
 
 def _calls(rules: Rules, known: Mapping[str, Right]) -> Iterator[str]:

@@ -43,7 +43,7 @@ async def test_a_token_says_who_and_for_which_project(scribe, keystone):
 
 
 async def test_a_role_that_means_nothing_here_is_a_members(scribe, keystone):
-    """But one that only reads goes on to only read, whatever else its holder is called."""
+    """But to one that is known here none is added: of readers the rules say what they may."""
     theirs = await keystone.who(shown(scribe.knows("t", "_member_", "creator")))
     assert theirs.may(Right.WRITE)
     assert not theirs.may(Right.EVERY_PROJECT)

@@ -12,6 +12,7 @@ from muster.base.errors import Transient, Unknown
 from muster.drivers.identity.access import Account, by_cloud, by_password
 from muster.drivers.identity.bearer import Bearer
 from muster.drivers.identity.keystone import Keystone
+from muster.model.rules import Rules, for_keystone
 from office import WEB, Office, opened
 from testbed import keystone as real
 
@@ -55,8 +56,17 @@ async def test_people_see_their_own_project(server, identity, tmp_path):
             listed = await ask(office, "GET", "/v1/clusters", token)
             seen[name] = len(listed.json()["clusters"])
         assert seen == {"ann": 1, "bob": 0, "rita": 1, "root": 1}
-        refused = await ask(office, "POST", "/v1/clusters", rita, {**WEB, "name": "hers"})
-        assert refused.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("rules", "status"), [(for_keystone(), 202), (Rules(), 403)], ids=["as of old", "restricted"]
+)
+async def test_a_reader_does_what_the_rules_say(server, identity, tmp_path, rules, status):
+    rita = server.token("rita", "red")
+    async with opened(tmp_path, identity) as office:
+        office.app.state.door = replace(office.app.state.door, rules=rules)
+        answer = await ask(office, "POST", "/v1/clusters", rita, dict(WEB))
+        assert answer.status_code == status, answer.text
 
 
 async def test_nobody_and_strangers_are_told_where_to_go(server, identity, tmp_path):
