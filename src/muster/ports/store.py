@@ -16,6 +16,7 @@ from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
+from muster.model.enrolment import Enrolment
 from muster.model.event import Event
 from muster.model.node import Node
 from muster.model.observed import Probe
@@ -206,6 +207,8 @@ class Transaction(Protocol):
     def engines(self) -> Table[EngineSeen]: ...
     @property
     def clouds(self) -> Table[Admitted]: ...
+    @property
+    def enrolments(self) -> Table[Enrolment]: ...
     @property
     def actions(self) -> Table[Action]: ...
     @property

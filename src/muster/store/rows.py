@@ -17,6 +17,7 @@ from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
+from muster.model.enrolment import Enrolment
 from muster.model.event import Event, Level
 from muster.model.node import Node
 from muster.model.observed import Probe
@@ -124,6 +125,7 @@ RECEIVERS = Noun(tables.receivers, Receiver)
 MESSAGES = Noun(tables.messages, Message)
 ENGINES = Noun(tables.engines, EngineSeen)
 CLOUDS = Noun(tables.clouds, Admitted)
+ENROLMENTS = Noun(tables.enrolments, Enrolment)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 VCLUSTERS = Noun(tables.vclusters, VCluster, unique=True)
 RESERVATIONS = Noun(tables.reservations, Reservation)

@@ -160,6 +160,16 @@ engines = Table("engines", metadata, _key(), _word("host"), _moment("seen_at"), 
 
 clouds = Table("clouds", metadata, _key(), _word("name"), _moment("created_at"), _body())
 
+enrolments = Table(
+    "enrolments",
+    metadata,
+    _key(),
+    _word("name"),
+    _moment("created_at"),
+    _moment("expires_at", null=True),
+    _body(),
+)
+
 actions = Table(
     "actions",
     metadata,

@@ -11,6 +11,7 @@ from muster.model.admission import Admitted
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
 from muster.model.engine import EngineSeen
+from muster.model.enrolment import Enrolment
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
@@ -72,6 +73,10 @@ class SqlTransaction:
     @cached_property
     def clouds(self) -> Rows[Admitted]:
         return Rows(self._conn, rows.CLOUDS)
+
+    @cached_property
+    def enrolments(self) -> Rows[Enrolment]:
+        return Rows(self._conn, rows.ENROLMENTS)
 
     @cached_property
     def actions(self) -> Rows[Action]:

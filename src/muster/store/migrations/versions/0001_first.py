@@ -34,6 +34,7 @@ NOUNS = {
     "messages": ("project queue", "created_at"),
     "engines": ("host", "seen_at"),
     "clouds": ("name", "created_at"),
+    "enrolments": ("name", "created_at expires_at?"),
     "actions": (
         "project cluster_id? target name action cause status parent?",
         "created_at updated_at? ended_at?",
