@@ -56,6 +56,7 @@ _SLOW_FILES = (
     "decide/test_forecast",
     "decide/test_plant",
     "engine/test_outlook",
+    "enrolment",
     "scenarios",
 )
 _REAL_PARTS = frozenset({"caddy", "haproxy", "local", "incus", "knot"})

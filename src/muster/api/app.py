@@ -46,6 +46,7 @@ from muster.api.clustering_v1 import (
 from muster.api.clustering_v1 import clusters as plain_clusters
 from muster.api.clustering_v1 import faults as clustering_faults
 from muster.api.clustering_v1.versions import Versioned
+from muster.api.enrolment import ways
 from muster.api.guard import Door, guard
 from muster.api.http import Watched
 from muster.api.vclusters_v2 import vclusters
@@ -64,6 +65,7 @@ HANDLERS = (
     *callers.ROUTES,
     *stream.ROUTES,
     *vclusters.ROUTES,
+    *ways.ROUTES,
     *about.GUARDED,
 )
 CLUSTERING = (

@@ -85,6 +85,14 @@ def passed(way: Enrolment, now: datetime, name: str, attempt: str) -> Enrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Doorway:
+    """Where machines come in."""
+
+    address: str  # host:port
+    fingerprint: str  # of the certificate that is shown there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JoinString:
     """All that a machine needs to find the cluster, to know it, and to be let in."""
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.base.errors import Bug, Unsupported
+from muster.model.enrolment import Doorway
 from muster.model.policy_type import Floor, PolicyType
 from muster.model.profile_type import ProfileType
 from muster.ports.admission import Admission
@@ -36,6 +37,7 @@ class Desk:
     public_url: str = ""  # where callers from outside reach this; "": where this caller did
     turnstile: Turnstile = field(default_factory=Turnstile)
     placer: Solver | None = None  # None: nothing is placed as a whole
+    doorway: Doorway | None = None  # where machines become members; None: nowhere
     placing: Lock = field(default_factory=Lock)  # see Note [One slot, one vcluster]
 
     @property

@@ -1,0 +1,1 @@
+"""Machines that become members: ways in, and the door that they come by."""
