@@ -17,6 +17,7 @@ from builders import (
     a_profile,
     a_rollout,
     a_service,
+    a_spec,
     a_wish,
 )
 from muster.base.errors import Bug
@@ -24,6 +25,7 @@ from muster.model.action import ActionStatus
 from muster.model.catalog import Keypair
 from muster.model.cluster import ClusterStatus, Storm
 from muster.model.node import NodeStatus
+from muster.model.reservation import Reservation
 from muster.model.scaling import (
     Cut,
     Decision,
@@ -34,6 +36,7 @@ from muster.model.scaling import (
     Thresholds,
     Verdict,
 )
+from muster.model.vcluster import Grouping, Member, VCluster, VClusterStatus, VolumeSpec
 from muster.ports.store import Query, Token
 
 SECOND = timedelta(seconds=1)
@@ -72,6 +75,45 @@ def a_token(**but):
     return Token(**plain | but)
 
 
+def a_vcluster(**but):
+    plain = {
+        "id": UUID(int=701),
+        "project": "demo",
+        "user": "ann",
+        "name": "data",
+        "cloud": "sim",
+        "members": (
+            Member(id=UUID(int=702), name="db", server=a_spec(metadata={"a": "b"}), host="h1"),
+            Member(
+                id=UUID(int=703),
+                name="vol",
+                volume=VolumeSpec(size_gib=10, pool="ssd", attach_to="db"),
+                host="h1",
+                host_zone="z1",
+            ),
+        ),
+        "groupings": (Grouping(name="g", members=("db", "vol"), word="affinity"),),
+        "shunned": ("h2",),
+        "init_at": NOW,
+    }
+    return VCluster(**plain | but)
+
+
+def a_reservation(**but):
+    plain = {
+        "id": UUID(int=703),
+        "project": "demo",
+        "cloud": "sim",
+        "owner": UUID(int=701),
+        "host": "h1",
+        "vcpus": 2,
+        "ram_mib": 512,
+        "disk_gib": {"": 2, "ssd": 10},
+        "created_at": NOW,
+    }
+    return Reservation(**plain | but)
+
+
 EVERYTHING = a_cluster(
     service=a_service(certificate="PEM", dns_name="web.example.org"),
     scaling=Scaling(
@@ -102,6 +144,8 @@ VALUES = {
         created_at=NOW,
     ),
     "tokens": a_token(),
+    "vclusters": a_vcluster(),
+    "reservations": a_reservation(),
 }
 
 
@@ -303,3 +347,35 @@ async def test_statuses_of_clusters_are_searched_as_words(store):
     await store.write(lambda tx: tx.clusters.put(a_cluster(status=ClusterStatus.WARNING)))
     query = Query(where={"status": ("WARNING",)})
     assert await store.read(lambda tx: tx.clusters.count(query)) == 1
+
+
+async def test_claims_are_found_by_their_cloud_and_by_whose_they_are(store):
+    claims = [
+        a_reservation(id=UUID(int=number), cloud=cloud, owner=UUID(int=owner))
+        for number, (cloud, owner) in enumerate([("sim", 1), ("sim", 2), ("site", 2)])
+    ]
+    await store.write(lambda tx: tx.reservations.put(*claims))
+
+    async def found(**where):
+        listed = await store.read(lambda tx: tx.reservations.find(Query(where=where)))
+        return [claims.index(each) for each in listed]
+
+    assert await found(cloud=("sim",)) == [0, 1]
+    assert await found(owner=(UUID(int=2),)) == [1, 2]
+    assert await found(owner=(UUID(int=2),), cloud=("site",)) == [2]
+    await store.write(lambda tx: tx.reservations.drop(claims[0].id, claims[2].id))
+    assert await found() == [1]
+
+
+async def test_virtual_clusters_are_found_by_name_project_and_status(store):
+    mine = a_vcluster()
+    theirs = a_vcluster(id=UUID(int=711), project="other", status=VClusterStatus.ACTIVE)
+    await store.write(lambda tx: tx.vclusters.put(mine, theirs))
+
+    async def found(project=None, **where):
+        query = Query(project=project, where=where)
+        return await store.read(lambda tx: tx.vclusters.find(query))
+
+    assert await found(project="demo", name=("data",)) == [mine]
+    assert await found(name=("data",)) == [mine, theirs]
+    assert await found(status=(VClusterStatus.ACTIVE,)) == [theirs]

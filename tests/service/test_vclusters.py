@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from muster.base.errors import Conflict, NotFound, QuotaExceeded, Unplaceable
 from muster.model.reservation import Reservation
 from muster.model.vcluster import VCluster
 from muster.ports.store import Query
-from muster.service import vclusters
+from muster.service import flavors, vclusters
+from muster.service.desk import Desk
+from muster.store.connect import connect
+from muster.store.signals import LocalSignal
 from office import PEOPLE, Office, a_cloud, opened
 from vclusters import REDUNDANT, body, rule, server, volume
 
@@ -30,8 +34,12 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 async def ask(office: Office, said: Any, who: Any = ANN) -> VCluster:
+    return await ask_at(office.desk, said, who)
+
+
+async def ask_at(desk: Desk, said: Any, who: Any = ANN) -> VCluster:
     wanted, _ = asked(json.dumps(said).encode())
-    return (await vclusters.created(office.desk, who, wanted)).vcluster
+    return (await vclusters.created(desk, who, wanted)).vcluster
 
 
 async def claims(office: Office) -> list[Reservation]:
@@ -66,14 +74,40 @@ async def test_of_many_at_once_exactly_those_that_fit_exist_and_whole(office: Of
     made = [each for each in ended if isinstance(each, VCluster)]
     assert len(made) == 6  # with 10 GiB each, on three hosts of 20
     assert {type(each) for each in ended} == {VCluster, Unplaceable}
-    found = await claims(office)
+    await all_is_claimed_once(office.desk, made)
+
+
+async def all_is_claimed_once(desk: Desk, made: list[VCluster]) -> None:
+    """Check that these have filled every host, and that there are no others."""
+    found = await desk.store.read(lambda tx: tx.reservations.find(Query()))
     assert {each.id for each in found} == {m.id for one in made for m in one.members}
     used: Counter[str] = Counter()
     for each in found:
         used[each.host] += each.disk_gib.get("", 0)
     assert set(used.values()) == {20}
-    kept = await office.desk.store.read(lambda tx: tx.vclusters.find(Query()))
+    kept = await desk.store.read(lambda tx: tx.vclusters.find(Query()))
     assert {each.id for each in kept} == {each.id for each in made}
+
+
+@pytest.mark.postgresql
+async def test_servers_over_one_database_never_give_a_slot_twice(
+    office: Office, postgres_url: str
+) -> None:
+    """Neither knows of the other: each has its own lock, and looks at the same cloud."""
+    stores = [await connect(postgres_url, LocalSignal()) for _ in range(2)]
+    desks = [replace(office.desk, store=each, placing=asyncio.Lock()) for each in stores]
+    await flavors.seed(desks[0])
+    said = [body([volume("left", 6), volume("right", 4)], name=f"n{n}") for n in range(12)]
+    for each in said:
+        each["vcluster"]["groupings"] = [rule("affinity", "left", "right")]
+    turns = (ask_at(desks[number % 2], each) for number, each in enumerate(said))
+    ended = await asyncio.gather(*turns, return_exceptions=True)
+    made = [each for each in ended if isinstance(each, VCluster)]
+    assert len(made) == 6, ended
+    assert {type(each) for each in ended} == {VCluster, Unplaceable}
+    await all_is_claimed_once(desks[1], made)
+    for each in stores:
+        await each.close()
 
 
 async def test_a_name_is_free_once_in_a_project(office: Office) -> None:
