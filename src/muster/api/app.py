@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.exceptions import MethodNotAllowedException, NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
+from litestar.types import ExceptionHandlersMap
 from prometheus_client import REGISTRY, CollectorRegistry
 
 from muster.api import about, dispatch, document, faults
@@ -133,7 +134,7 @@ def _routed() -> Litestar:
     return Litestar(
         route_handlers=[guarded, clustering, doors, *discovery.OPEN, *about.OPEN],
         dependencies={"call": Provide(_call)},
-        exception_handlers={Exception: fault},
+        exception_handlers=ON_ERROR,
         request_max_body_size=BODY_LIMIT,
         logging_config=None,
         openapi_config=OpenAPIConfig(
@@ -176,3 +177,6 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     if surface == "clustering":
         return clustering_faults.fault(request, error)
     return faults.fault(request, error)
+
+
+ON_ERROR: ExceptionHandlersMap = {Exception: fault}  # of each application that answers for us

@@ -7,8 +7,8 @@ from uuid import UUID
 import msgspec
 from litestar import Litestar, Request, post
 from litestar.datastructures import State
+from litestar.types import ExceptionHandlersMap
 
-from muster.api.faults import fault
 from muster.base.errors import Invalid
 from muster.model.enrolment import VERSION
 from muster.service.enrolment.door import Door
@@ -49,11 +49,11 @@ class Grant(msgspec.Struct):
     sealed: bytes
 
 
-def build(door: Door) -> Litestar:
+def build(door: Door, on_error: ExceptionHandlersMap) -> Litestar:
     """Return the application that machines come to. It is served by TLS, and knows no users."""
     return Litestar(
         route_handlers=[hello, meet, join, tell],
-        exception_handlers={Exception: fault},
+        exception_handlers=on_error,
         request_max_body_size=LIMIT,
         logging_config=None,
         openapi_config=None,

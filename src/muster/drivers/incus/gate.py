@@ -1,0 +1,92 @@
+"""Letting machines into an Incus cluster: tokens to join with, and clearing up after failures."""
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from muster.base.errors import DriverError
+from muster.drivers.incus.answers import is_missing
+from muster.drivers.incus.options import parsed
+from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
+from muster.model.enrolment import Grant, MemberKey, Seat
+
+FORCED_S = 40.0  # it is looked for on a member that may be dead
+MEMBERS = "/1.0/cluster/members"
+
+
+class IncusGate:
+    """See ports/gate.py."""
+
+    def __init__(self, options: Mapping[str, Any]) -> None:
+        self._rest = Rest(parsed(options))
+
+    async def seats(self) -> Sequence[Seat]:
+        listed = await self._rest.get(MEMBERS, recursion="1")
+        return [
+            Seat(
+                name=each["server_name"],
+                address=urlsplit(each["url"]).netloc,
+                well=each["status"] not in ("Offline", "Blocked"),
+            )
+            for each in listed
+        ]
+
+    async def admit(self, name: str) -> Grant:
+        # Incus has one token for a name: an earlier one is good no more.
+        call = Call(method="POST", path=MEMBERS, body={"server_name": name}, deadline_s=WRITE_S)
+        said = (await self._rest.begin(call))["metadata"]
+        about = await self._rest.get("/1.0")
+        token = {
+            "server_name": name,
+            "fingerprint": said["fingerprint"],
+            "addresses": said["addresses"],
+            "secret": said["secret"],
+            "expires_at": said["expiresAt"],
+        }
+        return Grant(
+            name=name,
+            address=said["addresses"][0],
+            certificate=about["environment"]["certificate"],
+            token=b64encode(json.dumps(token).encode()).decode(),
+            own=await self._own(about["environment"]["server_name"]),
+        )
+
+    async def withdraw(self, name: str) -> None:
+        listed = await self._rest.get("/1.0/operations", recursion="1")
+        for each in (each for some in listed.values() for each in some):
+            if each["class"] == "token" and (each["metadata"] or {}).get("serverName") == name:
+                await self._delete(path("operations", each["id"]))
+        await self._delete(path("cluster", "members", name), {"force": "1"})
+
+    async def close(self) -> None:
+        await self._rest.close()
+
+    async def _delete(self, where: str, params: Mapping[str, str] | None = None) -> None:
+        call = Call(method="DELETE", path=where, params=params or {}, deadline_s=FORCED_S)
+        try:
+            await self._rest.put_into_effect(call)
+        except DriverError as error:
+            if not is_missing(error):
+                raise
+
+    # Note [What each member has for itself]
+    # Pools and networks are the cluster's, but some of their settings are each member's own. One
+    # that joins says them for itself: as they are where we are, but for files and folders that
+    # Incus made in its own folder, which it is to make itself there as well.
+    async def _own(self, here: str) -> tuple[MemberKey, ...]:
+        """See Note [What each member has for itself]."""
+        wanted = (await self._rest.get("/1.0/cluster"))["member_config"] or ()
+        kinds = {"storage-pool": "storage-pools", "network": "networks"}
+        keys = []
+        for each in wanted:
+            where = path(kinds[each["entity"]], each["name"])
+            known = await self._rest.get(where, target=here)
+            value = str(known["config"].get(each["key"], ""))
+            if each["entity"] == "storage-pool" and value.startswith("/"):
+                value = ""
+            keys.append(
+                MemberKey(entity=each["entity"], name=each["name"], key=each["key"], value=value)
+            )
+        return tuple(keys)
