@@ -26,6 +26,7 @@ CLUSTERS = Listing(
     default="init_at",
 )
 _FLAT = frozenset(bodies.CLUSTER) | {camel(each) for each in bodies.CLUSTER}
+_WRAPPED = frozenset(clustering.CREATE.fields)
 _EITHER = {"anyOf": [schema_of(bodies.CLUSTER), clustering.CREATE.schema]}
 
 
@@ -45,8 +46,9 @@ async def show_cluster(call: Asked, identity: Word) -> OneCluster:
 # Note [Two forms]
 # One path takes both forms of a new cluster. The clustering API's is wrapped in the key
 # `cluster`; the other's fields stand for themselves. A body of neither is answered in the words
-# of the form it is nearer to: what has none of the flat fields, and something all the same,
-# lacks the key; where there is no body at all, whoever names a microversion is known by that.
+# of the form it is nearer to: what has a field of one form alone is of that, and what has none of
+# the flat fields, and something all the same, lacks the key. Where that does not tell, as where
+# there is no body at all, whoever names a microversion is known by that.
 @post("/v1/clusters", status_code=202, opt=serves(query=PLAN) | {"body_schema": _EITHER})
 async def create_cluster(call: Asked) -> Response[Any]:
     """Create a cluster: autoscaled by flat fields, plain by the key `cluster`.
@@ -75,7 +77,11 @@ async def _is_wrapped(call: Call) -> bool:
         return named
     if not said:
         return named
-    return "cluster" in said or not _FLAT.intersection(said)
+    if "cluster" in said:
+        return True
+    if said.keys() & (_FLAT - _WRAPPED):
+        return False
+    return named or bool(said.keys() & (_WRAPPED - _FLAT)) or not said.keys() & _FLAT
 
 
 ROUTES = (list_clusters, show_cluster, create_cluster)

@@ -10,14 +10,14 @@ from muster.api.clustering_v1.asking import flag, serves
 from muster.api.events import EventOut, event
 from muster.api.paging import Listing, query
 from muster.model.action import Verb
-from muster.model.event import About, Event, Level
+from muster.model.event import Event, Level
 from muster.service import actions, events
 
 EVENTS = Listing(
     filters={
         "oid": None,
         "oname": None,
-        "otype": About,
+        "otype": None,
         "cluster_id": None,
         "action": Verb,
         "level": Level,
