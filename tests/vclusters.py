@@ -48,7 +48,7 @@ def repeated(asked: Mapping[str, Any]) -> str:
         return "{" + ", ".join(keys) + "}"
 
     told = {
-        "name": json.dumps(wanted["name"]),
+        **{name: json.dumps(wanted[name]) for name in ("name", "cloud") if name in wanted},
         "instances": elements("instance", wanted["instances"]),
         "groupings": elements("grouping", wanted["groupings"]),
     }

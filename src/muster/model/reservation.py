@@ -33,4 +33,5 @@ class Room:
     """What nobody uses on the hosts of a cloud, at one moment. See Note [Counted once]."""
 
     hosts: tuple[Host, ...]  # the pool of whoever names none is ""
+    default_pool: str = ""  # what that one is called where it has a name
     counted: frozenset[UUID] = frozenset()  # our servers and volumes that use some of it

@@ -15,6 +15,7 @@ class VolumeOrder:
     size_gib: int
     host: str = ""  # "": any, in `zone` if that is named
     zone: str = ""
+    pool: str = ""  # "": where the cloud puts what says nothing
     keeper: UUID | None = None  # the server that it goes with, and not before
 
 

@@ -63,7 +63,8 @@ async def members_of(
 
     Raises `Invalid` with every thing that is not there.
     """
-    pools = {pool for host in (await room_of(cloud)).hosts for pool in host.disk_gib}
+    room = await room_of(cloud)
+    pools = {room.default_pool, *(pool for host in room.hosts for pool in host.disk_gib)}
     found: dict[_Named, References] = {}
     for each in ask.instances:
         if each.server and (named := _named(each.server)) not in found:
@@ -81,7 +82,7 @@ async def members_of(
             id=member_id(id, each.name),
             name=each.name,
             server=_spec(each.server, found[_named(each.server)]) if each.server else None,
-            volume=_volume(each.volume, attached.get(each.name, "")) if each.volume else None,
+            volume=_volume(each.volume, attached.get(each.name, ""), room) if each.volume else None,
             zone=each.server.zone if each.server else "",
         )
         for each in ask.instances
@@ -162,5 +163,6 @@ def _spec(server: ServerWords, found: References) -> ServerSpec:
     )
 
 
-def _volume(volume: VolumeWords, server: str) -> VolumeSpec:
-    return VolumeSpec(size_gib=volume.size_gib, pool=volume.pool, attach_to=server)
+def _volume(volume: VolumeWords, server: str, room: Room) -> VolumeSpec:
+    pool = "" if volume.pool == room.default_pool else volume.pool
+    return VolumeSpec(size_gib=volume.size_gib, pool=pool, attach_to=server)

@@ -87,7 +87,7 @@ def _makings(vcluster: VCluster, sight: Sight) -> Iterator[VStep]:
     for each in vcluster.members:
         volume = sight.volumes.get(each.id)
         if each.volume and volume is None:
-            yield _volume(vcluster, each, each.volume.size_gib)
+            yield _volume(vcluster, each)
         elif each.volume and volume and not volume.server_ref:
             server = there.get(each.volume.attach_to)
             if server and server.seen is Seen.RUNNING:
@@ -110,13 +110,15 @@ def _server(vcluster: VCluster, member: Member) -> MakeServer:
     return MakeServer(member=member.name, order=order)
 
 
-def _volume(vcluster: VCluster, member: Member, size_gib: int) -> MakeVolume:
+def _volume(vcluster: VCluster, member: Member) -> MakeVolume:
+    assert member.volume
     order = VolumeOrder(
         volume_id=member.id,
         name=f"{vcluster.name}-{member.name}",
         project=vcluster.project,
-        size_gib=size_gib,
+        size_gib=member.volume.size_gib,
         host=member.host,
+        pool=member.volume.pool,
     )
     return MakeVolume(member=member.name, order=order)
 

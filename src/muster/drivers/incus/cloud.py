@@ -22,6 +22,7 @@ from muster.drivers.incus.ovn.doors import Doors
 from muster.drivers.incus.ovn.grounds import Grounds
 from muster.drivers.incus.ovn.prober import IncusProber
 from muster.drivers.incus.rest import Rest
+from muster.drivers.incus.room import IncusHosts
 from muster.drivers.incus.rooms import IncusRooms
 from muster.drivers.incus.tasks import IncusTasks
 from muster.drivers.incus.usage import Meter
@@ -89,6 +90,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
         finder=IncusFinder(rest, members),
         volumes=volumes,
+        hosts=IncusHosts(rest, members, options, installation),
         commands=commands,
         stirs=news,
         tasks=tasks,

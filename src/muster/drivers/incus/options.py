@@ -29,6 +29,7 @@ class Options:
     probe_every_s: float = 1.0
     sample_every_s: float = 2.0  # where readings take long, they are taken less often
     stray_grace_s: float = 600.0
+    vcpus_per_core: int = 4  # for placing as a whole: so often a processor is promised
     calls_at_once: int = 4  # more do not make incusd faster, and a busy one then gives up on some
 
     @property

@@ -29,7 +29,7 @@ def chosen(
     doubted: Collection[str] = (),
     near: str = "",
 ) -> str:
-    """Return the member for this order.
+    """Return the member for this order: the one that it asks for, if it does.
 
     Of those that may be: the one called `near`, where what its node was given lies; else that
     with the fewest of the group where they are to be apart, then of the cluster, then of all.
@@ -38,6 +38,8 @@ def chosen(
     """
     if not roster.clustered and order.group and order.group.affinity is Affinity.ANTI_AFFINITY:
         raise Permanent(f"{order.name} is to be apart from others, and there is one host only")
+    if order.host:
+        return _asked_for(order, roster, doubted)
     zones = (order.zone,) if order.zone else order.spec.zones
     within = [each for each in roster.members.values() if not zones or each.zones & set(zones)]
     if not within:
@@ -52,6 +54,17 @@ def chosen(
         return near
     counts = _Counts(order, taken)
     return min(allowed, key=counts.rank).name
+
+
+def _asked_for(order: ServerOrder, roster: Roster, doubted: Collection[str]) -> str:
+    """Return the member that the order names; raises `Transient`, for another one may do."""
+    member = roster.members.get(order.host)
+    if member is None:
+        raise Transient(f"there is no host {order.host} for {order.name}", host=order.host)
+    if member.status != ONLINE or order.host in doubted:
+        state = member.status.lower() if member.status != ONLINE else "silent"
+        raise Transient(f"{order.host} cannot take {order.name}: it is {state}", host=order.host)
+    return order.host
 
 
 def _allowed(order: ServerOrder, well: list[Member], taken: Sequence[Taken]) -> list[Member]:

@@ -1,8 +1,14 @@
-"""Which storage pool instances and volumes are in."""
+"""Which storage pools there are, and which one instances and volumes are in."""
 
 from muster.base.errors import Permanent
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Rest, path
+
+
+async def pools(rest: Rest) -> tuple[str, ...]:
+    """Return the names of all pools that are ready to be used."""
+    listed = await rest.get("/1.0/storage-pools", recursion="1")
+    return tuple(each["name"] for each in listed if each.get("status", "Created") == "Created")
 
 
 async def pool_of(rest: Rest, options: Options) -> str:

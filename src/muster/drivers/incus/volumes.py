@@ -1,4 +1,4 @@
-"""The volumes port over Incus: custom volumes of the pool that root disks are in."""
+"""The volumes port over Incus: custom volumes, of the pool of root disks unless one is named."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from muster.drivers.incus.look import Lookout
 from muster.drivers.incus.members import Members, Roster
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.placing import ONLINE
-from muster.drivers.incus.pools import pool_of
+from muster.drivers.incus.pools import pool_of, pools
 from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
 from muster.drivers.incus.tags import PREFIX
 from muster.model.volume import Volume, VolumeOrder
@@ -194,7 +194,8 @@ class IncusVolumes:
             "content_type": "filesystem",
             "config": config | {"size": f"{order.size_gib}GiB"},
         }
-        where = path("storage-pools", await pool_of(self._rest, self._options), "volumes", "custom")
+        pool = order.pool or await pool_of(self._rest, self._options)
+        where = path("storage-pools", pool, "volumes", "custom")
         params = {"target": target} if target else {}
         try:
             await self._rest.put_into_effect(
@@ -315,7 +316,9 @@ class IncusVolumes:
         return [each for each in listed if twice[each.ref] == 1 or not each.tag("from")]
 
     async def _listed(self) -> list[Held]:
-        pool = await pool_of(self._rest, self._options)
+        return [each for pool in await pools(self._rest) for each in await self._lying_in(pool)]
+
+    async def _lying_in(self, pool: str) -> list[Held]:
         if pool not in self._limited:
             about = await self._rest.get(path("storage-pools", pool))
             self._limited[pool] = about["driver"] not in UNLIMITED

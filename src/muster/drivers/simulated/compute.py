@@ -21,6 +21,7 @@ from muster.drivers.simulated.entries import (
 from muster.drivers.simulated.hosts import SILENT, Need
 from muster.drivers.simulated.machine import NEVER, Machine, ref
 from muster.drivers.simulated.networks import NETWORKS
+from muster.drivers.simulated.room import lacking
 from muster.drivers.simulated.world import World, turned
 from muster.model.observed import Seen, Server, Usage
 from muster.model.step import Operation, ServerOrder
@@ -161,6 +162,10 @@ class SimulatedCompute:
         """Return the host that is asked for, "" for any. One that will not do is refused."""
         if order.host and not self.world.state.hosts.takes(order.host):
             raise Transient(f"no room for {order.name}: {order.host} is full or down")
+        flavor = order.spec.flavor
+        needs = {"vcpus": flavor.vcpus, "ram": flavor.memory_mib, "disk": flavor.disk_gib}
+        if order.host and (short := lacking(self.world, order.host, **needs)):
+            raise Transient(f"no room for {order.name}: {order.host} has too little {short}")
         return order.host
 
     def _found(self, order: ServerOrder, ref: str, now: float) -> Created:

@@ -1,6 +1,7 @@
 """The hosts port over a simulated world."""
 
 from collections import Counter
+from math import ceil
 from uuid import UUID
 
 from muster.drivers.simulated.world import World
@@ -18,7 +19,7 @@ class SimulatedHosts:
         with world.call("room"):
             world.look()
             state, options = world.state, world.options
-            used = self._used()
+            used = in_use(world)
             return Room(
                 hosts=tuple(
                     Host(
@@ -34,23 +35,38 @@ class SimulatedHosts:
                 counted=self._ours(),
             )
 
-    def _used(self) -> Counter[tuple[str, str]]:
-        """Return what is in use of each host, whoever made it."""
-        used: Counter[tuple[str, str]] = Counter()
-        for machine in self._world.state.machines.values():
-            host, make = machine.shown.host, machine.make
-            used[host, "vcpus"] += -int(-make.vcpus // 1)
-            used[host, "ram"] += make.memory_mib
-            used[host, "disk"] += make.disk_gib
-        for disk in self._world.state.disks.all():
-            used[disk.host, "disk"] += disk.size_gib
-        return used
-
     def _ours(self) -> frozenset[UUID]:
         state, mine = self._world.state, self._installation
         servers = (m.shown.server_id for m in state.fleet(mine, None))
         volumes = (disk.id for disk in state.disks.all() if disk.installation == mine)
         return frozenset((*servers, *volumes))
+
+
+def in_use(world: World) -> Counter[tuple[str, str]]:
+    """Return what is in use of each host, whoever made it."""
+    used: Counter[tuple[str, str]] = Counter()
+    for machine in world.state.machines.values():
+        host, make = machine.shown.host, machine.make
+        used[host, "vcpus"] += ceil(make.vcpus)
+        used[host, "ram"] += make.memory_mib
+        used[host, "disk"] += make.disk_gib
+    for disk in world.state.disks.all():
+        used[disk.host, "disk"] += disk.size_gib
+    return used
+
+
+def lacking(world: World, host: str, **needs: float) -> str:
+    """Return what a host has too little of for these needs, "" for nothing."""
+    options = world.options
+    sizes = {
+        "vcpus": options.host_vcpus,
+        "ram": options.host_memory_mib,
+        "disk": options.host_disk_gib,
+    }
+    limited = {name: sizes[name] for name, amount in needs.items() if sizes[name] and amount}
+    used = in_use(world) if limited else Counter()
+    short = (n for n, size in limited.items() if used[host, n] + ceil(needs[n]) > size)
+    return next(short, "")
 
 
 def _left(size: int, used: int) -> int | None:

@@ -5,11 +5,12 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from muster.base.errors import Permanent
+from muster.base.errors import Permanent, Transient
 from muster.drivers.simulated.disks import shown
 from muster.drivers.simulated.entries import VolumeGone, VolumePut, released
 from muster.drivers.simulated.hosts import Need
 from muster.drivers.simulated.machine import NEVER, Machine
+from muster.drivers.simulated.room import lacking
 from muster.drivers.simulated.world import World
 from muster.model.volume import Volume, VolumeOrder
 
@@ -77,6 +78,10 @@ class SimulatedVolumes:
         hosts = self._world.state.hosts
         if order.host and order.host not in hosts.zones:
             raise Permanent(f"there is no host {order.host}", host=order.host)
+        if order.pool:
+            raise Permanent(f"there is no storage pool {order.pool}", pool=order.pool)
+        if order.host and (short := lacking(self._world, order.host, disk=order.size_gib)):
+            raise Transient(f"no room for {order.name}: {order.host} has too little {short}")
         if order.zone and order.zone not in hosts.zones.values():
             raise Permanent(f"there is no zone {order.zone}", zone=order.zone)
         zones = (order.zone,) if order.zone else ()
