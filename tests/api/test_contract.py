@@ -314,18 +314,24 @@ async def test_creation_is_accepted_with_an_absolute_location(office: Office) ->
     assert answer.headers["x-openstack-request-id"].startswith("req-")
 
 
+KEY = "Request body missing 'cluster' key."
+
+
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("version", "body", "words"),
     [
-        ({"cluster": {"name": "web"}}, "'profile_id' is a required property"),
-        ({"bogus": {}}, "Request body missing 'cluster' key."),
-        ({"name": "web"}, "image: is required; flavor: is required"),
+        ("", {"cluster": {"name": "web"}}, "'profile_id' is a required property"),
+        ("", {"bogus": {}}, KEY),
+        ("", {"name": "web"}, "image: is required; flavor: is required"),
+        ("", {"name": "web", "profile_id": "p"}, KEY),
+        ("1.14", {"name": "web"}, KEY),
+        ("1.14", {"name": "web", "image": "i"}, "flavor: is required"),
     ],
 )
 async def test_each_form_of_a_new_cluster_is_answered_in_its_own_words(
-    office: Office, body: dict[str, Any], words: str
+    office: Office, version: str, body: dict[str, Any], words: str
 ) -> None:
-    answer = await office.call("POST", "/v1/clusters", body)
+    answer = await office.speak(version, "POST", "/v1/clusters", body)
     assert answer.status_code == 400
     assert words in answer.json()["error"]["message"]
 

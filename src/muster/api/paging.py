@@ -79,6 +79,8 @@ def _sort(said: str, listing: Listing) -> tuple[tuple[str, bool], ...]:
     wanted = []
     for each in said.split(",") if said else ():
         key, _, direction = each.partition(":")
+        if not key:
+            raise _refusal("Missing sort key for 'sort'.", "sort")
         if key not in listing.sort:
             raise _refusal(f"Unsupported sort key '{key}' for 'sort'.", "sort")
         if direction not in ("", "asc", "desc"):
@@ -97,7 +99,7 @@ def _marker(said: str | None) -> UUID | None:
 
 
 def _limit(said: str | None) -> int | None:
-    if said is None:
+    if not said:
         return None
     digits = said.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 12):

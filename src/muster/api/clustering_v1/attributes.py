@@ -26,7 +26,7 @@ async def collect(
     call: Asked, identity: Word, path: FromPath[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """Collect one attribute of every node; a node that has none is left out."""
-    wanted = path.removeprefix("/")
+    wanted = path.removeprefix("/").strip()
     if not wanted or wanted == "None":
         raise refusal(MISSING)
     way = _parsed(wanted)

@@ -117,7 +117,7 @@ async def read(request: Request[Any, Any, Any], body: Body) -> dict[str, Any]:
     said = await raw(request)
     if said is None:
         raise refusal(MALFORMED)
-    if body.key and body.key not in said:
+    if body.key and (body.key not in said or (body.change and said[body.key] is None)):
         missing = f"Malformed request data, missing '{body.key}' key in request body."
         raise refusal(missing if body.change else f"Request body missing '{body.key}' key.")
     inner = said[body.key] if body.key else said

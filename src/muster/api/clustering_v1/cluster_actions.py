@@ -92,23 +92,20 @@ def _scale(verb: Verb) -> Callable[[Call, Said], Deed]:
 
 
 def _resize(call: Call, said: Said) -> Deed:
-    known = {name: said[name] for name in RESIZE if said.get(name) is not None}
+    by_share = said.get("adjustment_type") == _SHARE
+    heard = [name for name in RESIZE if by_share or name != "min_step"]
+    known = {name: said[name] for name in heard if said.get(name) is not None}
     if not known.keys() & {"adjustment_type", "number", "min_size", "max_size"}:
         raise refusal("Not enough parameters to do resize action.")
-    if "adjustment_type" in known and "number" not in known:
-        raise refusal("Missing number value for size adjustment.", "number")
-    if "number" in known and "adjustment_type" not in known:
-        raise refusal("Missing adjustment_type value for size adjustment.", "adjustment_type")
     asked = values(call.request, RESIZE, known)
     _check_resize(asked)
     kind = asked.get("adjustment_type")
-    by_share = kind == _SHARE
     inputs = {
         "adjustment_type": kind,
         "number": _truncated(kind, asked.get("number")),
         "min_size": asked.get("min_size"),
         "max_size": asked.get("max_size"),
-        "min_step": asked.get("min_step") if by_share else None,
+        "min_step": asked.get("min_step"),
         "strict": asked.get("strict", True),
     }
     return lambda case: sizes.checked_resize(case, inputs)
@@ -120,6 +117,10 @@ def _truncated(kind: str | None, number: float | None) -> float | None:
 
 
 def _check_resize(asked: Said) -> None:
+    if "adjustment_type" in asked and "number" not in asked:
+        raise refusal("Missing number value for size adjustment.", "number")
+    if "number" in asked and "adjustment_type" not in asked:
+        raise refusal("Missing adjustment_type value for size adjustment.", "adjustment_type")
     low, high = asked.get("min_size"), asked.get("max_size")
     if low is not None and high is not None and 0 < high < low:
         text = f"The specified min_size ({low}) is greater than the specified max_size ({high})."

@@ -1,7 +1,8 @@
 """The routes of policies at work in a cluster."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from litestar import get
 
@@ -26,8 +27,10 @@ PARAMS = {**_FILTERS, "sort": Param("enabled[:asc|desc]")}
 async def list_policies(call: Asked, identity: Word) -> dict[str, list[render.BindingOut]]:
     """List the policies that are at work in a cluster."""
     wanted = query(call, BINDINGS)
+    where: dict[str, Sequence[Any]] = {k: said for k, said in wanted.where.items() if any(said)}
     if call.word("enabled"):
-        wanted = replace(wanted, where={**wanted.where, "enabled": (flag(call, "enabled"),)})
+        where["enabled"] = (flag(call, "enabled"),)
+    wanted = replace(wanted, where=where)
     found = await policies.listing(call.desk, call.who, identity, wanted)
     name = found.cluster.name
     return {"cluster_policies": [render.binding(each, name) for each in found.bindings]}

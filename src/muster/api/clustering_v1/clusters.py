@@ -87,7 +87,7 @@ async def remove_cluster(call: Asked, identity: Word) -> Response[None]:
 async def insists(call: Call) -> bool:
     """Return whether a deletion is wanted at any rate, as query or body say."""
     asked = flag(call, "force")
-    said = values(call.request, INSIST.fields, await raw(call.request) or {})
+    said = values(call.request, INSIST.fields, await raw(call.request) or {}, more=True)
     return bool((asked and minor(call.request) >= BY_FORCE) or said.get("force"))
 
 

@@ -92,14 +92,14 @@ def _newcomer(case: Case, said: str, faults: Faults) -> Node | None:
     if node is None:
         faults.add("missing", said)
         return None
-    if node.cluster_id is not None or node.dependents.get(BASTION_OF):
-        faults.add("owned", node.id)
-    elif node.status is not NodeStatus.ACTIVE or node.leaving:
-        faults.add("idle", node.id)
-    elif _type_of(case, node) != case.profile_type:
+    if _type_of(case, node) != case.profile_type:
         faults.add("type", node.id)
     elif keeper_of(case.tx, case.desk, node).cloud != case.cluster.cloud:
         faults.add("cloud", node.id)
+    if node.cluster_id is not None or node.dependents.get(BASTION_OF):
+        faults.add("owned", node.id)
+    if node.status is not NodeStatus.ACTIVE or node.leaving:
+        faults.add("idle", node.id)
     return node
 
 

@@ -54,9 +54,9 @@ def recover(case: Case, inputs: Mapping[str, Any]) -> Action:
 
 def recovery(said: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     """Return the parameters of a recovery, the operation in capitals. Raises `Invalid`."""
-    for name in said:
-        if name not in known:
-            raise Invalid(f"Action parameter ['{name}'] is not recognizable.")
+    unknown = [name for name in said if name not in known]
+    if unknown:
+        raise Invalid(f"Action parameter {unknown} is not recognizable.")
     asked = {name: value for name, value in said.items() if value is not None}
     operation = asked.get("operation")
     if operation is None:
@@ -90,9 +90,9 @@ def operate(case: Case, operation: str, said: Mapping[str, Any]) -> Action:
     kind = case.desk.profile_types.get(case.profile_type)
     params = parameters(kind, case.profile_type, operation, said.get("params") or {})
     filters = said.get("filters") or {}
-    for name in filters:
-        if name not in FILTERS:
-            raise Invalid(f"Filter key '{name}' is unsupported.")
+    unknown = [f"Filter key '{name}' is unsupported." for name in filters if name not in FILTERS]
+    if unknown:
+        raise Invalid("\n".join(unknown))
     nodes = [each for each in case.members if each.leaving is None and _fits(each, filters)]
     if not nodes:
         raise Invalid("No node (matching the filter) could be found.")
