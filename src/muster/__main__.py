@@ -5,6 +5,10 @@ from muster.cli.main import COMMANDS, tree
 SERVER_COMMANDS = {
     "serve": ("muster.wiring.serve", "Run the service: API and engine in one process."),
     "work": ("muster.wiring.serve", "Run one more engine over a shared PostgreSQL database."),
+    "init": (
+        "muster.wiring.init.command",
+        "Make this machine a control machine, or a member of a cluster.",
+    ),
     "db": ("muster.wiring.database", "Upgrade, check, back up and purge the database."),
     "import-senlin": (
         "muster.wiring.import_senlin",

@@ -64,6 +64,9 @@ class Settings:
     name_unique: bool = _setting(
         False, "two things of one kind made by the clustering API may not share a name"
     )
+    door: str = _setting(
+        "", "address and port where machines become members of the default cloud; empty: nowhere"
+    )
     clouds: Mapping[str, Mapping[str, Any]] = _setting({}, "clouds beyond the built-in ones")
 
     @property
@@ -156,6 +159,9 @@ def _checked(settings: Settings) -> Settings:
     host, _, port = settings.listen.rpartition(":")
     if not host or not port.isdigit() or not 0 <= int(port) <= 65535:
         raise Invalid(f"listen must be host:port, not {settings.listen!r}", field="listen")
+    host, _, port = settings.door.rpartition(":")
+    if settings.door and not (host and port.isdigit() and 0 < int(port) <= 65535):
+        raise Invalid(f"door must be host:port, not {settings.door!r}", field="door")
     for name in ("lease_s", "passes_at_once", "max_cluster_size"):
         if not getattr(settings, name):
             raise Invalid(f"{name} must be more than 0", field=name)

@@ -17,6 +17,7 @@ from muster.drivers.incus.pairing import parted as unpaired
 from muster.drivers.registry import BUILT_IN, DRIVERS
 from muster.engine.worker import Engine
 from muster.model.admission import Admitted, CloudAsk, cloud_id
+from muster.model.cloud import About
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.signal import EVENTS, Signal
 from muster.ports.store import Query, Store
@@ -40,6 +41,7 @@ class Clouds:
     signal: Signal
     open: dict[str, Cloud] = field(default_factory=dict)
     engine: Engine | None = None
+    _bare: dict[str, About] = field(default_factory=dict)  # what their drivers say of them
     _rows: dict[str, Admitted] = field(default_factory=dict)  # those that are open
     _met: dict[UUID, tuple[Admitted, Cloud]] = field(default_factory=dict)  # open, without a row
     _coming: set[str] = field(default_factory=set)  # names of those whose acquaintance is made
@@ -84,6 +86,22 @@ class Clouds:
             for name, row in said.items():
                 if name not in self.open and self._may_be_tried(name):
                     await self._take_on(row)
+
+    # Note [Another host]
+    # What a cloud can do, and which zones it has, depends on its hosts, and is asked when it is
+    # opened. When a host has joined it is asked once more, beside the open one: that keeps its
+    # parts, which passes are just using, and only tells other things of itself.
+    async def look_again(self, name: str) -> None:
+        """Have a cloud of the settings be known as it is now. See Note [Another host]."""
+        async with self._turn:
+            was = self._bare[name]
+            beside = await self._driven(name, _told(self.settings)[name])
+            await beside.close()
+            now, cloud = beside.about, self.open[name]
+            kept = {k: v for k, v in cloud.about.cannot.items() if was.cannot.get(k) != v}
+            about = replace(cloud.about, zones=now.zones, cannot={**now.cannot, **kept})
+            self._bare[name] = now
+            self.open[name] = replace(cloud, about=about)
 
     def _may_be_tried(self, name: str) -> bool:
         return asyncio.get_running_loop().time() >= self._shut.get(name, 0.0)
@@ -163,14 +181,22 @@ class Clouds:
             known = ", ".join(DRIVERS)
             raise Invalid(f"clouds.{name}.kind must be one of {known}", field=f"clouds.{name}.kind")
         fit = fittings(kind, others, name)
-        config = CloudConfig(
+        cloud = await self._driven(name, options)
+        self._bare[name] = cloud.about
+        return await fitted(cloud, fit, self._config(name, own))
+
+    async def _driven(self, name: str, options: Options) -> Cloud:
+        """Return the cloud as its driver opens it, without what it is fitted with."""
+        return await DRIVERS[str(options["kind"])](self._config(name, parted(options)[0]))
+
+    def _config(self, name: str, options: Options) -> CloudConfig:
+        return CloudConfig(
             name=name,
             home=self._home(name),
             installation=self.installation,
             clock=self.clock,
-            options=own,
+            options=options,
         )
-        return await fitted(await DRIVERS[kind](config), fit, config)
 
     def _home(self, name: str) -> Path:
         return self.settings.home / "clouds" / name

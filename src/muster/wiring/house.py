@@ -3,7 +3,7 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
 from muster.wiring.clouds import Clouds
+from muster.wiring.door import doorway_of
 from muster.wiring.solver import open_solver
 from muster.wiring.types import policy_types, profile_types
 
@@ -37,6 +38,7 @@ class House:
     desk: Desk
     engine: Engine
     closing: AsyncExitStack  # what is to end together with the house
+    look_again: Callable[[str], Awaitable[None]]  # at a cloud whose hosts have changed
 
 
 @asynccontextmanager
@@ -73,6 +75,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             profile_types=profile_types(),
             policy_types=policy_types(),
             public_url=settings.public_url,
+            doorway=doorway_of(settings, clock.now()),
             turnstile=Turnstile(settings.webhooks_per_minute),
             placer=solver,
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
@@ -98,6 +101,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             desk=desk,
             engine=engine,
             closing=closing,
+            look_again=clouds.look_again,
         )
 
 

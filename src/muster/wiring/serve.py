@@ -6,7 +6,7 @@ import gc
 import os
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -163,6 +163,7 @@ def welcome(url: str, settings: Settings) -> str:
 
 
 async def _serve(settings: Settings) -> None:
+    from muster.wiring.door import door_of
     from muster.wiring.house import open_house
     from muster.wiring.surface import server_of
 
@@ -172,20 +173,24 @@ async def _serve(settings: Settings) -> None:
         url = f"{scheme}://{host}:{door.getsockname()[1]}"
         async with open_house(settings) as house:
             server = await server_of(house, lambda: click.echo(welcome(url, settings)))
-            await _run_both(house, server, door)
+            beside = await door_of(house)
+            await _run_all(house, [(server, door), *([beside] if beside else [])])
 
 
-async def _run_both(house: "House", server: "uvicorn.Server", door: socket.socket) -> None:
+async def _run_all(
+    house: "House", servers: "Sequence[tuple[uvicorn.Server, socket.socket]]"
+) -> None:
     """Serve the API and run the engine until a signal; the engine finishes what it has begun."""
     gc.collect()
     gc.freeze()
     stop = asyncio.Event()
     engine = asyncio.create_task(house.engine.run(stop))
-    serving = asyncio.create_task(server.serve(sockets=[door]))
+    serving = {asyncio.create_task(each.serve(sockets=[door])) for each, door in servers}
     try:
-        await asyncio.wait({serving, engine}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        await serving
+        await asyncio.wait({*serving, engine}, return_when=asyncio.FIRST_COMPLETED)
+        for each, _ in servers:
+            each.should_exit = True
+        await asyncio.gather(*serving)
     finally:
         stop.set()
         await engine

@@ -25,6 +25,20 @@ DEMOS = (Recipe(), Recipe(name="demo-web-v2", version="2"))
 
 def up(place: Place, count: int) -> None:
     """Put up members that do not know each other yet, each trusting the client certificate."""
+    trusted = bare(place, count)
+
+    def begin(member: str) -> None:
+        listen = {"core.https_address": f"{address(member)}:{PORT}"}
+        _call(place, member, "PUT", "/1.0", {"config": listen})
+        trust = {"name": "control-plane", "type": "client", "certificate": trusted}
+        _call(place, member, "POST", "/1.0/certificates", trust)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(begin, place.members()))
+
+
+def bare(place: Place, count: int) -> str:
+    """Put up members whose Incus is as it comes, and return a certificate that none trusts."""
     down(place)
     members = [f"m{number}" for number in range(1, count + 1)]
     for member in members:
@@ -33,15 +47,9 @@ def up(place: Place, count: int) -> None:
     fabric.lay(place, members)
     fabric.lease_addresses(place)
 
-    def begin(member: str) -> None:
-        machine.boot(place, member)
-        listen = {"core.https_address": f"{address(member)}:{PORT}"}
-        _call(place, member, "PUT", "/1.0", {"config": listen})
-        trust = {"name": "control-plane", "type": "client", "certificate": trusted}
-        _call(place, member, "POST", "/1.0/certificates", trust)
-
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(begin, members))
+        list(threads.map(lambda member: machine.boot(place, member), members))
+    return trusted
 
 
 def join(place: Place) -> None:
@@ -145,6 +153,17 @@ def down(place: Place) -> None:
             run("umount", "-l", mount)
     if place.base.exists():
         shutil.rmtree(place.base)
+
+
+@contextmanager
+def lent_bare(count: int) -> Iterator[Place]:
+    """Lend `count` machines with an Incus that nobody has touched; they do not outlive us."""
+    sweep()
+    base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}bare"
+    place = Place(base=base, name=f"mt{os.getpid()}x{count}bare")
+    with held(base), _guarded(place):
+        bare(place, count)
+        yield place
 
 
 @contextmanager

@@ -1,0 +1,165 @@
+"""This machine, as far as setting it up goes: its addresses, packages, services, programs."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import psutil
+
+from muster.base.errors import Permanent
+
+INCUSD = ("/usr/libexec/incus/incusd", "/usr/lib/incus/incusd", "/opt/incus/bin/incusd")
+UNIT = "muster.service"
+LONG_S = 900.0  # packages come over somebody's network
+BRIDGES = ("lo", "incusbr", "docker", "virbr", "lxc", "veth", "ovs", "tap")
+
+
+class Runner(Protocol):
+    """Runs programs of this machine."""
+
+    def run(self, *words: str, surroundings: Mapping[str, str] | None = None) -> str:
+        """Return what it printed. Raises `Permanent` with what it complained of."""
+        ...
+
+
+class Programs:
+    """Programs as they are installed."""
+
+    def run(self, *words: str, surroundings: Mapping[str, str] | None = None) -> str:
+        environ = {**os.environ, "LC_ALL": "C", **(surroundings or {})}
+        try:
+            ended = subprocess.run(
+                words, capture_output=True, text=True, timeout=LONG_S, env=environ
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Permanent(f"{words[0]}: {error}") from None
+        if ended.returncode:
+            said = (ended.stderr or ended.stdout).strip().splitlines()[-3:]
+            raise Permanent(f"{' '.join(words)}: {'; '.join(said) or ended.returncode}")
+        return ended.stdout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """`root` is where its files are: another folder in tests."""
+
+    runner: Runner = field(default_factory=Programs)
+    root: Path = Path("/")
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return those that others may reach, that of the default route first."""
+        found = [
+            each.address
+            for name, all_of in psutil.net_if_addrs().items()
+            for each in all_of
+            if not name.startswith(BRIDGES) and each.family in (socket.AF_INET, socket.AF_INET6)
+            if not each.address.startswith(("127.", "fe80", "::1", "169.254."))
+        ]
+        first = _outward()
+        return tuple(sorted(dict.fromkeys(found), key=lambda each: (each != first, ":" in each)))
+
+    def has_incus(self) -> bool:
+        return any((self.root / each.lstrip("/")).exists() for each in INCUSD)
+
+    def has_systemd(self) -> bool:
+        return (self.root / "run/systemd/system").is_dir()
+
+    def install_incus(self) -> None:
+        """Raises `Permanent` saying where there is Incus, where this system has none."""
+        if shutil.which("apt-get") is None:
+            raise Permanent(
+                "this system has no apt-get: install Incus as it is done here, and run this again"
+            )
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+        self.runner.run("apt-get", "update", "-qq", surroundings=quiet)
+        try:
+            self._install(quiet)
+        except Permanent as error:
+            raise Permanent(
+                f"{error.text}. Debian 12 has Incus in its backports: add bookworm-backports to "
+                "the sources of packages, apt-get install -t bookworm-backports incus, and run "
+                "this again"
+            ) from None
+
+    def _install(self, quiet: Mapping[str, str]) -> None:
+        words = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "incus")
+        self.runner.run(*words, surroundings=quiet)
+
+    def start_incus(self, socket_file: Path) -> None:
+        if not self.has_systemd():
+            raise Permanent(
+                f"incusd does not answer at {socket_file}, and there is no systemd to start it "
+                "by: start it, and run this again"
+            )
+        self.runner.run("systemctl", "enable", "--now", "incus.service")
+
+    def enable(self, program: Sequence[str], home: Path) -> None:
+        """Have systemd start Muster, now and with the machine."""
+        unit = self.root / "etc/systemd/system" / UNIT
+        unit.write_text(unit_text(program, home))
+        self.runner.run("systemctl", "daemon-reload")
+        self.runner.run("systemctl", "enable", UNIT)
+        self.runner.run("systemctl", "restart", UNIT)
+
+    def start_by_itself(self, program: Sequence[str], home: Path) -> int:
+        """Start Muster where nobody starts services, and return its process."""
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
+        with (home / "muster.log").open("ab") as log:
+            begun = subprocess.Popen(
+                [*program, "serve"],
+                env={**environ, "MUSTER_HOME": str(home)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
+        return begun.pid
+
+
+def unit_text(program: Sequence[str], home: Path) -> str:
+    return f"""[Unit]
+Description=Muster, which looks after the clusters of this site
+After=network-online.target incus.service
+Wants=network-online.target
+
+[Service]
+Environment=MUSTER_HOME={home}
+ExecStart={" ".join(program)} serve
+Restart=on-failure
+RestartSec=2
+# Balancers go on while Muster is started anew.
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _outward() -> str:
+    """Return the address that packets to elsewhere would come from; none is sent."""
+    for family, far in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((far, 9))
+                return str(probe.getsockname()[0])
+            except OSError:
+                continue
+    return ""
+
+
+def in_use(host: str, port: int) -> bool:
+    """Return whether somebody listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""`muster init`: from a bare machine to a control machine or a member."""
