@@ -23,6 +23,7 @@ COMMANDS = {
     "vcluster": ("muster.cli.vcluster", "Servers and volumes that are placed as one."),
     "add-compute": ("muster.cli.enrolment", "Make a string that lets one machine in."),
     "enrolment": ("muster.cli.enrolment", "Ways by which machines become members."),
+    "launch": ("muster.cli.launch", "Start one instance, and say how to log in."),
     "ssh": ("muster.cli.ssh", "Log in to an instance through its cluster's bastion."),
     "profile": ("muster.cli.made", "What nodes of plain clusters are made of."),
     "policy": ("muster.cli.made", "Rules that plain clusters are attached to."),

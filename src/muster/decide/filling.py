@@ -44,6 +44,7 @@ def create(draft: Draft, each: Place, why: str) -> None:
                 index=node.index,
                 spec=profile.server,
                 zone=each.edits.get("wanted_zone", node.wanted_zone),
+                host=profile.server.host,
                 group=cluster.placement.group,
             ),
             why=why,

@@ -122,9 +122,11 @@ def _another_role(wish: Wish, seen: MachineSeen) -> str:
 
 def _other_cluster(wish: Wish, seen: MachineSeen) -> str:
     member = _server(seen).member
+    if member and wish.name != member:
+        return f"this machine is a member of a cluster already, as '{member}'"
     if wish.role is not Role.COMPUTE or not member or seen.was is Role.COMPUTE:
         return ""
-    return f"this machine is a member of a cluster already, as '{member}'"
+    return f"this machine is a member of another cluster already, as '{member}'"
 
 
 def _not_empty(wish: Wish, seen: MachineSeen) -> str:

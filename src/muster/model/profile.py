@@ -29,6 +29,7 @@ class ServerSpec:
     user_data: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
     zones: tuple[str, ...] = ()
+    host: str = ""  # the only one that will do; "": any
     port: int | None = None
     health_path: str = ""
     disks: tuple[Disk, ...] = ()  # volumes of its own, that come and go with it

@@ -19,6 +19,7 @@ from muster.service import disks
 from muster.service.desk import Desk
 from muster.service.hosting import host_of
 from muster.service.lookup import find_flavor, find_image, find_keypair, machine_refusal
+from muster.service.spot import names_host, spot_of
 
 _UNNAMED = UUID("6f1d7f0e-5c0c-5b8f-9d0a-2f4c1f4e9a57")  # ids of flavors that nobody has made
 # What one property needs that not every cloud can.
@@ -109,7 +110,7 @@ async def _server(desk: Desk, who: Who, cloud: Cloud, properties: Mapping[str, A
         raise wrong[0]
     image, flavor, network = found.image, found.flavor, found.network
     said = _first_network(properties)
-    zone = properties.get("availability_zone")
+    zone, host = await spot_of(cloud, properties.get("availability_zone") or "")
     key_name = properties.get("key_name", "")
     return ServerSpec(
         image=image.id if image else properties.get("image", ""),
@@ -122,6 +123,7 @@ async def _server(desk: Desk, who: Who, cloud: Cloud, properties: Mapping[str, A
         user_data=properties.get("user_data", ""),
         metadata=_words(properties.get("metadata") or {}),
         zones=(zone,) if zone else (),
+        host=host,
         port=image.port if image else None,
         health_path=(image.health_path if image else None) or "",
         disks=disks.disks_of(properties),
@@ -186,8 +188,8 @@ def _unable(cloud: Cloud, properties: Mapping[str, Any]) -> Iterator[Invalid | U
             why = "it has no such thing"
         if why:
             yield Unsupported(f"cloud {about.name} cannot do '{name}': {why}", field=name)
-    zone = properties.get("availability_zone")
-    if zone and about.zones and zone not in about.zones:
+    zone = str(properties.get("availability_zone") or "")
+    if zone and not names_host(zone) and about.zones and zone not in about.zones:
         yield _missing("availability_zone", zone)
     networks = properties.get("networks") or ()
     if len(networks) > 1:

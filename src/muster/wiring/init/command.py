@@ -88,7 +88,7 @@ async def _found(site: Site, answers: Answers) -> Made:
 
 def _answers(options: dict[str, Any], machine: Machine, journal: Journal) -> Answers:
     """Return what was said, or answered; a terminal is asked only if nothing says not to."""
-    said, addresses = _said(options), machine.addresses()
+    said, addresses = _said(options, str(journal.wish.get("name", ""))), machine.addresses()
     if options["auto"] or options["preseed"] or said.role or asked.asks_nobody():
         return asked.without_asking(said, addresses)
     answers = asked.by_asking(said, journal.wish, addresses)
@@ -97,7 +97,7 @@ def _answers(options: dict[str, Any], machine: Machine, journal: Journal) -> Ans
     return answers
 
 
-def _said(options: dict[str, Any]) -> Said:
+def _said(options: dict[str, Any], name: str) -> Said:
     if options["control"] and options["compute"]:
         raise Invalid("--control or --compute: a machine is one of the two", field="role")
     known = asked.preseed(options["preseed"]) if options["preseed"] else {}
@@ -108,7 +108,7 @@ def _said(options: dict[str, Any]) -> Said:
     for name in ("join", "control_address", "address", "name", "uplink"):
         if options[name]:
             known[name] = options[name]
-    return Said(**known)
+    return Said(**{"name": name, **known})
 
 
 def _tell(made: Made, as_json: bool) -> None:
