@@ -53,12 +53,24 @@ class IncusGate:
             own=await self._own(about["environment"]["server_name"]),
         )
 
+    # Note [Gone on both sides]
+    # A member that is asked to go forgets the cluster and is a server by itself again. One that
+    # is struck out by force is not asked, and believes to be a member for ever. So force is only
+    # for those that cannot be asked.
     async def withdraw(self, name: str) -> None:
+        """See Note [Gone on both sides]."""
         listed = await self._rest.get("/1.0/operations", recursion="1")
-        for each in (each for some in listed.values() for each in some):
+        for each in listed.get("running") or ():
             if each["class"] == "token" and (each["metadata"] or {}).get("serverName") == name:
                 await self._delete(path("operations", each["id"]))
-        await self._delete(path("cluster", "members", name), {"force": "1"})
+        well = {seat.name for seat in await self.seats() if seat.well}
+        where = path("cluster", "members", name)
+        try:
+            await self._delete(where, {} if name in well else {"force": "1"})
+        except DriverError:
+            if name not in well:
+                raise
+            await self._delete(where, {"force": "1"})
 
     async def close(self) -> None:
         await self._rest.close()

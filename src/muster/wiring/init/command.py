@@ -97,7 +97,7 @@ def _answers(options: dict[str, Any], machine: Machine, journal: Journal) -> Ans
     return answers
 
 
-def _said(options: dict[str, Any], name: str) -> Said:
+def _said(options: dict[str, Any], before: str) -> Said:
     if options["control"] and options["compute"]:
         raise Invalid("--control or --compute: a machine is one of the two", field="role")
     known = asked.preseed(options["preseed"]) if options["preseed"] else {}
@@ -108,7 +108,7 @@ def _said(options: dict[str, Any], name: str) -> Said:
     for name in ("join", "control_address", "address", "name", "uplink"):
         if options[name]:
             known[name] = options[name]
-    return Said(**{"name": name, **known})
+    return Said(**{"name": before, **known})
 
 
 def _tell(made: Made, as_json: bool) -> None:
