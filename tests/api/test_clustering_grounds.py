@@ -310,6 +310,14 @@ async def test_a_thing_is_found_by_id_name_and_the_beginning_of_its_id(ann: Call
         assert (await ann.refusal("GET", f"/profiles/{said}"))[0] == 404
 
 
+async def test_what_a_body_names_is_found_likewise(ann: Caller) -> None:
+    profile = await ann.profile()
+    for number, said in enumerate((str(profile.id), profile.name, str(profile.id)[:13])):
+        body = {"cluster": {"name": f"by-{number}", "profile_id": said}}
+        answer = await ann.ask("POST", "/clusters", body)
+        assert answer.json()["cluster"]["profile_id"] == str(profile.id)
+
+
 async def test_a_name_that_means_several_things_is_refused(ann: Caller) -> None:
     for _ in range(2):
         await ann.ask("POST", "/profiles", {"profile": {"name": "dup", "spec": SPEC}})

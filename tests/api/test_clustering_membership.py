@@ -116,6 +116,27 @@ async def test_a_deletion_policy_says_what_becomes_of_those_that_leave(
     assert (await ann.again(cluster))["desired_capacity"] == 1
 
 
+@pytest.mark.parametrize("destroy", [True, False])
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_who_is_named_to_go_has_the_grace_of_a_deletion_policy(
+    ann: Caller, destroy: bool, by_name: bool
+) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=2)
+    policy = await ann.policy("deletion-1.0", grace_period=20, destroy_after_deletion=destroy)
+    await ann.attach(cluster, policy)
+    [first, _] = await ann.nodes(cluster)
+    said = {"del_nodes": {"nodes": [first["id"]]}}
+    where = f"/nodes/{first['id']}" if by_name else f"/clusters/{cluster['id']}/actions"
+    wish = await ann.accepted(*(("DELETE", where) if by_name else ("POST", where, said)))
+    await ann.office.go_on(15)
+    assert (await ann.node_again(first))["cluster_id"] == cluster["id"]
+    assert (await ann.action(wish["id"]))["status"] in ("RUNNING", "WAITING")
+    await ann.office.go_on(10)
+    answer = await ann.ask("GET", f"/nodes/{first['id']}")
+    assert answer.status_code == (404 if destroy or by_name else 200)
+    assert (await ann.action(wish["id"]))["status"] == "SUCCEEDED"
+
+
 async def test_a_replacement_takes_a_place_and_the_sizes_stay(ann: Caller) -> None:
     profile = await ann.profile()
     cluster = await ann.cluster(profile, desired_capacity=2)

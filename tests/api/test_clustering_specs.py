@@ -119,8 +119,9 @@ async def test_stacks_and_containers_are_played_where_any_name_will_do(ann: Call
     box = of("container.dockerinc.docker", {"image": "hello", "host_cluster": "c1"})
     shown = await made(ann, "profile", "box", box)
     assert (await ann.again(cluster))["dependents"] == {"profiles": [shown["id"]]}
-    status, kind, _ = await ann.refusal("DELETE", "/clusters/c1")
-    assert (status, kind) == (409, "ResourceInUse")
+    for how in ("", "?force=true"):
+        status, kind, _ = await ann.refusal("DELETE", f"/clusters/c1{how}")
+        assert (status, kind) == (409, "ResourceInUse")
     await ann.ask("DELETE", "/profiles/box")
     assert (await ann.again(cluster))["dependents"] == {}
 

@@ -28,7 +28,8 @@ HOOKED = "Derived Action with Lifecycle Hook"
 def farewell(draft: Draft, each: Place, why: Why, reason: str) -> Leaving:
     """Return how a place that was chosen to go is to go, as the cluster's removal has it.
 
-    What nobody chose by size (an update, a repair, a request for this very node) just goes.
+    What nobody chose by size (an update, a repair) just goes; who was asked for by name has his
+    grace from the request.
     """
     now, removal = draft.now, draft.cluster.removal
     leaving = Leaving(why=why, since=now, deadline=now + draft.drain, reason=reason)

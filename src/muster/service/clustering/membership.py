@@ -160,7 +160,7 @@ def _child(case: Case, node: Node, verb: Verb, parent: Action) -> None:
 def remove(case: Case, said: Sequence[str], *, destroy: bool | None) -> Action:
     """Return the action that has members leave; `destroy` None: as a deletion policy says.
 
-    Those that are not destroyed are on their own once it is written.
+    Those that are not destroyed are on their own once it is written, or their grace is over.
     """
     faults = Faults(_REMOVING)
     members = [node for each in said if (node := _member(case, each, faults))]
@@ -182,6 +182,9 @@ def remove(case: Case, said: Sequence[str], *, destroy: bool | None) -> Action:
         for each in members:
             withdraw(case.tx, each.id, case.now, "the node is being deleted")
         case.tx.nodes.put(*(going(each, cluster, case.now, case.who) for each in members))
+    elif cluster.removal.grace_s:
+        parting = (going(each, cluster, case.now, case.who, destroy=False) for each in members)
+        case.tx.nodes.put(*parting)
     else:
         _let_go(case, members, action)
     return action
@@ -256,9 +259,19 @@ def _pair(case: Case, old: str, new: str, faults: Faults) -> tuple[Node | None, 
     return member, _newcomer(case, new, faults)
 
 
-def going(node: Node, cluster: Cluster, now: datetime, who: Who) -> Node:
-    """Return the node on its way out; open sessions have their time."""
+def going(node: Node, cluster: Cluster, now: datetime, who: Who, *, destroy: bool = True) -> Node:
+    """Return the node on its way out, after a grace where a policy gives one.
+
+    Open sessions have their time; nobody's agreement is asked for, for it was named.
+    """
     patience = timedelta(seconds=cluster.service.drain_s if cluster.service else 0)
-    why = f"{who.user} asked for it"
-    leaving = Leaving(why=Why.REQUEST, since=now, deadline=now + patience, reason=why)
+    grace = timedelta(seconds=cluster.removal.grace_s)
+    leaving = Leaving(
+        why=Why.REQUEST,
+        since=now,
+        deadline=now + patience,
+        reason=f"{who.user} asked for it",
+        destroy=destroy,
+        not_before=now + grace if grace else None,
+    )
     return altered(node, leaving=leaving)
