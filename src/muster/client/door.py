@@ -124,10 +124,10 @@ class Visit:
         """See Note [Clocks]."""
         off = max(began - there, there - ended)
         if off > SKEW:
-            which = "behind" if there > ended else "ahead"
+            which = "behind" if there > ended else "ahead of"
             raise NotLetIn(
-                f"the clock of this machine is {off.total_seconds():.0f} s {which} of the control "
-                "machine's: set it (timedatectl set-ntp true), and run this again"
+                f"the clock of this machine is {off.total_seconds():.0f} s {which} that of the "
+                "control machine: set it (timedatectl set-ntp true), and run this again"
             )
 
     def _met(self, kept: str) -> Line:

@@ -14,6 +14,7 @@ import psutil
 from muster.base.errors import Permanent
 
 INCUSD = ("/usr/libexec/incus/incusd", "/usr/lib/incus/incusd", "/opt/incus/bin/incusd")
+OWN_SOCKET = Path("/var/lib/incus/unix.socket")
 UNIT = "muster.service"
 LONG_S = 900.0  # packages come over somebody's network
 BRIDGES = ("lo", "incusbr", "docker", "virbr", "lxc", "veth", "ovs", "tap")
@@ -91,10 +92,10 @@ class Machine:
         self.runner.run(*words, surroundings=quiet)
 
     def start_incus(self, socket_file: Path) -> None:
-        if not self.has_systemd():
+        """Have systemd start the system's own Incus; another one is whoever's it is."""
+        if not self.has_systemd() or socket_file != OWN_SOCKET:
             raise Permanent(
-                f"incusd does not answer at {socket_file}, and there is no systemd to start it "
-                "by: start it, and run this again"
+                f"incusd does not answer at {socket_file}: start it, and run this again"
             )
         self.runner.run("systemctl", "enable", "--now", "incus.service")
 

@@ -64,6 +64,9 @@ def preseed(file: Path) -> dict[str, str]:
             raise Invalid(f"{file}: there is no '{name}'; there is {known}", field=str(name))
         if not isinstance(value, str):
             raise Invalid(f"{file}: {name} must be a text", field=str(name))
+    if said.get("role", Role.ALONE) not in set(Role):
+        text = f"{file}: role must be control, compute or alone, not '{said['role']}'"
+        raise Invalid(text, field="role")
     return dict(said)
 
 

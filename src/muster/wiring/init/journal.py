@@ -48,11 +48,6 @@ class Journal:
             self.verified = str(self.wish["name"]) if how == "done" else ""
         self._write()
 
-    def start_over(self) -> None:
-        """Have the next try be another attempt: of this one nothing is left."""
-        self.verified = ""
-        self._write()
-
     def _write(self) -> None:
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         new = self.file.with_suffix(".new")
