@@ -87,7 +87,7 @@ def clients(folder: Path, said: Mapping[str, Any], cloud: str) -> Iterator[Clien
             "OS_CLIENT_CONFIG_FILE": str(config),
             "OS_CLOUD": cloud,
             "HOME": str(folder),
-            "PATH": "/usr/bin:/bin",
+            "PATH": f"{folder / 'bin'}:/usr/bin:/bin",
         },
         cwd=folder,
         stdin=subprocess.PIPE,

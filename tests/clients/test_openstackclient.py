@@ -24,9 +24,6 @@ DELETION = {
     "version": "1.1",
     "properties": {"criteria": "OLDEST_FIRST"},
 }
-ELSEWHERE = {
-    "run"
-}  # logs in to the servers with ssh, and asks nothing but `cluster collect` for it
 Show = Callable[[str], Any]
 
 
@@ -101,7 +98,7 @@ def idle(show: Show, cluster: str) -> None:
 def test_every_command_is_driven_here(sdk: Clients) -> None:
     text = Path(__file__).read_text()
     driven = set(re.findall(r'"([a-z]+(?: [a-z]+)*)', text))
-    said = {each.removeprefix("cluster ") for each in sdk.commands()} - ELSEWHERE
+    said = {each.removeprefix("cluster ") for each in sdk.commands()}
     missing = {each for each in said if not any(d.startswith(each) for d in driven)}
     assert not missing
 
@@ -174,6 +171,16 @@ def test_a_cluster_is_checked_recovered_and_operated(
     say(f"op --operation reboot {cluster}")
     idle(show, cluster)
     assert len(show(f"collect --path name {cluster}")) == 2
+
+
+def test_a_script_is_run_on_every_node(
+    say: Callable[[str], Ran], cluster: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("uptime")
+    said = say(f"run --user ann --script {script} {cluster}").out
+    assert said.count("status: SUCCEEDED (0)") == 2
+    assert re.search(r"ssh -4 -p22 +ann@[0-9.]+ uptime", said), said
 
 
 def test_policies_are_attached_changed_and_detached(

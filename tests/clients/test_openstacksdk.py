@@ -22,6 +22,7 @@ OUT = {
     "version": "1.0",
     "properties": {"event": "CLUSTER_SCALE_OUT", "adjustment": {"number": 2}},
 }
+SLOW = {"simulated_wait_time": 60}
 Thing = dict[str, Any]
 NOT_THE_SERVICES = {"api_version"}
 
@@ -225,6 +226,16 @@ def test_what_has_ended_is_not_cancelled(sdk: Clients, cluster: Thing) -> None:
     [made] = sdk.actions(target=cluster["id"], action="CLUSTER_CREATE")
     with pytest.raises(Refused, match="ConflictException"):
         sdk.update_action(made["id"], status="CANCELLED")
+
+
+def test_what_has_not_ended_is(sdk: Clients) -> None:
+    slow = {**SERVER, "properties": {**SERVER["properties"], "metadata": SLOW}}
+    profile = sdk.create_profile(name="slow", spec=slow)
+    made = sdk.create_cluster(name="slow", profile_id=profile["id"], desired_capacity=1)
+    until(lambda: sdk.get_cluster(made["id"])["status"] == "CREATING", 20, "it is being made")
+    [wish] = sdk.actions(target=made["id"], action="CLUSTER_CREATE")
+    sdk.update_action(wish["id"], status="CANCELLED")
+    sdk.wait_for_status("action", wish["id"], "CANCELLED", ["SUCCEEDED", "FAILED"], 0.05, 20)
 
 
 @pytest.mark.parametrize("cloud", ["root", "oldest"])

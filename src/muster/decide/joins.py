@@ -20,7 +20,6 @@ def joined(node: Node, cluster: Cluster, now: datetime) -> Node:
         node,
         cluster_id=cluster.id,
         index=cluster.next_index,
-        role="",
         home=None if node.tag == cluster.id else node.tag,
         updated_at=now,
     )
@@ -32,7 +31,6 @@ def left(node: Node, now: datetime) -> Node:
         node,
         cluster_id=None,
         index=-1,
-        role="",
         home=None if node.tag == node.id else node.tag,
         leaving=None,
         standby=False,
