@@ -59,6 +59,10 @@ async def test_a_node_that_its_cluster_has_no_room_for_is_on_its_own_and_in_erro
     assert (await ann.again(cluster))["desired_capacity"] == 1
     path = f"/nodes/{node['id']}"
     assert (await ann.done("POST", f"{path}/actions", {"check": {}}))["status"] == "FAILED"
+    await ann.profile("p2")
+    changed = await ann.done("PATCH", path, {"node": {"profile_id": "p2"}})
+    assert (changed["status"], changed["status_reason"]) == ("FAILED", "The node has no server.")
+    assert (await ann.node_again(node))["status"] == "ERROR"
     assert (await ann.done("DELETE", path))["status"] == "SUCCEEDED"
     assert (await ann.ask("GET", path)).status_code == 404
 

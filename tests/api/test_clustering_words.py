@@ -27,6 +27,15 @@ async def test_what_waits_is_found_as_waiting_and_what_runs_as_running(ann: Call
     assert UUID(shown["owner"])
 
 
+async def test_an_update_is_told_without_how_far_it_is(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    await ann.profile("slow", **SLOW)
+    await ann.accepted("PATCH", f"/clusters/{cluster['id']}", {"cluster": {"profile_id": "slow"}})
+    await ann.office.go_on()
+    shown = await ann.again(cluster)
+    assert (shown["status"], shown["status_reason"]) == ("UPDATING", "Update in progress")
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

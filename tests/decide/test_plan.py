@@ -172,6 +172,15 @@ def test_a_settled_cluster_is_called_by_how_many_are_active(sizes, status, text)
     assert text in decided.cluster.reason
 
 
+def test_a_cluster_that_cannot_let_go_of_those_above_its_bound_says_so():
+    web = three(healing=Healing(enabled=False), desired=1, max_size=1)
+    kept = [a_node(number, protected=True) for number in (1, 2)]
+    decided = plan(a_snapshot(web, *kept, servers=[a_server(1), a_server(2)]))
+
+    assert decided.cluster.status is ClusterStatus.WARNING
+    assert decided.cluster.reason.endswith(": number of active nodes is above max_size (1).")
+
+
 def test_a_wish_that_takes_too_long_fails():
     wish = a_wish(Verb.CLUSTER_RESIZE, timeout_s=60, created_at=LONG_AGO)
     web = a_cluster(desired=2, generation=2)
