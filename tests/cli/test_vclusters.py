@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from xml.etree.ElementTree import fromstring
 
 import pytest
 
@@ -63,3 +64,31 @@ def test_on_this_machine_the_volume_is_attached_and_goes_with_it(
     muster.good("vcluster", "delete", "here")
     until(lambda: not muster.asked("volume", "list", "--cloud", "local"), 30, "its volume is gone")
     assert "here" not in muster.good("vcluster", "list")
+
+
+def test_one_is_changed_explained_and_drawn(muster: Terminal, tmp_path: Path) -> None:
+    file, more, drawn = (tmp_path / name for name in ("one.json", "more.json", "out.svg"))
+    said = body([server("a"), volume("a-vol", 1, attach_to="a")], name="drawn")
+    file.write_text(json.dumps(said))
+    assert "■ a ─ ▤ a-vol" in muster.good("vcluster", "explain", str(file))
+    muster.good("vcluster", "create", str(file), "--wait")
+    change = {"instances": [server("b")], "groupings": [rule("anti-affinity", "a", "b")]}
+    more.write_text(json.dumps({"vcluster": change}))
+    assert "PLANNED" in muster.good("vcluster", "update", "drawn", str(more), "--plan")
+    assert "UPDATING" in muster.good("vcluster", "update", "drawn", str(more), "--allow-moves")
+    until(lambda: muster.asked("vcluster", "show", "drawn")["status"] == "ACTIVE", 30, "it is done")
+    assert "■ b" in muster.good("vcluster", "show", "drawn", "--plot", str(drawn))
+    picture = fromstring(drawn.read_text())
+    texts = {each.text for each in picture.iter() if each.tag.endswith("text")}
+    assert {"a", "a-vol", "b"} <= texts
+    muster.good("vcluster", "delete", "drawn")
+
+
+def test_an_explanation_of_the_impossible_is_no_failure(muster: Terminal, tmp_path: Path) -> None:
+    many = [server(f"s{number}") for number in range(4)]
+    rules = [rule("anti-affinity", *(each["name"] for each in many), scope="zone")]
+    file = tmp_path / "apart.json"
+    file.write_text(json.dumps(body(many, rules, name="apart")))
+    said = muster.good("vcluster", "explain", str(file))
+    assert said.startswith("It cannot be: ")
+    assert "possible instead: " in said

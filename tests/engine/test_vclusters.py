@@ -7,15 +7,10 @@ from typing import Any
 
 import pytest
 
+from engine.whole import WHERE, claims, left, made, settled, world
 from muster.base.clock import ManualClock
-from muster.drivers.simulated.cloud import world_of
-from muster.drivers.simulated.world import World
-from muster.model.reservation import Reservation
-from muster.ports.store import Query
 from office import Office, a_cloud, opened
 from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
-
-WHERE = "/v2/demo/vclusters"
 
 
 @pytest.fixture
@@ -23,40 +18,6 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_vcpus=4, host_disk_gib=20)
     async with opened(tmp_path, clouds={"simulated": cloud}) as made:
         yield made
-
-
-def world(office: Office) -> World:
-    return world_of(office.desk.clouds["simulated"])
-
-
-async def made(office: Office, said: Any) -> dict[str, Any]:
-    content = said if isinstance(said, str) else json.dumps(said)
-    answer = await office.clients["all"].post(WHERE, content=content, headers={"x-name": "ann"})
-    assert answer.status_code == 202, answer.text
-    found: dict[str, Any] = answer.json()["vcluster"]
-    assert answer.headers["location"].endswith(f"{WHERE}/{found['id']}")
-    return found
-
-
-async def settled(office: Office, id: str, seconds: int = 20) -> dict[str, Any]:
-    for _ in range(seconds):
-        await office.go_on(1)
-        found: dict[str, Any] = (await office.call("GET", f"{WHERE}/{id}")).json()["vcluster"]
-        if found["status"] in ("ACTIVE", "ERROR", "WARNING"):
-            return found
-    raise AssertionError(found)
-
-
-async def claims(office: Office) -> list[Reservation]:
-    return list(await office.desk.store.read(lambda tx: tx.reservations.find(Query())))
-
-
-async def left(office: Office) -> tuple[int, int, int]:
-    """Return how many servers, volumes and claims there are."""
-    cloud = office.desk.clouds["simulated"]
-    assert cloud.volumes
-    servers, volumes = await cloud.compute.list_servers(), await cloud.volumes.list_volumes()
-    return len(servers), len(volumes), len(await claims(office))
 
 
 @pytest.mark.parametrize("form", [json.dumps, repeated])

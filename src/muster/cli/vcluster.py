@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from muster.client.http import Session
 
 _FILE = click.Path(exists=True, dir_okay=False)
+_plot = click.option(
+    "--plot", type=click.Path(dir_okay=False, writable=True), help="Draw it into this file, as SVG."
+)
 
 
 @click.group()
@@ -25,13 +29,38 @@ def vcluster() -> None:
 
 @vcluster.command("plan")
 @click.argument("file", type=_FILE)
+@_plot
 @asking
-def vcluster_plan(asked: Asking, file: str) -> None:
+def vcluster_plan(asked: Asking, file: str, plot: str | None) -> None:
     """Say where everything in FILE would be, or why nowhere and what would help."""
     body = _request(file)
     with asked.session() as session:
         found = session.call("POST", _where(session), body, {"plan": True}, patience_s=90)
+    _drawn(found["vcluster"], plot)
     asked.show(found, lambda out: _placed(out, found["vcluster"]))
+
+
+@vcluster.command("explain")
+@click.argument("file", type=_FILE)
+@_plot
+@asking
+def vcluster_explain(asked: Asking, file: str, plot: str | None) -> None:
+    """Explain what becomes of FILE: who would be where by which rule, or why it cannot be."""
+    from muster.client.http import ApiError
+
+    body = _request(file)
+    with asked.session() as session:
+        try:
+            found = session.call("POST", _where(session), body, {"plan": True}, patience_s=90)
+        except ApiError as error:
+            if error.code not in ("unplaceable", "undecided"):
+                raise
+            told = {"placed": False, "why": error.message, "ways_out": list(error.ways_out)}
+            asked.show(told, lambda out: _impossible(out, told))
+            return
+    seen = found["vcluster"]
+    _drawn(seen, plot)
+    asked.show({"placed": True, **found}, lambda out: _explained(out, seen))
 
 
 @vcluster.command("create")
@@ -72,12 +101,34 @@ def vcluster_list(asked: Asking) -> None:
 
 @vcluster.command("show")
 @click.argument("name")
+@_plot
 @asking
-def vcluster_show(asked: Asking, name: str) -> None:
+def vcluster_show(asked: Asking, name: str, plot: str | None) -> None:
     """Show where the instances of a virtual cluster are, and which rules are kept."""
     with asked.session() as session:
         seen = session.call("GET", _one(session, name))["vcluster"]
+    _drawn(seen, plot)
     asked.show(seen, lambda out: _placed(out, seen))
+
+
+@vcluster.command("update")
+@click.argument("name")
+@click.argument("file", type=_FILE)
+@click.option("--allow-moves", is_flag=True, help="Who runs may move if there is no other way.")
+@click.option("--plan", is_flag=True, help="Only say how it would be, and who would move.")
+@asking
+def vcluster_update(asked: Asking, name: str, file: str, allow_moves: bool, plan: bool) -> None:
+    """Add and remove instances and groupings, as FILE says.
+
+    FILE has the key vcluster with instances and groupings to be added, and the names in
+    remove_instances and remove_groupings.
+    """
+    body = _request(file)
+    with asked.session() as session:
+        where = _one(session, name)
+        query = {"plan": plan, "allow_moves": allow_moves}
+        found = session.call("PATCH", where, body, query, patience_s=90)
+    asked.show(found, lambda out: _changed(out, found))
 
 
 @vcluster.command("delete")
@@ -115,6 +166,46 @@ def _one(session: "Session", name: str) -> str:
     return at(project, "vclusters", name, version="v2")
 
 
+def _drawn(seen: Mapping[str, Any], plot: str | None) -> None:
+    from muster.cli.picture import svg
+
+    if plot:
+        Path(plot).write_text(svg(seen))
+
+
+def _changed(out: "Console", found: Mapping[str, Any]) -> None:
+    _placed(out, found["vcluster"])
+    for move in found.get("placement", {}).get("moves", ()):
+        out.print(f"{move['instance']} moves from {move['source']} to {move['target']}")
+
+
+def _explained(out: "Console", seen: Mapping[str, Any]) -> None:
+    _pictured(out, seen)
+    for each in seen["groupings"]:
+        _ruled(out, each)
+
+
+def _impossible(out: "Console", told: Mapping[str, Any]) -> None:
+    out.print(f"It cannot be: {told['why']}")
+    for way in told["ways_out"]:
+        out.print(f"possible instead: {way}")
+
+
+def _pictured(out: "Console", seen: Mapping[str, Any]) -> None:
+    from muster.cli.picture import lines
+
+    for line in lines(seen):
+        out.print(line, markup=False)
+
+
+def _ruled(out: "Console", each: Mapping[str, Any]) -> None:
+    members, kept = ", ".join(each["membersRef"]), each["state"] == "satisfied"
+    line = coloured("good" if kept else "bad")
+    line.plain = "✓ " if kept else "✗ "
+    line.append(f"{each['spec']['rule']} {each['name']}: {members}")
+    out.print(line if kept else line.append(f" ({each['reason']})"))
+
+
 def _placed(out: "Console", seen: Mapping[str, Any]) -> None:
     """Print every host with who is on it, then the rules."""
     said = [(name, seen[name]) for name in ("name", "id", "status", "status_reason", "cloud")]
@@ -129,12 +220,9 @@ def _placed(out: "Console", seen: Mapping[str, Any]) -> None:
         ("ADDRESS", lambda row: ", ".join(row["addresses"])),
     ]
     out.print(table(sorted(seen["instances"], key=_by_host), columns))
+    _pictured(out, seen)
     for each in seen["groupings"]:
-        members, kept = ", ".join(each["membersRef"]), each["state"] == "satisfied"
-        line = coloured("good" if kept else "bad")
-        line.plain = "✓ " if kept else "✗ "
-        line.append(f"{each['spec']['rule']} {each['name']}: {members}")
-        out.print(line if kept else line.append(f" ({each['reason']})"))
+        _ruled(out, each)
 
 
 def _by_host(row: Row) -> tuple[str, str]:

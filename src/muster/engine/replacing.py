@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from muster.base.errors import Stale, Transient
-from muster.decide.vclusters.claims import claims_of, left, overdrawn
+from muster.decide.vclusters.claims import arrivals, claims_of, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
+from muster.decide.vclusters.updating import taken_back
 from muster.engine.site import Site
 from muster.model.placing import Placed
 from muster.model.reservation import Reservation, Room
 from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
 from muster.ports.store import Claim, Query, Transaction
 
+_COMING = (MemberStatus.PLANNED, MemberStatus.BUILDING)
 TRIES = 5  # of what no other host can have either
 
 
@@ -31,20 +33,31 @@ async def placed_again(
     site: Site, claim: Claim, vcluster: VCluster, refusals: Sequence[Refusal]
 ) -> None:
     """Record other hosts for what was refused, or that it goes. See Note [Refused by its host]."""
-    first = refusals[0]
+    first, final = refusals[0], any(each.final for each in refusals)
     shunned = _shunned(vcluster, refusals)
     tried = replace(vcluster, shunned=shunned, tries=vcluster.tries + 1)
     room = await _room(site, vcluster)
     others = await site.store.read(lambda tx: _others(tx, vcluster))
-    found = (
-        None if any(each.final for each in refusals) else await _solved(site, tried, room, others)
-    )
+    moving = bool(vcluster.update and vcluster.update.moved)
+    found = None if final or moving else await _solved(site, tried, room, others)
     if found is None or found.places == vcluster.places:
         found = replace(tried, shunned=())
-        if found.tries >= TRIES or any(each.final for each in refusals):
-            why = f"{first.member} cannot be made: {first.reason}"
-            found = found.turned(VClusterStatus.ROLLING_BACK, why)
+        if found.tries >= TRIES or final:
+            found = _given_up(found, f"{first.member} cannot be made: {first.reason}")
     await site.store.write(lambda tx: _write(tx, claim, found, room))
+
+
+def _given_up(vcluster: VCluster, why: str) -> VCluster:
+    """Return the vcluster on its way back. Who cannot even go back stays where he has got to."""
+    update = vcluster.update
+    if update is None:
+        return vcluster.turned(VClusterStatus.ROLLING_BACK, why)
+    if not update.failed:
+        return taken_back(vcluster, why)
+    members = tuple(
+        replace(each, host=update.moved.get(each.name, each.host)) for each in vcluster.members
+    )
+    return replace(vcluster, members=members, update=replace(update, moved={}), tries=0)
 
 
 def _shunned(vcluster: VCluster, refusals: Sequence[Refusal]) -> tuple[str, ...]:
@@ -71,7 +84,8 @@ async def _solved(
         for host in left(room, others)
     )
     members = tuple(
-        each if each.id in room.counted else _homeless(each) for each in vcluster.members
+        _homeless(each) if each.status in _COMING and each.id not in room.counted else each
+        for each in vcluster.members
     )
     answer = await site.solver.solve(problem_of(hosts, members, vcluster.groupings))
     if not isinstance(answer, Placed):
@@ -96,7 +110,7 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room) -> None:
     if moved and (short := overdrawn(left(room, _others(tx, found)), new)):
         raise Stale(short[0])
     tx.vclusters.put(found)
-    tx.reservations.put(*mine)
+    tx.reservations.put(*mine, *arrivals(found, found.init_at))
 
 
 def _others(tx: Transaction, vcluster: VCluster) -> list[Reservation]:

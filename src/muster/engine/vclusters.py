@@ -8,18 +8,24 @@ from typing import assert_never
 from muster.base.backoff import delay
 from muster.base.errors import DriverError, Permanent, Stale, Transient
 from muster.base.log import log
-from muster.decide.vclusters.course import Course, Sight, course
+from muster.decide.vclusters.claims import arrivals, claims_of
+from muster.decide.vclusters.course import Course, Sight
+from muster.decide.vclusters.updating import next_course
 from muster.engine.passed import Passed
 from muster.engine.replacing import Refusal, placed_again
 from muster.engine.site import Reach, Site
+from muster.model.step import Operation
 from muster.model.vcluster import VCluster, VClusterStatus
 from muster.model.vcluster_step import (
     Attach,
     Detach,
     MakeServer,
     MakeVolume,
+    MoveServer,
+    MoveVolume,
     RemoveServer,
     RemoveVolume,
+    StartServer,
     VStep,
 )
 from muster.ports.cloud import Cloud
@@ -28,6 +34,7 @@ from muster.ports.volumes import Volumes
 
 SOON = timedelta(seconds=0.5)
 CALL_S = 60.0
+COPY_S = 660.0  # of what may bring everything on a disk to another host
 
 
 async def tend(site: Site, claim: Claim) -> Passed | None:
@@ -38,7 +45,7 @@ async def tend(site: Site, claim: Claim) -> Passed | None:
     reach = site.clouds.get(before.cloud)
     if reach is None:
         raise Transient(f"no cloud is called {before.cloud!r} here")
-    decided = course(before, await _look(reach.cloud, before), site.clock.now())
+    decided = next_course(before, await _look(reach.cloud, before), site.clock.now())
     if decided.vcluster != before or decided.gone:
         await site.store.write(lambda tx: _commit(tx, claim, before, decided))
     if decided.gone:
@@ -49,7 +56,7 @@ async def tend(site: Site, claim: Claim) -> Passed | None:
     if not refusals:
         site.setbacks.pop(before.id, None)
         return Passed(look_at=site.clock.now() + SOON) if decided.waits else Passed(again=True)
-    if decided.vcluster.status is VClusterStatus.CREATING:
+    if decided.vcluster.status in (VClusterStatus.CREATING, VClusterStatus.UPDATING):
         await placed_again(site, claim, decided.vcluster, refusals)
     return Passed(look_at=site.clock.now() + _setback(site, before))
 
@@ -87,8 +94,18 @@ def _commit(tx: Transaction, claim: Claim, before: VCluster, decided: Course) ->
         tx.reservations.drop(*(each.id for each in claims))
     if decided.gone:
         tx.vclusters.drop(before.id)
-    else:
-        tx.vclusters.put(decided.vcluster)
+        return
+    if decided.vcluster.update != before.update:
+        _claim(tx, decided.vcluster)
+    tx.vclusters.put(decided.vcluster)
+
+
+def _claim(tx: Transaction, vcluster: VCluster) -> None:
+    """Have it claim what it holds now, and nothing else."""
+    mine = (*claims_of(vcluster, vcluster.init_at), *arrivals(vcluster, vcluster.init_at))
+    held = tx.reservations.find(Query(where={"owner": (vcluster.id,)}))
+    tx.reservations.drop(*({each.id for each in held} - {each.id for each in mine}))
+    tx.reservations.put(*mine)
 
 
 async def _run(reach: Reach, steps: Sequence[VStep]) -> list[Refusal]:
@@ -101,16 +118,20 @@ async def _run(reach: Reach, steps: Sequence[VStep]) -> list[Refusal]:
 async def _step(reach: Reach, step: VStep) -> Refusal | None:
     async with reach.slots:
         try:
-            async with asyncio.timeout(CALL_S):
+            async with asyncio.timeout(_patience(step)):
                 await _call(reach.cloud, step)
         except DriverError as error:
             log(member=step.member).info("vcluster.refused", reason=error.text)
             final = isinstance(error, Permanent)
             return Refusal(member=step.member, reason=error.text, final=final)
         except TimeoutError:
-            text = f"no answer within {CALL_S:.0f} s"
+            text = f"no answer within {_patience(step):.0f} s"
             return Refusal(member=step.member, reason=text, final=False)
     return None
+
+
+def _patience(step: VStep) -> float:
+    return COPY_S if isinstance(step, Attach | MoveServer | MoveVolume) else CALL_S
 
 
 async def _call(cloud: Cloud, step: VStep) -> None:
@@ -123,6 +144,13 @@ async def _call(cloud: Cloud, step: VStep) -> None:
             await _volumes(cloud).create_volume(step.order)
         case Attach():
             await _volumes(cloud).attach_volume(step.volume_id, step.server_ref)
+        case MoveServer():
+            where = {"host": step.host}
+            await cloud.compute.operate_server(step.ref, Operation.EVACUATE, where)
+        case StartServer():
+            await cloud.compute.operate_server(step.ref, Operation.START)
+        case MoveVolume():
+            await _volumes(cloud).move_volume(step.volume_id, step.host)
         case Detach():
             await _volumes(cloud).detach_volume(step.volume_id)
         case RemoveVolume():

@@ -122,6 +122,18 @@ class VClusterAsk:
     seconds: float = 10.0  # that finding a placement may take
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VClusterChange:
+    """What somebody asks a vcluster to have more, and less. Everything else stays as it is."""
+
+    instances: tuple[Instance, ...] = ()
+    groupings: tuple[Grouping, ...] = ()
+    remove_instances: tuple[str, ...] = ()
+    remove_groupings: tuple[str, ...] = ()  # every one of that name
+    allow_moves: bool = False  # of members that are there
+    seconds: float = 10.0
+
+
 # Note [Attached by affinity]
 # The blueprint says who uses a volume by nothing but a rule: they are on one host. So a volume
 # is attached to the server that shares hard rules of one host with it, where that is exactly
@@ -181,6 +193,22 @@ def member_id(vcluster_id: UUID, name: str) -> UUID:
     return uuid5(vcluster_id, f"instance/{name}")
 
 
+# Note [An update and its way back]
+# An update first moves who has to move, then makes what is new, and only at its end takes away
+# what is to go. So until then all that was is there still, and an update that cannot be carried
+# out is taken back by another one: what it made is to go, who has moved goes back, and the rules
+# are those of before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What an update does to a vcluster, and how it was. See Note [An update and its way back]."""
+
+    groupings: tuple[Grouping, ...]  # as they were
+    new: tuple[str, ...] = ()  # members that it brings
+    going: tuple[str, ...] = ()  # members that it takes away, at its end
+    moved: Mapping[str, str] = field(default_factory=dict)  # member -> the host it comes from
+    failed: str = ""  # why an update is taken back by this one; "": it is none such
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VCluster:
     id: UUID
@@ -191,6 +219,7 @@ class VCluster:
     members: tuple[Member, ...]
     groupings: tuple[Grouping, ...] = ()
     shunned: tuple[str, ...] = ()  # hosts that refused one of its instances
+    update: Update | None = None  # while it is under way
     tries: int = 0  # how often something of it was refused
     keep_volumes: bool = False  # where it is to go: its volumes are to stay
     status: VClusterStatus = VClusterStatus.CREATING
@@ -199,6 +228,12 @@ class VCluster:
     init_at: datetime
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+    @property
+    def staying(self) -> tuple[Member, ...]:
+        """The members that are to be there once what is asked for is done."""
+        going = self.update.going if self.update else ()
+        return tuple(each for each in self.members if each.name not in going)
 
     @property
     def places(self) -> Mapping[str, str]:

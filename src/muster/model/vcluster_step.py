@@ -33,6 +33,28 @@ class Detach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveServer:
+    """It stands still meanwhile, and has what it had on its disk."""
+
+    member: str
+    ref: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveVolume:
+    member: str
+    volume_id: UUID
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartServer:
+    member: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveServer:
     member: str
     ref: str
@@ -44,4 +66,5 @@ class RemoveVolume:
     volume_id: UUID
 
 
-VStep = MakeServer | MakeVolume | Attach | Detach | RemoveServer | RemoveVolume
+Move = MoveServer | MoveVolume | StartServer
+VStep = MakeServer | MakeVolume | Attach | Detach | RemoveServer | RemoveVolume | Move

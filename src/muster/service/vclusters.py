@@ -11,7 +11,7 @@ from muster.decide.vclusters.checks import rules_of
 from muster.decide.vclusters.claims import claims_of, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
 from muster.model import placing
-from muster.model.placing import Broken, Host, Limit, Move, Placed
+from muster.model.placing import Broken, Host, Limit, Move, Placed, Problem
 from muster.model.reservation import Reservation, Room
 from muster.model.vcluster import VCluster, VClusterAsk, VClusterStatus
 from muster.model.who import Who
@@ -22,7 +22,7 @@ from muster.service.intent import Intent, plain
 from muster.service.lookup import as_id, sees
 from muster.service.vcluster_parts import cloud_of, members_of, room_of
 
-_TRIES = 12
+TRIES = 12
 _RELAXATIONS = 3
 
 
@@ -76,7 +76,7 @@ async def created(desk: Desk, who: Who, ask: VClusterAsk) -> VClusterSeen:
     except Stale:
         pass
     async with desk.placing:
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             plan = await _placing(desk, cloud, draft, ask.seconds)
             try:
                 return await _claimed(desk, plan)
@@ -93,20 +93,20 @@ async def listing(desk: Desk, query: Query) -> list[VClusterSeen]:
 
 async def show(desk: Desk, who: Who, said: str) -> VClusterSeen:
     """Return the vcluster of that id or name. Raises `NotFound` for those of other projects."""
-    return seen(await desk.store.read(lambda tx: _found(tx, who, said)))
+    return seen(await desk.store.read(lambda tx: found(tx, who, said)))
 
 
 async def deletion(desk: Desk, who: Who, said: str, keep_volumes: bool) -> Intent[VClusterSeen]:
     """Return the intent to have a vcluster go: servers first, then volumes unless they are kept."""
-    found = await desk.store.read(lambda tx: _found(tx, who, said))
-    volumes = [each.name for each in found.members if each.volume]
+    there = await desk.store.read(lambda tx: found(tx, who, said))
+    volumes = [each.name for each in there.members if each.volume]
     kept = f", keep {', '.join(volumes)}" if volumes and keep_volumes else ""
     lost = () if keep_volumes else tuple(f"volume {name} and what is in it" for name in volumes)
 
     async def delete() -> VClusterSeen:
-        return seen(await desk.store.write(lambda tx: _leaving(tx, found.id, keep_volumes)))
+        return seen(await desk.store.write(lambda tx: _leaving(tx, there.id, keep_volumes)))
 
-    step = f"delete vcluster {found.name}{kept}"
+    step = f"delete vcluster {there.name}{kept}"
     return plain(delete, step, loses=lost, reversible=False)
 
 
@@ -151,19 +151,25 @@ async def _draft(desk: Desk, who: Who, cloud: Cloud, ask: VClusterAsk) -> VClust
 
 
 async def _placing(desk: Desk, cloud: Cloud, draft: VCluster, seconds: float) -> VClusterPlan:
-    room, solver = await room_of(cloud), desk.solver
-    hosts = left(room, await desk.store.read(lambda tx: _claims(tx, draft.cloud)))
-    limit = Limit(work=seconds, seconds=seconds, relaxations=_RELAXATIONS)
+    room = await room_of(cloud)
+    hosts = left(room, await desk.store.read(lambda tx: claims_on(tx, draft.cloud)))
     problem = problem_of(hosts, draft.members, draft.groupings)
-    answer = await solver.solve(problem, limit)
+    return plan_of(draft, room, await solved(desk, problem, seconds))
+
+
+async def solved(desk: Desk, problem: Problem, seconds: float) -> Placed:
+    """Return the placement. Raises `Unplaceable` and `Undecided`, each with its answer."""
+    limit = Limit(work=seconds, seconds=seconds, relaxations=_RELAXATIONS)
+    answer = await desk.solver.solve(problem, limit)
     if isinstance(answer, placing.Impossible):
         raise Unplaceable(answer.conflict.text, answer=answer, rules=problem.rules)
     if isinstance(answer, placing.Undecided):
         raise Undecided(answer.reason, answer=answer, rules=problem.rules)
-    return _plan(draft, room, answer)
+    return answer
 
 
-def _plan(draft: VCluster, room: Room, answer: Placed) -> VClusterPlan:
+def plan_of(draft: VCluster, room: Room, answer: Placed) -> VClusterPlan:
+    """Return the vcluster as it is placed by that answer."""
     members = placed(draft.members, room.hosts, answer.places)
     return VClusterPlan(
         vcluster=replace(draft, members=members),
@@ -186,22 +192,28 @@ def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
     tx.leases.take("vclusters", str(made.id), now, now)
     _admit(desk, tx, made)
     mine = claims_of(made, now)
-    if short := overdrawn(left(plan.room, _claims(tx, made.cloud)), mine):
+    if short := overdrawn(left(plan.room, claims_on(tx, made.cloud)), mine):
         raise Stale(short[0])
     tx.vclusters.put(made)
     tx.reservations.put(*mine)
     tx.marks.mark(made.id)
 
 
-def _claims(tx: Transaction, cloud: str) -> list[Reservation]:
+def claims_on(tx: Transaction, cloud: str) -> list[Reservation]:
+    """Return all that is claimed on the hosts of a cloud."""
     return list(tx.reservations.find(Query(where={"cloud": (cloud,)})))
+
+
+def admit_size(desk: Desk, vcluster: VCluster) -> None:
+    """Raise where it has more instances than one may have."""
+    if (size := len(vcluster.members)) > desk.max_cluster_size:
+        text = f"a vcluster may have {desk.max_cluster_size} instances, not {size}"
+        raise QuotaExceeded(text, field="vcluster.instances")
 
 
 def _admit(desk: Desk, tx: Transaction, vcluster: VCluster) -> None:
     """Raise unless the name is free and the project may have one more of so many instances."""
-    if (size := len(vcluster.members)) > desk.max_cluster_size:
-        text = f"a vcluster may have {desk.max_cluster_size} instances, not {size}"
-        raise QuotaExceeded(text, field="vcluster.instances")
+    admit_size(desk, vcluster)
     mine = Query(project=vcluster.project)
     if tx.vclusters.count(replace(mine, where={"name": (vcluster.name,)})):
         text = f"this project has a vcluster named '{vcluster.name}' already"
@@ -210,7 +222,8 @@ def _admit(desk: Desk, tx: Transaction, vcluster: VCluster) -> None:
         raise QuotaExceeded(f"a project may have {desk.max_clusters} vclusters; delete one first")
 
 
-def _found(tx: Transaction, who: Who, said: str) -> VCluster:
+def found(tx: Transaction, who: Who, said: str) -> VCluster:
+    """Return the vcluster of that id or name; raises `NotFound`."""
     id = as_id(said)
     by_id = tx.vclusters.get(id) if id else None
     if by_id and sees(who, by_id.project):

@@ -12,6 +12,7 @@ from muster.api.reading import (
     Fields,
     Kind,
     Notes,
+    boolean,
     integer,
     list_of,
     number,
@@ -24,7 +25,14 @@ from muster.api.reading import (
 from muster.api.vclusters_v2.pairs import gathered
 from muster.model import placing
 from muster.model.placing import RULES, Scope
-from muster.model.vcluster import Grouping, Instance, ServerWords, VClusterAsk, VolumeWords
+from muster.model.vcluster import (
+    Grouping,
+    Instance,
+    ServerWords,
+    VClusterAsk,
+    VClusterChange,
+    VolumeWords,
+)
 from muster.service.ask import Fault, refuse
 
 MANY = 10_000
@@ -217,6 +225,21 @@ VCLUSTER: Fields = {
     "groupings": Field(_elements("grouping", object_of(GROUPING, _grouping)), "rules between them"),
     "seconds": Field(number(0, 60, above=True), "that placing may take; default 10"),
 }
+CHANGE: Fields = {
+    "instances": Field(
+        _elements("instance", object_of(INSTANCE, _instance)), "servers and volumes to be added"
+    ),
+    "groupings": Field(_elements("grouping", object_of(GROUPING, _grouping)), "rules to be added"),
+    "remove_instances": Field(list_of(_NAME, MANY), "names; what is on volumes is lost"),
+    "remove_groupings": Field(list_of(text(low=0), MANY), "names; all that are called so"),
+    "allow_moves": Field(boolean(), "whether members that are there may move; default false"),
+    "seconds": Field(number(0, 60, above=True), "that placing may take; default 10"),
+}
+PATCH: Fields = {
+    "vcluster": Field(
+        object_of(CHANGE, lambda at, values: VClusterChange(**values)), "changes", required=True
+    )
+}
 BODY: Fields = {"vcluster": Field(object_of(VCLUSTER, _vcluster), "what is asked", required=True)}
 
 
@@ -225,8 +248,17 @@ def asked(body: bytes) -> tuple[VClusterAsk, Mapping[str, str]]:
 
     Raises `Invalid` with every fault of form at once, by the caller's spelling.
     """
+    return _read(BODY, body)
+
+
+def change(body: bytes) -> tuple[VClusterChange, Mapping[str, str]]:
+    """Return what a body asks to be changed, as `asked` does."""
+    return _read(PATCH, body)
+
+
+def _read(fields: Fields, body: bytes) -> tuple[Any, Mapping[str, str]]:
     notes = Notes()
-    values = whole(BODY, gathered(body, ELEMENTS), notes)
+    values = whole(fields, gathered(body, ELEMENTS), notes)
     if notes.faults:
         refuse(Fault(notes.spelled.get(f.field, f.field), f.message) for f in notes.faults)
     if "vcluster" not in values:

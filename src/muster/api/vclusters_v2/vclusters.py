@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, patch, post
 
 from muster.api import faults
 from muster.api.call import PLAN, Asked, Call, Param, Word, base, carried_out
@@ -13,7 +13,7 @@ from muster.api.vclusters_v2 import bodies, render
 from muster.api.vclusters_v2.render import VClusterOut
 from muster.base.errors import Forbidden, Undecided, Unplaceable
 from muster.model.vcluster import VClusterStatus
-from muster.service import vclusters
+from muster.service import vcluster_updates, vclusters
 from muster.service.vclusters import VClusterSeen
 
 VCLUSTERS = Listing(
@@ -29,6 +29,7 @@ VCLUSTERS = Listing(
 )
 _KEEP = {"keep_volumes": Param("true: its volumes stay", {"type": "boolean"})}
 _DELETE = {**PLAN, **_KEEP}
+_MOVES = {"allow_moves": Param("true: as in the body", {"type": "boolean"})}
 _PLAN = {"plan": Param("true: say where everything would be, and do nothing", {"type": "boolean"})}
 
 
@@ -61,10 +62,29 @@ async def create_vcluster(call: Asked, tenant_id: Word) -> Response[Any]:
             return Response(render.plan(plan), status_code=200)
         made = await vclusters.created(call.desk, call.who, ask)
     except (Unplaceable, Undecided) as refusal:
-        why = render.explained(**cast(dict[str, Any], refusal.details))
-        return faults.answer(409, {"type": refusal.code, "message": refusal.text, **why})
+        return _unplaced(refusal)
     where = f"{base(call)}/v2/{tenant_id}/vclusters/{made.vcluster.id}"
     return _accepted(made, {"Location": where})
+
+
+@patch(
+    "/v2/{tenant_id:str}/vclusters/{identity:str}",
+    status_code=202,
+    opt={"query": _PLAN | _MOVES, "body": bodies.PATCH},
+)
+async def update_vcluster(call: Asked, tenant_id: Word, identity: Word) -> Response[Any]:
+    """Add and remove instances and groupings, all or none. Who runs stays unless he may move."""
+    _refuse_strangers(call, tenant_id)
+    said, call.request.state.spelled = bodies.change(await call.request.body())
+    wanted = replace(said, allow_moves=said.allow_moves or call.flag("allow_moves"))
+    try:
+        if call.flag("plan"):
+            plan = await vcluster_updates.update_planned(call.desk, call.who, identity, wanted)
+            return Response(render.plan(plan), status_code=200)
+        made = await vcluster_updates.updated(call.desk, call.who, identity, wanted)
+    except (Unplaceable, Undecided) as refusal:
+        return _unplaced(refusal)
+    return _accepted(made, {})
 
 
 @delete(
@@ -88,9 +108,14 @@ def _accepted(one: VClusterSeen, headers: dict[str, str]) -> Response[Any]:
     return Response({"vcluster": render.seen(one)}, status_code=202, headers=headers)
 
 
+def _unplaced(refusal: Unplaceable | Undecided) -> Response[Any]:
+    why = render.explained(**cast(dict[str, Any], refusal.details))
+    return faults.answer(409, {"type": refusal.code, "message": refusal.text, **why})
+
+
 def _refuse_strangers(call: Call, tenant_id: str) -> None:
     if tenant_id != call.who.project:
         raise Forbidden(f"{call.who.user} asks for project {call.who.project}, not {tenant_id}")
 
 
-ROUTES = (list_vclusters, show_vcluster, create_vcluster, delete_vcluster)
+ROUTES = (list_vclusters, show_vcluster, create_vcluster, update_vcluster, delete_vcluster)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from uuid import uuid5
 
 from muster.decide.placement.phrases import amount
 from muster.decide.vclusters.problem import item_of
@@ -29,6 +30,17 @@ def claims_of(vcluster: VCluster, now: datetime) -> tuple[Reservation, ...]:
         for member in vcluster.members
         for item in (item_of(member),)
     )
+
+
+# Note [Room for arrivals]
+# A member's claim is as good as its instance: where the cloud counts the one, the other is not
+# taken off. Of one that is to move the cloud counts what it uses where it is still. So there is
+# a further claim where it is to go, which nobody has an instance of, until the update is over.
+def arrivals(vcluster: VCluster, now: datetime) -> tuple[Reservation, ...]:
+    """Return what those that move hold where they are to go. See Note [Room for arrivals]."""
+    moved = vcluster.update.moved if vcluster.update else {}
+    coming = replace(vcluster, members=tuple(m for m in vcluster.members if m.name in moved))
+    return tuple(replace(each, id=uuid5(each.id, "arrival")) for each in claims_of(coming, now))
 
 
 def left(room: Room, claims: Iterable[Reservation]) -> tuple[Host, ...]:

@@ -1,6 +1,6 @@
 """The next thing to be done for a virtual cluster, from how it is recorded and what is seen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
@@ -56,40 +56,46 @@ def course(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
 
 
 def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
-    known = replace(vcluster, members=tuple(_as_seen(m, sight) for m in vcluster.members))
+    known = as_seen(vcluster, sight)
     broken = [each for each in known.members if each.status is _M.BROKEN]
     if known.status is not _S.CREATING:
-        reason = f"{broken[0].name}: {broken[0].reason}" if broken else WHOLE
+        before = known.reason if known.status is _S.ACTIVE else WHOLE
+        reason = f"{broken[0].name}: {broken[0].reason}" if broken else before
         status = _S.WARNING if broken else _S.ACTIVE
-        return Course(vcluster=_written(vcluster, known.turned(status, reason), now))
+        return Course(vcluster=written(vcluster, known.turned(status, reason), now))
     if broken:
         why = f"{broken[0].name} cannot be made: {broken[0].reason}"
         return _going(known.turned(_S.ROLLING_BACK, why), sight, now)
-    steps = tuple(_makings(known, sight))
+    steps = tuple(makings(known, known.members, sight))
     if steps:
-        named = {each.member for each in steps}
-        begun = tuple(m.turned(_M.BUILDING) if m.name in named else m for m in known.members)
-        return Course(vcluster=_written(vcluster, replace(known, members=begun), now), steps=steps)
+        return Course(vcluster=written(vcluster, begun(known, steps), now), steps=steps)
     if any(each.status is not _M.ACTIVE for each in known.members):
-        return Course(vcluster=_written(vcluster, known, now), waits=True)
+        return Course(vcluster=written(vcluster, known, now), waits=True)
     done = replace(known.turned(_S.ACTIVE, WHOLE), created_at=now)
-    return Course(vcluster=_written(vcluster, done, now))
+    return Course(vcluster=written(vcluster, done, now))
 
 
-def _makings(vcluster: VCluster, sight: Sight) -> Iterator[VStep]:
-    """Yield what can be made now: servers, then volumes, then what belongs together."""
-    servers = [each for each in vcluster.members if each.server]
-    missing = [each for each in servers if each.id not in sight.servers]
+def begun(vcluster: VCluster, steps: Sequence[VStep]) -> VCluster:
+    """Return the vcluster with those that are to be made said to be so."""
+    named = {each.member for each in steps if isinstance(each, MakeServer | MakeVolume)}
+    members = (m.turned(_M.BUILDING) if m.name in named else m for m in vcluster.members)
+    return replace(vcluster, members=tuple(members))
+
+
+def makings(vcluster: VCluster, members: Sequence[Member], sight: Sight) -> Iterator[VStep]:
+    """Yield what of these can be made now: servers, then volumes, then what belongs together."""
+    missing = [each for each in members if each.server and each.id not in sight.servers]
     if missing:
         yield from (_server(vcluster, each) for each in missing)
         return
+    servers = (each for each in vcluster.members if each.id in sight.servers)
     there = {each.name: sight.servers[each.id] for each in servers}
-    for each in vcluster.members:
+    for each in members:
         volume = sight.volumes.get(each.id)
         if each.volume and volume is None:
             yield _volume(vcluster, each)
         elif each.volume and volume and not volume.server_ref:
-            server = there.get(each.volume.attach_to)
+            server = there.get(each.volume.attach_to)  # none, where nobody is to have it
             if server and server.seen is Seen.RUNNING:
                 yield Attach(member=each.name, volume_id=each.id, server_ref=server.ref)
 
@@ -123,9 +129,16 @@ def _volume(vcluster: VCluster, member: Member) -> MakeVolume:
     return MakeVolume(member=member.name, order=order)
 
 
+def as_seen(vcluster: VCluster, sight: Sight) -> VCluster:
+    """Return the vcluster with its members as the cloud shows them."""
+    return replace(vcluster, members=tuple(_as_seen(each, sight) for each in vcluster.members))
+
+
 def _as_seen(member: Member, sight: Sight) -> Member:
     """Return a member as the cloud shows it; who was there and is not any more is broken."""
     server, volume = sight.servers.get(member.id), sight.volumes.get(member.id)
+    if member.status is _M.LEAVING:
+        return member
     if volume:
         ready = bool(volume.server_ref) or not (member.volume and member.volume.attach_to)
         there = replace(member, ref=volume.ref)
@@ -151,21 +164,23 @@ def _turned(member: Member, status: MemberStatus, reason: str) -> Member:
 
 def _going(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
     left = tuple(each.turned(_M.LEAVING) for each in vcluster.members)
-    known = _written(vcluster, replace(vcluster, members=left), now)
+    known = written(vcluster, replace(vcluster, members=left), now)
     keep = vcluster.keep_volumes and vcluster.status is _S.DELETING
-    servers = [each for each in left if each.id in sight.servers]
-    if servers:
-        removing = (RemoveServer(member=m.name, ref=sight.servers[m.id].ref) for m in servers)
-        return Course(vcluster=known, steps=tuple(removing), waits=True)
-    steps = tuple(_removals(left, sight, keep=keep))
+    steps = tuple(removals(left, sight, keep=keep))
     if steps:
-        return Course(vcluster=known, steps=steps)
+        waits = any(isinstance(each, RemoveServer) for each in steps)
+        return Course(vcluster=known, steps=steps, waits=waits)
     if vcluster.status is _S.DELETING:
         return Course(vcluster=known, gone=True)
-    return Course(vcluster=_written(vcluster, known.turned(_S.ERROR, known.reason), now))
+    return Course(vcluster=written(vcluster, known.turned(_S.ERROR, known.reason), now))
 
 
-def _removals(members: tuple[Member, ...], sight: Sight, *, keep: bool) -> Iterator[VStep]:
+def removals(members: Sequence[Member], sight: Sight, *, keep: bool = False) -> Iterator[VStep]:
+    """Yield what of these can go now: servers, and once none is left, their volumes."""
+    servers = [each for each in members if each.id in sight.servers]
+    if servers:
+        yield from (RemoveServer(member=m.name, ref=sight.servers[m.id].ref) for m in servers)
+        return
     for each in members:
         volume = sight.volumes.get(each.id)
         if volume and volume.server_ref:
@@ -174,6 +189,6 @@ def _removals(members: tuple[Member, ...], sight: Sight, *, keep: bool) -> Itera
             yield RemoveVolume(member=each.name, volume_id=each.id)
 
 
-def _written(before: VCluster, after: VCluster, now: datetime) -> VCluster:
+def written(before: VCluster, after: VCluster, now: datetime) -> VCluster:
     """Return what is to be written: stamped, where anything has changed."""
     return after if after == before else replace(after, updated_at=now)

@@ -1,0 +1,192 @@
+"""Virtual clusters that are changed: nobody moves who need not, and what fails is as it was."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.whole import WHERE, claims, left, made, settled, world
+from muster.base.clock import ManualClock
+from office import Office, a_cloud, opened
+from vclusters import ONE_VOLUME, REDUNDANT, body, rule, server, volume
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    """Three hosts in three zones, each with room for two small ones and 20 GiB."""
+    cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_vcpus=2, host_disk_gib=20)
+    async with opened(tmp_path, clouds={"simulated": cloud}) as made:
+        yield made
+
+
+async def there(office: Office, said: Any) -> dict[str, Any]:
+    found = await settled(office, (await made(office, said))["id"])
+    assert found["status"] == "ACTIVE"
+    return found
+
+
+async def patched(office: Office, id: str, status: int = 202, **change: Any) -> dict[str, Any]:
+    plan = "?plan=true" if status == 200 else ""
+    answer = await office.call("PATCH", f"{WHERE}/{id}{plan}", {"vcluster": change})
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found.get("error", found)
+
+
+def at(found: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["host"] for each in found["instances"]}
+
+
+async def in_truth(office: Office) -> dict[str, str]:
+    """Return where everything of the cloud is, by its name without the vcluster's."""
+    cloud = office.desk.clouds["simulated"]
+    assert cloud.volumes
+    every = (*await cloud.compute.list_servers(), *await cloud.volumes.list_volumes())
+    return {each.name.partition("-")[2]: each.host for each in every}
+
+
+async def test_what_is_added_joins_those_that_are_there_and_nobody_moves(office: Office) -> None:
+    before = await there(office, ONE_VOLUME)
+    more = {
+        "instances": [server("web"), volume("more", 5)],
+        "groupings": [rule("affinity", "db", "more"), rule("anti-affinity", "db", "web")],
+    }
+    planned = await patched(office, before["id"], 200, **more)
+    assert planned["placement"]["moves"] == []
+    asked = (await patched(office, before["id"], **more))["vcluster"]
+    assert asked["status"] == "UPDATING"
+    found = await settled(office, before["id"])
+    assert (found["status"], found["status_reason"]) == ("ACTIVE", "it is there, whole")
+    assert at(planned["vcluster"]) == at(found) == await in_truth(office)
+    assert at(found).items() >= at(before).items()
+    assert at(found)["more"] == at(found)["db"] != at(found)["web"]
+    attached = {each["name"]: each["attached_to"] for each in found["instances"]}
+    assert (attached["more"], attached["db-vol"]) == ("db", "db")
+    assert await left(office) == (2, 2, 4)
+
+
+async def test_what_is_removed_is_gone_with_its_claims_and_its_part_of_the_rules(
+    office: Office,
+) -> None:
+    before = await there(office, REDUNDANT)
+    gone = ["db-2", "db-2-vol"]
+    await patched(office, before["id"], remove_instances=gone, remove_groupings=["g1"])
+    found = await settled(office, before["id"])
+    assert set(at(found)) == {"db-1", "db-1-vol"}
+    assert [each["membersRef"] for each in found["groupings"]] == [["db-1"], ["db-1-vol"]]
+    assert await left(office) == (1, 1, 2)
+    assert (await in_truth(office)).keys() == {"data-db-1", "data-db-1-vol"}
+
+
+async def shown(office: Office, id: str) -> dict[str, Any]:
+    found: dict[str, Any] = (await office.call("GET", f"{WHERE}/{id}")).json()["vcluster"]
+    return found
+
+
+async def two_that_are_to_part(office: Office) -> dict[str, Any]:
+    """Have a server with its volume share a host with another, for no reason."""
+    things = [server("a"), volume("a-vol", 3), server("b")]
+    rules = [rule("affinity", "a", "a-vol", name="own"), rule("affinity", "a", "b", name="near")]
+    return await there(office, body(things, rules, name="v"))
+
+
+PARTED = {"remove_groupings": ["near"], "groupings": [rule("anti-affinity", "a", "b", name="far")]}
+
+
+async def test_a_move_that_is_not_allowed_is_refused_and_named(office: Office) -> None:
+    before = await two_that_are_to_part(office)
+    error = await patched(office, before["id"], 409, **PARTED)
+    [way] = [
+        each
+        for each in error["relaxations"]
+        if {change["change"] for change in each["changes"]} == {"let_move"}
+    ][:1]
+    assert [each["instance"] for each in way["moves"]] == ["b"]
+    assert (await shown(office, before["id"]))["status"] == "ACTIVE"
+    assert len(await claims(office)) == 3
+
+
+async def test_one_moves_that_may_and_everything_else_stays(office: Office) -> None:
+    before = await two_that_are_to_part(office)
+    planned = await patched(office, before["id"], 200, **PARTED, allow_moves=True)
+    assert [each["instance"] for each in planned["placement"]["moves"]] == ["b"]
+    await patched(office, before["id"], **PARTED, allow_moves=True)
+    assert len(await claims(office)) == 4  # one for where it goes
+    found = await settled(office, before["id"])
+    assert found["status"] == "ACTIVE"
+    assert at(found) == await in_truth(office)
+    assert at(found)["a"] == at(before)["a"] != at(found)["b"]
+    assert len(await claims(office)) == 3
+
+
+async def test_a_volume_follows_its_server(office: Office) -> None:
+    before = await two_that_are_to_part(office)
+    fixed = {**PARTED, "instances": [server("c")]}
+    fixed["groupings"] = [*PARTED["groupings"], rule("affinity", "b", "c")]
+    zone = next(each["zone"] for each in before["instances"])
+    fixed["instances"] = [server("c", availability_zone=zone)]  # so it is the other that moves
+    await patched(office, before["id"], **fixed, allow_moves=True)
+    found = await settled(office, before["id"])
+    assert found["status"] == "ACTIVE", found
+    assert at(found) == await in_truth(office)
+    assert at(found)["a"] == at(found)["a-vol"] != at(before)["a"]
+    attached = {each["name"]: each["attached_to"] for each in found["instances"]}
+    assert attached["a-vol"] == "a"
+
+
+@pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
+async def test_an_update_that_cannot_be_is_taken_back(office: Office, call: str) -> None:
+    before = await two_that_are_to_part(office)
+    world(office).fail(call, "permanent")
+    change = {"instances": [server("c"), volume("c-vol", 1, attach_to="c")], **PARTED}
+    await patched(office, before["id"], **change, allow_moves=True)
+    found = await settled(office, before["id"], 60)
+    assert found["status_reason"].startswith("the update was taken back: ")
+    assert at(found) == at(before)
+    assert found["groupings"] == before["groupings"]
+    assert await left(office) == (2, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"instances": [server("a")]}, "instances[0].name"),
+        ({"instances": [volume("v", 0)]}, "instances[0].spec.size"),
+        ({"remove_instances": ["x"]}, "remove_instances[0]"),
+        ({"remove_instances": ["a"]}, "remove_instances[0]"),
+        ({"remove_instances": ["a", "a-vol", "b"]}, "remove_instances"),
+        ({"remove_groupings": ["x"]}, "remove_groupings[0]"),
+        ({"groupings": [rule("affinity", "a", "x")]}, "groupings[0].membersRef"),
+        ({"groupings": [rule("anti-affinity", "a", "b")]}, "groupings[0]"),
+        ({"name": "other"}, "name"),
+    ],
+)
+async def test_bad_input_is_named_by_its_field(office: Office, change: Any, field: str) -> None:
+    before = await two_that_are_to_part(office)
+    error = await patched(office, before["id"], 400, **change)
+    assert error["field"] == f"vcluster.{field}"
+
+
+async def test_one_that_is_at_something_is_not_changed_meanwhile(office: Office) -> None:
+    asked = await made(office, ONE_VOLUME)
+    await patched(office, asked["id"], 409, instances=[server("x")])
+    await settled(office, asked["id"])
+    await patched(office, asked["id"], instances=[server("x")])
+    await patched(office, asked["id"], 409, instances=[server("y")])
+    await office.call("DELETE", f"{WHERE}/{asked['id']}")
+    await office.go_on(20)
+    assert await left(office) == (0, 0, 0)
+
+
+async def test_bodies_of_every_form_are_read(office: Office) -> None:
+    before = await there(office, ONE_VOLUME)
+    one, two = json.dumps(server("x")), json.dumps(server("y"))
+    said = f'{{"vcluster": {{"instances": {{"instance": {one}, "instance": {two}}}}}}}'
+    headers = {"x-name": "ann", "content-type": "application/json"}
+    answer = await office.clients["all"].patch(
+        f"{WHERE}/{before['id']}", content=said, headers=headers
+    )
+    assert answer.status_code == 202, answer.text
+    assert set(at(await settled(office, before["id"]))) == {"db", "db-vol", "x", "y"}
