@@ -69,21 +69,18 @@ def _made(tx: Transaction, who: Who, ask: ReceiverAsk, now: datetime) -> Receive
         domain=who.domain,
         name=ask.name,
         type=kind,
-        action=Verb(ask.action) if ask.action else None,
         params=dict(ask.params or {}),
         created_at=now,
     )
-    if kind is ReceiverType.MESSAGE:
-        made = replace(made, channel={"queue_name": f"senlin-receiver-{id}"})
-        if not ask.cluster_id:
-            return made
+    if kind is ReceiverType.MESSAGE:  # each message names its cluster and its action
+        return replace(made, channel={"queue_name": f"senlin-receiver-{id}"})
     if not ask.cluster_id:
         raise Invalid("Cluster identity is required for creating webhook receiver.")
-    if kind is ReceiverType.WEBHOOK and not ask.action:
+    if not ask.action:
         raise Invalid("Action name is required for creating webhook receiver.")
     cluster = referenced(tx, who, CLUSTER, ask.cluster_id, called="referenced")
     _refuse_others(who, cluster.user)
-    return replace(made, cluster_id=cluster.id)
+    return replace(made, cluster_id=cluster.id, action=Verb(ask.action))
 
 
 def _refuse_others(who: Who, owner: str) -> None:
