@@ -133,6 +133,7 @@ MEMBER = server(BARE, member="m1")
         (wish(name="M 1"), BARE, "cannot be the name"),
         (wish(address="10.9.9.9"), BARE, "no address of this machine; it has 10.0.0.1"),
         (wish(), replace(MEMBER, was=Role.COMPUTE), "there is one control machine"),
+        (wish(), server(MEMBER, struck_out=True), "a cluster that has let go of it"),
         (wish(name="m9"), MEMBER, "a member of a cluster already, as 'm1'"),
         (wish(Role.COMPUTE), MEMBER, "a member of another cluster already"),
         (

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import pytest
 
-from muster.base.errors import Invalid
+from muster.base.errors import Conflict, Invalid
 from muster.model.enrolment import JoinString
 from muster.model.founding import Role, Step, Wish
 from muster.wiring.init.asked import Said, password_of, preseed, with_port, without_asking
-from muster.wiring.init.journal import Journal
+from muster.wiring.init.journal import Journal, alone
 
 OWN = ("10.0.0.2", "192.168.1.2")
 STRING = JoinString(address="10.0.0.1:8779", fingerprint="ab" * 32, id=UUID(int=7), secret="s3cret")
@@ -126,3 +126,11 @@ def test_the_journal_comes_back_as_it_was_and_only_its_owner_reads_it(tmp_path):
 def test_a_journal_that_was_cut_short_is_begun_anew(tmp_path):
     (tmp_path / "init.json").write_text('{"wish": ')
     assert Journal.opened(tmp_path).role is None
+
+
+def test_a_machine_is_set_up_by_one_at_a_time(tmp_path):
+    again = alone(tmp_path)
+    with alone(tmp_path), pytest.raises(Conflict, match=r"already, as process [0-9]+"), again:
+        raise AssertionError("both have it")
+    with alone(tmp_path):
+        assert Path(tmp_path / "init.lock").read_text()

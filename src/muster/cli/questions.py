@@ -43,14 +43,19 @@ def words(text: str, default: str, check: Check) -> str:
 def hidden_twice(text: str, again: str) -> str:
     """Return what was typed the same twice, and shown never."""
     for _ in range(TRIES):
-        first = click.prompt(text, default="", prompt_suffix=" > ", hide_input=True)
+        first = _hidden(text)
         if not first:
             click.echo("It must not be empty.")
             continue
-        if first == click.prompt(again, default="", prompt_suffix=" > ", hide_input=True):
-            return str(first)
+        if first == _hidden(again):
+            return first
         click.echo("The two are not the same.")
     raise TooMany
+
+
+def _hidden(text: str) -> str:
+    said = click.prompt(text, default="", show_default=False, prompt_suffix=" > ", hide_input=True)
+    return str(said)
 
 
 def _answered(text: str, default: str, check: Check) -> str:

@@ -129,6 +129,17 @@ def _other_cluster(wish: Wish, seen: MachineSeen) -> str:
     return f"this machine is a member of another cluster already, as '{member}'"
 
 
+def _struck_out(_: Wish, seen: MachineSeen) -> str:
+    server = _server(seen)
+    if not server.struck_out:
+        return ""
+    return (
+        f"Incus here believes to be member '{server.member}' of a cluster that has let go of it: "
+        "stop Incus, move the folder database out of its own folder (/var/lib/incus), start it, "
+        "and run this again; instances on this machine are lost with that"
+    )
+
+
 def _not_empty(wish: Wish, seen: MachineSeen) -> str:
     server = _server(seen)
     if wish.role is not Role.COMPUTE or server.member or not server.instances:
@@ -143,7 +154,16 @@ def _taken(wish: Wish, seen: MachineSeen) -> str:
     return "" if wish.role is Role.COMPUTE or seen.serving else seen.taken
 
 
-_CHECKS = (_no_root, _bad_name, _bad_address, _another_role, _other_cluster, _not_empty, _taken)
+_CHECKS = (
+    _no_root,
+    _bad_name,
+    _bad_address,
+    _struck_out,
+    _another_role,
+    _other_cluster,
+    _not_empty,
+    _taken,
+)
 
 
 def wrong_address(said: str) -> str:

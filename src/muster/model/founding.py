@@ -48,6 +48,7 @@ class ServerSeen:
 
     listens: str = ""
     member: str = ""  # its name in its cluster; "": it is by itself
+    struck_out: bool = False  # it believes to be a member, and the others do not
     pools: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()  # that it manages
     devices: tuple[str, ...] = ()  # of the profile of every instance

@@ -1,8 +1,9 @@
 """The door of a house: where machines become members, on an address of its own, by TLS."""
 
+import asyncio
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from muster.base.errors import Invalid
+from muster.base.errors import Invalid, MusterError
+from muster.base.log import log
 from muster.drivers import papers
 from muster.drivers.incus.gate import IncusGate
 from muster.model.enrolment import Doorway
@@ -19,6 +21,8 @@ from muster.wiring.fittings import parted
 
 if TYPE_CHECKING:
     from muster.wiring.house import House
+
+WATCH_S = 15.0
 
 
 class Beside(uvicorn.Server):
@@ -61,6 +65,8 @@ async def door_of(house: "House") -> tuple[Beside, socket.socket] | None:
     async def welcome() -> None:
         await house.look_again(settings.default_cloud)
 
+    watching = asyncio.create_task(_watch(gate, welcome))
+    house.closing.callback(watching.cancel)
     certificate, key = _files(settings.home)
     config = uvicorn.Config(
         build(Door(house.desk, gate, welcome), ON_ERROR),
@@ -72,6 +78,23 @@ async def door_of(house: "House") -> tuple[Beside, socket.socket] | None:
         timeout_graceful_shutdown=3,
     )
     return Beside(config), _listening(settings.door)
+
+
+# Note [Members that nobody told of]
+# A machine whose power goes between joining and saying so is a member all the same, and others
+# join by hand. So who there is is looked at now and then.
+async def _watch(gate: IncusGate, welcome: Callable[[], Awaitable[None]]) -> None:
+    """Look again where members came or went. See Note [Members that nobody told of]."""
+    known: frozenset[str] | None = None
+    while True:
+        try:
+            there = frozenset(seat.name for seat in await gate.seats())
+            if known is not None and there != known:
+                await welcome()
+            known = there
+        except MusterError as error:
+            log().warning("door.members_unknown", reason=error.text)
+        await asyncio.sleep(WATCH_S)
 
 
 def _listening(address: str) -> socket.socket:

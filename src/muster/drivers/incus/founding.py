@@ -1,5 +1,6 @@
 """Incus on this machine, by its socket: looked at, set up, begun as a cluster, joined to one."""
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from muster.model.enrolment import Grant
 from muster.model.founding import ServerSeen
 
 JOIN_S = 120.0
+JOINING = "Joining cluster"  # what Incus calls it
+AGAIN_S = 0.2
 START_S = 60.0
 DRIVERS = ("zfs", "btrfs", "dir")  # the first that the server can
 EVERYWHERE = {"project": "", "all-projects": "true"}
@@ -35,12 +38,14 @@ class Founding:
         except DriverError:
             return None
         clustered = bool(about["environment"].get("server_clustered"))
+        name = str(about["environment"]["server_name"]) if clustered else ""
         profile = await self._rest.get(path("profiles", "default"))
         trusted = await self._listed("/1.0/certificates", recursion="1")
         images = await self._listed("/1.0/images", recursion="1")
         return ServerSeen(
             listens=str(about["config"].get("core.https_address", "")),
-            member=about["environment"]["server_name"] if clustered else "",
+            member=name,
+            struck_out=clustered and await self._is_struck_out(name),
             pools=tuple(_names(await self._listed("/1.0/storage-pools"))),
             networks=tuple(await self._managed()),
             devices=tuple(profile["devices"]),
@@ -48,6 +53,27 @@ class Founding:
             instances=len(await self._listed("/1.0/instances", **EVERYWHERE)),
             trusts_us=fingerprint in {each["fingerprint"] for each in trusted},
         )
+
+    # Note [Joined behind our back]
+    # Who asks a server to join may be gone before it has: it goes on by itself. Asked again
+    # meanwhile it would be taken out of the cluster on the one side, and go in on the other.
+    async def settled(self) -> None:
+        """Wait until the server is not just joining. See Note [Joined behind our back]."""
+        end = asyncio.get_running_loop().time() + JOIN_S
+        while asyncio.get_running_loop().time() < end:
+            try:
+                listed = await self._rest.get("/1.0/operations", recursion="1")
+            except DriverError:
+                return
+            running = {each["description"] for each in listed.get("running") or ()}
+            if JOINING not in running:
+                return
+            await asyncio.sleep(AGAIN_S)
+
+    async def _is_struck_out(self, name: str) -> bool:
+        """Return whether the members know nothing of this one, which believes to be of them."""
+        listed = await self._listed("/1.0/cluster/members", recursion="1")
+        return name not in {each["server_name"] for each in listed}
 
     async def certificate(self) -> str:
         """Return what the server shows, as PEM."""

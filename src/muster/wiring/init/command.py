@@ -21,7 +21,7 @@ from muster.model.founding import Role
 from muster.settings import load
 from muster.wiring.init import asked
 from muster.wiring.init.asked import Answers, Said
-from muster.wiring.init.journal import Journal
+from muster.wiring.init.journal import Journal, alone
 from muster.wiring.init.run import Made, found
 from muster.wiring.init.site import Site
 from muster.wiring.serve import told
@@ -70,11 +70,16 @@ def init(caller: Asking, /, **said: Any) -> None:
                 password=caller.password,
             ),
         )
-        try:
-            made = asyncio.run(_found(site, answers))
-        except (ApiError, Unreachable) as error:
-            raise Conflict(f"Muster on this machine: {error}") from None
+        with alone(settings.home):
+            made = _run(site, answers)
     _tell(made, caller.as_json)
+
+
+def _run(site: Site, answers: Answers) -> Made:
+    try:
+        return asyncio.run(_found(site, answers))
+    except (ApiError, Unreachable) as error:
+        raise Conflict(f"Muster on this machine: {error}") from None
 
 
 async def _found(site: Site, answers: Answers) -> Made:
@@ -88,7 +93,7 @@ async def _found(site: Site, answers: Answers) -> Made:
 
 def _answers(options: dict[str, Any], machine: Machine, journal: Journal) -> Answers:
     """Return what was said, or answered; a terminal is asked only if nothing says not to."""
-    said, addresses = _said(options, str(journal.wish.get("name", ""))), machine.addresses()
+    said, addresses = _said(options, journal.named), machine.addresses()
     if options["auto"] or options["preseed"] or said.role or asked.asks_nobody():
         return asked.without_asking(said, addresses)
     answers = asked.by_asking(said, journal.wish, addresses)

@@ -36,6 +36,7 @@ async def found(site: Site, wish: Wish) -> Made:
     """
     began = monotonic()
     done: list[Step] = []
+    await site.incus.settled()
     seen = await site.look(wish)
     if why := refusal(wish, seen):
         raise Conflict(why)
@@ -46,6 +47,7 @@ async def found(site: Site, wish: Wish) -> Made:
         await _done(site, wish, step)
         done.append(step)
         seen = await site.look(wish)
+    site.journal.finish(wish)
     return await asyncio.to_thread(_made, site, wish, done, monotonic() - began)
 
 
