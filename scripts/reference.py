@@ -12,6 +12,7 @@ import click
 from muster.__main__ import SERVER_COMMANDS
 from muster.base import errors
 from muster.cli.main import COMMANDS, tree
+from muster.drivers.solver import gauges as solver
 from muster.engine import gauges
 from muster.model.action import ACTION_TRANSITIONS
 from muster.model.cluster import CLUSTER_TRANSITIONS
@@ -140,7 +141,7 @@ def _when(error: type[errors.MusterError]) -> str:
 
 
 def _metrics() -> Iterator[tuple[str, str, str]]:
-    for each in vars(gauges).values():
+    for each in (*vars(gauges).values(), *vars(solver).values()):
         described = getattr(each, "describe", None)
         if described and not isinstance(each, type):
             for metric in described():

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 import builders
 from builders import NOW
 from muster.decide.vclusters.course import Course, Sight
+from muster.decide.vclusters.telling import TURNS
 from muster.decide.vclusters.updating import next_course, taken_back
 from muster.model.observed import Seen, Server
 from muster.model.vcluster import (
+    VCLUSTER_TRANSITIONS,
     Grouping,
     Member,
     MemberStatus,
@@ -285,3 +287,8 @@ def _obey(cloud: dict[str, Server], steps: Iterable[VStep]) -> None:
                 del cloud[step.member]
             case _:
                 raise AssertionError(step)
+
+
+def test_every_turn_that_there_is_is_told() -> None:
+    turns = {(one, other) for one, every in VCLUSTER_TRANSITIONS.items() for other in every}
+    assert turns | {(None, S.CREATING), (S.DELETING, None)} == TURNS.keys()

@@ -20,4 +20,7 @@ TICK_SECONDS = Histogram("muster_engine_tick_seconds", "How long a regular look 
 OVERDUE = Gauge("muster_engine_overdue_clusters", "Clusters that wait for a look")
 LAG = Gauge("muster_engine_lag_seconds", "How long the first of them has waited")
 STRAYS = Gauge("muster_engine_strays", "Servers with our tag and no place", ["cloud"])
+VCLUSTERS = Counter(
+    "muster_vcluster_turns", "Virtual clusters, by the status that they came to", ["status"]
+)
 DECISIONS = Counter("muster_scaling_decisions", "Evaluations of scaling rules", ["verdict"])

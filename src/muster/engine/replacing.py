@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from muster.base.errors import Stale, Transient
 from muster.decide.vclusters.claims import arrivals, claims_of, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
+from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import taken_back
+from muster.engine.gauges import VCLUSTERS
 from muster.engine.site import Site
 from muster.model.placing import Placed
 from muster.model.reservation import Reservation, Room
@@ -44,7 +47,10 @@ async def placed_again(
         found = replace(tried, shunned=())
         if found.tries >= TRIES or final:
             found = _given_up(found, f"{first.member} cannot be made: {first.reason}")
-    await site.store.write(lambda tx: _write(tx, claim, found, room))
+    now = site.clock.now()
+    await site.store.write(lambda tx: _write(tx, claim, found, room, now))
+    if found.status is not vcluster.status:
+        VCLUSTERS.labels(found.status).inc()
 
 
 def _given_up(vcluster: VCluster, why: str) -> VCluster:
@@ -98,7 +104,7 @@ def _homeless(member: Member) -> Member:
     return replace(back, host="", host_zone="")
 
 
-def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room) -> None:
+def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: datetime) -> None:
     tx.marks.check(claim)
     there = tx.vclusters.get(found.id)
     if there is None or there.generation != found.generation:
@@ -110,6 +116,7 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room) -> None:
     if moved and (short := overdrawn(left(room, _others(tx, found)), new)):
         raise Stale(short[0])
     tx.vclusters.put(found)
+    tx.events.append(*told(there, found, now))
     tx.reservations.put(*mine, *arrivals(found, found.init_at))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from muster.base.backoff import delay
@@ -10,7 +10,9 @@ from muster.base.errors import DriverError, Permanent, Stale, Transient
 from muster.base.log import log
 from muster.decide.vclusters.claims import arrivals, claims_of
 from muster.decide.vclusters.course import Course, Sight
+from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import next_course
+from muster.engine.gauges import VCLUSTERS
 from muster.engine.passed import Passed
 from muster.engine.replacing import Refusal, placed_again
 from muster.engine.site import Reach, Site
@@ -45,9 +47,11 @@ async def tend(site: Site, claim: Claim) -> Passed | None:
     reach = site.clouds.get(before.cloud)
     if reach is None:
         raise Transient(f"no cloud is called {before.cloud!r} here")
-    decided = next_course(before, await _look(reach.cloud, before), site.clock.now())
+    now = site.clock.now()
+    decided = next_course(before, await _look(reach.cloud, before), now)
     if decided.vcluster != before or decided.gone:
-        await site.store.write(lambda tx: _commit(tx, claim, before, decided))
+        await site.store.write(lambda tx: _commit(tx, claim, (before, decided), now))
+        _count(before, decided)
     if decided.gone:
         return Passed()
     if not decided.steps:
@@ -83,12 +87,20 @@ async def _look(cloud: Cloud, vcluster: VCluster) -> Sight:
     )
 
 
-def _commit(tx: Transaction, claim: Claim, before: VCluster, decided: Course) -> None:
+def _count(before: VCluster, decided: Course) -> None:
+    after = "GONE" if decided.gone else decided.vcluster.status
+    if after != before.status:
+        VCLUSTERS.labels(after).inc()
+
+
+def _commit(tx: Transaction, claim: Claim, turn: tuple[VCluster, Course], now: datetime) -> None:
     """Write down what was decided. Raises `Stale` where a wish came meanwhile."""
+    before, decided = turn
     tx.marks.check(claim)
     there = tx.vclusters.get(before.id)
     if there is None or there.generation != before.generation:
         raise Stale(f"vcluster {before.name} was changed meanwhile")
+    tx.events.append(*told(before, None if decided.gone else decided.vcluster, now))
     if decided.gone or decided.vcluster.status is VClusterStatus.ERROR:
         claims = tx.reservations.find(Query(where={"owner": (before.id,)}))
         tx.reservations.drop(*(each.id for each in claims))
@@ -121,7 +133,7 @@ async def _step(reach: Reach, step: VStep) -> Refusal | None:
             async with asyncio.timeout(_patience(step)):
                 await _call(reach.cloud, step)
         except DriverError as error:
-            log(member=step.member).info("vcluster.refused", reason=error.text)
+            log(member=step.member).info("step.refused", reason=error.text)
             final = isinstance(error, Permanent)
             return Refusal(member=step.member, reason=error.text, final=final)
         except TimeoutError:

@@ -25,6 +25,7 @@ class About(StrEnum):
     NODE = "NODE"
     CLOUD = "CLOUD"
     IMAGE = "IMAGE"
+    VCLUSTER = "VCLUSTER"
 
 
 # Every kind of event there is; a kind that is not here is a failing test.
@@ -88,6 +89,12 @@ KINDS: Mapping[str, str] = {
     "server.left_behind": "a server on a host that is dead was let go; it goes when that is back",
     "server.stray": "a server has our tag and no place",
     "server.stray_removed": "a stray is gone",
+    "vcluster.created": "a virtual cluster was asked for (start), and is there (end) or cannot be",
+    "vcluster.degraded": "somebody of a virtual cluster is broken or gone",
+    "vcluster.deleted": "a virtual cluster was to go (start), and nothing is left of it (end)",
+    "vcluster.rolled_back": "nothing is left of a virtual cluster that could not be made",
+    "vcluster.settled": "a virtual cluster that was degraded is whole again",
+    "vcluster.updated": "a change was asked for (start), is done (end), or was taken back (error)",
     "volume.followed": "the next server of an instance has got a volume that the former one had",
     "volume.left": "a volume could not go along with its instance, and why",
     "storm.began": "too many instances are sick at once: replacing has stopped",

@@ -7,6 +7,7 @@ from muster.base.errors import Conflict, NotFound, Stale, Unplaceable
 from muster.decide.vclusters.changing import change_faults, changed, whole
 from muster.decide.vclusters.claims import arrivals, claims_of, left, overdrawn
 from muster.decide.vclusters.problem import item_of, problem_of
+from muster.decide.vclusters.telling import told
 from muster.model.placing import Item, with_own
 from muster.model.vcluster import Update, VCluster, VClusterChange, VClusterStatus
 from muster.model.who import Who
@@ -111,6 +112,7 @@ def _claim(desk: Desk, plan: VClusterPlan, tx: Transaction) -> VCluster:
         updated_at=now,
     )
     tx.vclusters.put(after)
+    tx.events.append(*told(there, after, now))
     tx.reservations.put(*claims, *coming)
     tx.marks.mark(after.id)
     return after

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from muster.base.errors import Conflict, NotFound, QuotaExceeded, Stale, Undecided, Unplaceable
@@ -10,6 +11,7 @@ from muster.decide.placement.judge import broken_rules
 from muster.decide.vclusters.checks import rules_of
 from muster.decide.vclusters.claims import claims_of, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
+from muster.decide.vclusters.telling import told
 from muster.model import placing
 from muster.model.placing import Broken, Host, Limit, Move, Placed, Problem
 from muster.model.reservation import Reservation, Room
@@ -104,13 +106,14 @@ async def deletion(desk: Desk, who: Who, said: str, keep_volumes: bool) -> Inten
     lost = () if keep_volumes else tuple(f"volume {name} and what is in it" for name in volumes)
 
     async def delete() -> VClusterSeen:
-        return seen(await desk.store.write(lambda tx: _leaving(tx, there.id, keep_volumes)))
+        now = desk.clock.now()
+        return seen(await desk.store.write(lambda tx: _leaving(tx, there.id, keep_volumes, now)))
 
     step = f"delete vcluster {there.name}{kept}"
     return plain(delete, step, loses=lost, reversible=False)
 
 
-def _leaving(tx: Transaction, id: UUID, keep_volumes: bool) -> VCluster:
+def _leaving(tx: Transaction, id: UUID, keep_volumes: bool, now: datetime) -> VCluster:
     there = tx.vclusters.get(id)
     if there is None:
         raise NotFound("this vcluster is gone by now")
@@ -120,6 +123,7 @@ def _leaving(tx: Transaction, id: UUID, keep_volumes: bool) -> VCluster:
         generation=there.generation + 1,
     )
     tx.vclusters.put(going)
+    tx.events.append(*told(there, going, now))
     tx.marks.mark(id)
     return going
 
@@ -127,12 +131,12 @@ def _leaving(tx: Transaction, id: UUID, keep_volumes: bool) -> VCluster:
 def seen(vcluster: VCluster) -> VClusterSeen:
     """Return the vcluster with what is broken of its groupings as its members are placed."""
     hosts = {each.host: each.host_zone for each in vcluster.members if each.host}
-    told = broken_rules(
+    broken = broken_rules(
         rules_of(vcluster.groupings, {}),
         tuple(Host(id=host, zone=zone) for host, zone in sorted(hosts.items())),
         vcluster.places,
     )
-    return VClusterSeen(vcluster=vcluster, broken=told)
+    return VClusterSeen(vcluster=vcluster, broken=broken)
 
 
 async def _draft(desk: Desk, who: Who, cloud: Cloud, ask: VClusterAsk) -> VCluster:
@@ -195,6 +199,7 @@ def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
     if short := overdrawn(left(plan.room, claims_on(tx, made.cloud)), mine):
         raise Stale(short[0])
     tx.vclusters.put(made)
+    tx.events.append(*told(None, made, now))
     tx.reservations.put(*mine)
     tx.marks.mark(made.id)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from muster.base.errors import Transient
 from muster.drivers.solver.frames import framed, received
+from muster.drivers.solver.gauges import PLACEMENT_SECONDS, PLACEMENTS
 from muster.model.placing import USUAL, Answer, Limit, Placed, Problem, Progress, Undecided
 from muster.ports.solver import Tell, nobody
 
@@ -59,6 +60,12 @@ class ProcessSolver:
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def solve(self, problem: Problem, limit: Limit = USUAL, tell: Tell = nobody) -> Answer:
+        with PLACEMENT_SECONDS.time():
+            answer = await self._answer(problem, limit, tell)
+        PLACEMENTS.labels(type(answer).__name__.lower()).inc()
+        return answer
+
+    async def _answer(self, problem: Problem, limit: Limit, tell: Tell) -> Answer:
         if len(problem.items) <= FEW_ITEMS and len(problem.hosts) <= FEW_HOSTS:
             placed = self._quick(problem)
             if placed:
