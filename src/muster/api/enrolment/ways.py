@@ -88,13 +88,19 @@ async def set_password(call: Asked) -> Response[Any]:
 
 
 @delete("/v1/enrolments/{id:str}", status_code=200, opt={"query": PLAN, "right": Right.OPERATE})
-async def delete_way(call: Asked, id: Word) -> Response[Any]:
-    """Close a way: a string by its id, or the password by that word."""
-
-    async def gone(_: None) -> Response[Any]:
-        return Response(None, status_code=204)
-
-    return await carried_out(call, partial(ways.removal, call.desk, id), gone)
+async def delete_string(call: Asked, id: Word) -> Response[Any]:
+    """Take a string back."""
+    return await carried_out(call, partial(ways.removal, call.desk, id), _gone)
 
 
-ROUTES = (list_ways, create_string, set_password, delete_way)
+@delete("/v1/enrolments/password", status_code=200, opt={"query": PLAN, "right": Right.OPERATE})
+async def delete_password(call: Asked) -> Response[Any]:
+    """Let nobody in by the password any more; strings are as good as before."""
+    return await carried_out(call, partial(ways.removal, call.desk, "password"), _gone)
+
+
+async def _gone(_: None) -> Response[Any]:
+    return Response(None, status_code=204)
+
+
+ROUTES = (list_ways, create_string, set_password, delete_string, delete_password)
