@@ -9,7 +9,7 @@ import pytest
 
 from house import House, until
 from incus_service import beside, instances
-from muster.client.http import Session
+from muster.client.http import ApiError, Session
 from testbed.incus import rest
 from testbed.incus.place import Place
 from vclusters import body, one_key, repeated, rule, server, volume
@@ -88,6 +88,41 @@ def test_the_use_cases_of_the_blueprint_come_to_be_in_every_form(it: House, plac
         until(lambda: not session.call("GET", WHERE)["vclusters"], 30, "no record is left")
 
 
+def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -> None:
+    """On a member of its own from then on; what was written on its volume is there again."""
+    near = [rule("affinity", "a", "a-vol"), rule("affinity", "a", "b", name="near")]
+    said = body(
+        [server("a"), volume("a-vol", 1), server("b"), volume("b-vol", 1, attach_to="b")],
+        near,
+        name="moving",
+        cloud="site",
+    )
+    part = {"remove_groupings": ["near"], "groupings": [rule("anti-affinity", "a", "b")]}
+    with it.session() as session:
+        session.call("POST", WHERE, said)
+        until(lambda: whole(session, "moving"), 90, "it is there")
+        before = {each["name"]: each["host"] for each in shown(session, "moving")["instances"]}
+        _written_through(place, "moving-b", volumes(place)["moving-b-vol"])
+        _written_through(place, "moving-a", volumes(place)["moving-a-vol"])
+        with pytest.raises(ApiError) as refused:
+            session.call("PATCH", f"{WHERE}/moving", {"vcluster": part})
+        assert refused.value.status == 409
+        session.call("PATCH", f"{WHERE}/moving", {"vcluster": {**part, "allow_moves": True}})
+        until(lambda: shown(session, "moving")["status"] == "ACTIVE", 120, "it has moved")
+        found = shown(session, "moving")
+        after = {each["name"]: each["host"] for each in found["instances"]}
+        [(one, disk)] = [(n, f"{n}-vol") for n in "ab" if after[n] != before[n]]
+        assert after["a"] != after["b"]
+        assert after[one] == after[disk]
+        assert found["status_reason"] == "it is there, whole"
+        kept, lies = _called(instances(place), f"moving-{one}"), volumes(place)[f"moving-{disk}"]
+        assert (kept["location"], lies["location"]) == (after[one], after[disk])
+        assert _note(place, lies) == "kept\n"
+        _written_through(place, f"moving-{one}", lies)
+        session.call("DELETE", f"{WHERE}/moving")
+        until(lambda: not instances(place) and not volumes(place), 90, "nothing is left")
+
+
 def _called(made: dict[str, Any], name: str) -> dict[str, Any]:
     [found] = [each for each in made.values() if each["config"]["user.muster.name"] == name]
     return dict(found)
@@ -100,5 +135,10 @@ def _written_through(place: Place, name: str, disk: dict[str, Any]) -> None:
     words = ["sh", "-c", f"echo kept > {where}/note"]
     asked = {"command": words, "wait-for-websocket": False, "record-output": False}
     rest.call(place.socket("m1"), "POST", f"/1.0/instances/{server['name']}/exec", asked)
+    assert _note(place, disk) == "kept\n"
+
+
+def _note(place: Place, disk: dict[str, Any]) -> str:
+    """Return what lies on a volume, read on the member's own disk."""
     pool = place.folder(disk["location"]) / "incus" / "storage-pools" / "default" / "custom"
-    assert (pool / f"default_{disk['name']}" / "note").read_text() == "kept\n"
+    return (pool / f"default_{disk['name']}" / "note").read_text()
