@@ -15,6 +15,7 @@ from litestar.handlers import HTTPRouteHandler
 from muster.api.app import CLUSTERING, HANDLERS
 from office import Office, opened
 from server import served
+from vclusters import body, server, volume
 
 pytestmark = pytest.mark.slow
 QUICK = settings(
@@ -57,6 +58,8 @@ class _Served(Thread):
 async def _things(office: Office) -> dict[str, dict[str, str]]:
     """Make one of each noun, and return the path parameters that mean it."""
     made = await office.made(scale_out_threshold=0.7, scale_in_threshold=0.2)
+    asked = body([server("db"), volume("db-vol", 1, attach_to="db")], name="data")
+    await office.call("POST", "/v2/ops/vclusters", asked, "root")
     await office.go_on(5)
     node = (await office.call("GET", "/v1/instances")).json()["instances"][0]
     action = (await office.call("GET", "/v1/actions")).json()["actions"][0]
@@ -66,6 +69,7 @@ async def _things(office: Office) -> dict[str, dict[str, str]]:
         "instances": {"identity": node["id"]},
         "actions": {"identity": action["id"]},
         "events": {"identity": event["id"]},
+        "vclusters": {"tenant_id": "ops", "identity": "data"},
         "flavors": {"identity": "small"},
         "images": {"identity": "demo-web"},
     }
@@ -102,10 +106,16 @@ def plainly(path: str) -> str:
     return path.replace(":str}", "}").replace(":path}", "}")
 
 
+def noun(path: str) -> str:
+    """Return what a path is about; behind a project, that is its third part."""
+    parts = path.split("/")
+    return parts[3 if parts[1] == "v2" else 2] if len(parts) > 3 else ""
+
+
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_the_service_never_falls_over(schema: Any, thread: _Served, path: str, method: str) -> None:
     operation = schema[plainly(path)][method]
-    there = thread.names.get(path.split("/")[2] if path.count("/") > 2 else "", {})
+    there = thread.names.get(noun(path), {})
 
     @QUICK
     @given(case=operation.as_strategy(), real=booleans())
