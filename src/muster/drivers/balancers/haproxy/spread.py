@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import ceil
 
 from muster.drivers.balancers.haproxy.kept import Kept, name_of
@@ -29,6 +30,7 @@ class Closing:
 
     server: str
     left_s: float  # until the last one is to be closed
+    passed: float  # of the time for closing, from 0 to 1
 
 
 # Note [Spread closing]
@@ -36,6 +38,9 @@ class Closing:
 # connects anew: sixty thousand clients in the same moment, if a member holds as many.
 # So from half of the time on, sessions that last are closed a few at a time, such that
 # the last one goes just before the end. Requests are left alone; they end by themselves.
+# Several may be closing at once, engines that know nothing of each other. So each session has
+# its moment in that time, by its name and nothing else: whoever looks finds the same ones due,
+# and what one has closed the others do not find again. Who comes late catches up by shares.
 def closing(kept: Kept, now: float) -> list[Closing]:
     """Return whose sessions are to be closed by now. See Note [Spread closing]."""
     due = []
@@ -44,8 +49,12 @@ def closing(kept: Kept, now: float) -> list[Closing]:
             continue
         end, name = member.ends.timestamp(), name_of(member)
         began = kept.drained.get(name, now)
-        if (began + end) / 2 <= now < end:
-            due.append(Closing(server=name, left_s=max(end - now - _SPARE_S, 0.0)))
+        middle = (began + end) / 2
+        if middle <= now < end:
+            left_s = max(end - now - _SPARE_S, 0.0)
+            whole_s = now - middle + left_s
+            passed = (now - middle) / whole_s if left_s else 1.0
+            due.append(Closing(server=name, left_s=left_s, passed=passed))
     return due
 
 
@@ -64,15 +73,24 @@ def _seconds(said: str) -> float:
 def shutdowns(
     due: Sequence[Closing], there: Sequence[Session], traffic: Traffic, every_s: float
 ) -> Iterator[str]:
-    """Yield the commands that close this moment's share, the oldest sessions first."""
+    """Yield the commands that close what is due, no more than this moment's share.
+
+    See Note [Spread closing].
+    """
     for each in due:
         lasting = [
-            session
+            (_moment(session), session.id)
             for session in there
             if session.server == each.server
             and (traffic is Traffic.TCP or session.age_s >= _LONG_S)
         ]
-        lasting.sort(key=lambda session: -session.age_s)
         moments = max(each.left_s / every_s, 1.0)
-        for session in lasting[: ceil(len(lasting) / moments)]:
-            yield f"shutdown session {session.id}"
+        for moment, id in sorted(lasting)[: ceil(len(lasting) / moments)]:
+            if moment <= each.passed:
+                yield f"shutdown session {id}"
+
+
+def _moment(session: Session) -> float:
+    """Return when in the time for closing its own moment is, from 0 to 1."""
+    said = f"{session.server} {session.id}".encode()
+    return int.from_bytes(blake2b(said, digest_size=4).digest()) / 2**32
