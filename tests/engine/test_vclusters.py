@@ -223,3 +223,21 @@ async def test_what_is_listed_only_after_all_was_rolled_back_goes_too(tmp_path: 
         await office.go_on(10)
         assert not world(office).state.machines
         assert await left(office) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("blow", ["power_cut", "lose", "cut_off"])
+async def test_a_host_that_dies_while_it_is_made_leaves_nothing_in_the_end(
+    tmp_path: Path, blow: str
+) -> None:
+    cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_disk_gib=20, create_s=5)
+    async with opened(tmp_path, clouds={"simulated": cloud}) as office:
+        asked = await made(office, REDUNDANT)
+        await office.go_on(2)
+        host = next(each["host"] for each in asked["instances"])
+        getattr(world(office), blow)(host)
+        await office.go_on(30)
+        world(office).power_back(host)
+        found = await settled(office, asked["id"], 120)
+        assert found["status"] == "ERROR"
+        assert "cannot be made" in found["status_reason"]
+        assert await left(office) == (0, 0, 0)
