@@ -55,6 +55,7 @@ def test_from_bare_machines_to_a_service_that_answers(machines):
     it.muster("m3", "init", "--compute", "--join", string)
     watch.tell("second machine joined, with a string for it")
     assert it.members() == {"m1": "Online", "m2": "Online", "m3": "Online"}
+    assert "there is one server only" not in it.muster("m1", "cloud", "show", "site")
 
     made = ("web", "--image", "muster-small", "--flavor", "tiny", "--min", "3", "--max", "6")
     it.muster("m1", "cluster", "create", *made, "--port", "8080", "--wait")
@@ -173,6 +174,27 @@ def test_everything_is_asked_in_a_terminal_and_no_wrong_answer_does_harm(machine
     assert (code, "m2 is a member of the cluster" in said) == (0, True), said
     assert PASSWORD not in said + it.journal("m2")
     assert it.members() == {"m1": "Online", "m2": "Online"}
+
+
+STEPS = 10  # of a control machine, once Incus runs: see decide/founding.py
+
+
+def test_a_control_machine_that_is_cut_off_at_every_step_is_finished(machines):
+    it = machines(1)
+    for count in range(1, STEPS):
+        process = it.begun("m1", "init", "--control", "--uplink", "eth1")
+        until(
+            lambda count=count, process=process: (
+                process.poll() is not None or it.journal("m1").count('"begun"') >= count
+            ),
+            60,
+            "it has begun the next step",
+        )
+        it.cut_short("m1")
+        process.wait()
+    until(lambda: it.on("m1", *MUSTER, "init", "--control").returncode == 0, 90, "it is finished")
+    assert it.members() == {"m1": "Online"}
+    assert "muster-small" in it.muster("m1", "image", "list")
 
 
 def test_a_joining_that_fails_or_is_cut_off_can_be_done_again(machines):
