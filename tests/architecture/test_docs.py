@@ -8,7 +8,7 @@ from scripts.reference import PAGES, REFERENCE
 from architecture.source import PRODUCT, ROOT, modules
 from muster.model.event import KINDS, OF_VERB
 
-FAMILIES = "action|cloud|cluster|image|member|node|rollout|scaling|server|storm|volume"
+FAMILIES = "action|cloud|cluster|image|member|node|rollout|scaling|server|storm|vcluster|volume"
 SAID = re.compile(rf'"((?:{FAMILIES})\.[a-z_]+)"')
 # Two files, a property of an image, and two of a cluster's configuration.
 NO_EVENTS = {
