@@ -251,6 +251,28 @@ TABLE = (
         'if name == "":',
         ("cli/test_addresses.py",),
     ),
+    # --- who is let in ----------------------------------------------------------------------
+    Breakage(
+        "a string lets one machine in",
+        "model/enrolment.py",
+        "used = way.used_at is not None and (not attempt or attempt != way.attempt)",
+        "used = False",
+        ("model/test_enrolment.py",),
+    ),
+    Breakage(
+        "whoever is wrong again has to wait",
+        "model/enrolment.py",
+        "if way.tried_at is None or way.tries < FREE_TRIES:",
+        "if way.tries >= 0:",
+        ("model/test_enrolment.py",),
+    ),
+    Breakage(
+        "a machine with instances joins nobody",
+        "decide/founding.py",
+        "or server.member or not server.instances:",
+        "or server.member or server.instances:",
+        ("decide/test_founding.py",),
+    ),
 )
 
 
