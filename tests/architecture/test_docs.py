@@ -10,13 +10,16 @@ from muster.model.event import KINDS, OF_VERB
 
 FAMILIES = "action|cloud|cluster|image|member|node|rollout|scaling|server|storm|vcluster|volume"
 SAID = re.compile(rf'"((?:{FAMILIES})\.[a-z_]+)"')
-# Two files, a property of an image, and two of a cluster's configuration.
+# Two files, a property of an image, two of a cluster's configuration, and fields of a request.
 NO_EVENTS = {
     "image.json",
     "volume.json",
     "image.release",
     "cluster.stop_node_before_delete",
     "cluster.stop_timeout_before_update",
+    "vcluster.cloud",
+    "vcluster.instances",
+    "vcluster.name",
 }
 
 
