@@ -92,6 +92,17 @@ async def test_a_change_of_somebody_elses_in_between_is_told_and_the_next_try_bu
     assert {each.headers["if-match"] for each in put} == {"as-it-was"}
 
 
+async def test_who_has_a_door_is_asked_though_incus_makes_no_new_ones(ovn):
+    old, new = ask(2, uuid4()), ask(3, uuid4())
+    await doors(ovn).open(HIDDEN, [door(2, old.server_id)])
+    where = f"/1.0/networks/{HIDDEN}/forwards/{ADDRESSES[-1]}"
+    down = "Failed updating forward: peer node 10.77.0.11:8443 is down"
+    ovn.bed.incus.says(f"PUT {where}", (500, refused(down)))
+    answers = await asked(ovn, {old: HIDDEN, new: HIDDEN})
+    assert "no way to it" not in str(answers[old.node_id])
+    assert "is down" in str(answers[new.node_id])
+
+
 def ask(number: int, server_id: UUID, port: int = 8080) -> Question:
     return Question(
         node_id=UUID(int=number),

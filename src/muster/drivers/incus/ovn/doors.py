@@ -75,6 +75,11 @@ class Doors:
                 known = await self._opened(ground, wanted)
         return {each: (known.address, known.ports[each]) for each in wanted}
 
+    def there(self, network: str) -> Mapping[Door, tuple[str, int]]:
+        """Return the ways that were there last, for while Incus makes no new ones."""
+        known = self._forwards[network]
+        return {door: (known.address, at) for door, at in known.ports.items()}
+
     async def close(self, network: str, server_id: UUID) -> None:
         """Close the doors of an instance that is to go; it gets none any more."""
         ground = await self._grounds.of(network)

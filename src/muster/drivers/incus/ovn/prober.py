@@ -10,6 +10,8 @@ from muster.drivers.incus.ovn.doors import Door, Doors
 from muster.drivers.prober import HttpProber
 from muster.ports.prober import Question
 
+GOING = "it is about to go"
+
 
 class IncusProber:
     """Asks at the instances' own addresses, or at their doors. See Note [Doors]."""
@@ -31,31 +33,29 @@ class IncusProber:
         return answers
 
     async def _asked(self, network: str, asked: Sequence[Question]) -> Mapping[UUID, str | None]:
+        doors = {each.node_id: _door(each) for each in asked}
         try:
             if not network or not await self._doors.hides(network):
                 return await self._http.ask(asked)
-            doors = {each.node_id: _door(each) for each in asked}
-            ways = await self._doors.open(network, list(doors.values()))
+            ways, why = await self._doors.open(network, list(doors.values())), GOING
         except DriverError as error:
-            return {each.node_id: f"no way to it: {error.text}" for each in asked}
+            ways, why = self._doors.there(network), f"no way to it: {error.text}"
         moved = [
             altered(each, address=ways[door][0], port=ways[door][1])
             for each in asked
             if (door := doors[each.node_id]) in ways
         ]
-        return await self._through(network, asked, moved)
+        answers = await self._through(network, moved) if moved else {}
+        return {each.node_id: answers.get(each.node_id, why) for each in asked}
 
-    async def _through(
-        self, network: str, asked: Sequence[Question], moved: Sequence[Question]
-    ) -> Mapping[UUID, str | None]:
+    async def _through(self, network: str, moved: Sequence[Question]) -> Mapping[UUID, str | None]:
         answers = await self._http.ask(moved)
         if any(answers.values()):
             try:
                 await self._doors.doubt(network)
             except DriverError as error:
-                return dict.fromkeys((each.node_id for each in asked), error.text)
-        going = "it is about to go"
-        return {each.node_id: answers.get(each.node_id, going) for each in asked}
+                return {id: why and error.text for id, why in answers.items()}
+        return answers
 
 
 def _door(question: Question) -> Door:
