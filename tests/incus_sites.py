@@ -99,7 +99,9 @@ class Site:
 
     def control(self, *words: str) -> dict[str, Any]:
         """Make m1 the control machine, and return what it says of itself."""
-        said = self.muster("m1", "init", "--control", "--uplink", "eth1", "--json", *words)
+        said = self.muster(
+            "m1", "init", "--auto", "--control", "--uplink", "eth1", "--json", *words
+        )
         made: dict[str, Any] = json.loads(said)
         return made
 

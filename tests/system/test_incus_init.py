@@ -52,7 +52,9 @@ def test_from_bare_machines_to_a_service_that_answers(machines):
     it.muster("m2", "init", "--compute", "--join", control["string"])
     watch.tell("first machine joined")
     string = it.muster("m1", "add-compute", "--name", "m3").strip()
-    it.muster("m3", "init", "--compute", "--join", string)
+    seed = it.home / "seed.yaml"
+    seed.write_text(f"role: compute\njoin: {string}\naddress: {address('m3')}\n")
+    it.muster("m3", "init", "--preseed", str(seed))
     watch.tell("second machine joined, with a string for it")
     assert it.members() == {"m1": "Online", "m2": "Online", "m3": "Online"}
     assert "there is one server only" not in it.muster("m1", "cloud", "show", "site")
