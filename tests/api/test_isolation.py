@@ -79,6 +79,9 @@ OTHERS = frozenset(
         "/v1/whoami",
         "/metrics",
         "/v1/events/ws",
+        "/v1/enrolments",  # for whoever operates: see test_enrolments.py
+        "/v1/enrolments/{}",
+        "/v1/enrolments/password",
         "/v2/{}/vclusters",  # these say whose project: see test_vclusters.py
         "/v2/{}/vclusters/{}",
     }
@@ -198,7 +201,10 @@ async def test_what_the_service_says_of_itself_is_open(office: Office, where: st
 
 
 OPERATORS = frozenset(
-    ("add_cloud", "remove_cloud", "cancel_operation", "create_network", "delete_network")
+    (
+        *("add_cloud", "remove_cloud", "cancel_operation", "create_network", "delete_network"),
+        *("create_string", "set_password", "delete_string", "delete_password"),
+    )
 )
 
 
