@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from muster.drivers.balancers.child import LISTENER
@@ -67,8 +67,11 @@ _ANY = of_run(Run(0, 0))
 
 
 def shape(front: Front, sockets: Sockets = _ANY) -> str:
-    """Return a digest of all that takes a reload to change. See Note [Shape]."""
-    clients = [*_peers(front, sockets), *_front(front, sockets)]
+    """Return a digest of all that takes a reload to change. See Note [Shape].
+
+    Where it meets its next worker is told anew to each, so that is no part of it.
+    """
+    clients = [*_peers(front, replace(sockets, peers="")), *_front(front, sockets)]
     told = [*_defaults(front), *clients, *_members(front)]
     return blake2b("\n".join([*told, options(front)]).encode(), digest_size=12).hexdigest()
 
