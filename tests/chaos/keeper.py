@@ -244,6 +244,7 @@ def settled(session: Session, servers: Callable[[], Mapping[str, str]], deadline
     try:
         until(quiet, deadline_s, "nothing is under way")
         until(whole, deadline_s, "cloud and database agree")
+        until(quiet, deadline_s, "nothing that broke last is under way")
     except AssertionError:
         raise AssertionError(_story(session, servers)) from None
     nodes = all_of(session, "/v1/nodes", "nodes")

@@ -13,6 +13,7 @@ from house import House
 from muster.client.http import ApiError, Session, Unreachable
 
 IMAGES = ("demo-web", "demo-web-v2")
+PATIENCE_S = 20  # with one that is sick before it was ever well: less than a reckoning waits
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -99,6 +100,7 @@ class Player:
             "health_path": "/health",
             "drain_seconds": 1,
             **self.more,
+            "health": {"start_timeout_seconds": PATIENCE_S, **self.more.get("health", {})},
         }
         wish.sizes.add(size)
         wish.images.add(image)

@@ -31,13 +31,17 @@ def reckon(house: House, player: Player, instances: Instances, deadline_s: float
             busy = [r for r in rows if not r["stack_status"].endswith("_COMPLETE")]
             return not busy and not open_actions(session)
 
-        try:
-            until(quiet, deadline_s, "all is quiet")
-        except AssertionError:
-            raise AssertionError(story(session)) from None
+        def settle() -> None:
+            try:
+                until(quiet, deadline_s, "all is quiet")
+            except AssertionError:
+                raise AssertionError(story(session)) from None
+
+        settle()
         for name, wish in player.wished.items():
             same_cluster(house, session, name, wish)
         same_instances(session, instances, deadline_s)
+        settle()  # what broke at the last moment may have been noticed, and replaced, only since
         records_are_whole(session, player)
 
 
@@ -54,6 +58,8 @@ def story(session: Session) -> str:
     told = [f"{each['action']} is open: {each}" for each in open_actions(session)]
     for row in session.call("GET", "/v1/clusters")["clusters"]:
         told.append(f"{row['name']} {row['stack_status']} {row['status_reason']}")
+        nodes = session.call("GET", "/v1/nodes", query={"cluster_id": row["id"]})["nodes"]
+        told += [f"  {n['name']} {n['status']} {n['status_reason']} {n['data']}" for n in nodes]
         query = {"cluster_id": row["id"], "limit": 25, "sort": "timestamp:desc"}
         for event in session.call("GET", "/v1/events", query=query)["events"][::-1]:
             told.append(
