@@ -1,5 +1,6 @@
 """Who is there to be asked: members of clusters that serve, scale or are watched, in memory."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -71,9 +72,14 @@ class Census:
         self._newest: datetime | None = None
         self._known: dict[UUID, Known] = {}
         self._bastions: dict[UUID, Known] = {}
+        self._one_by_one = asyncio.Lock()
 
     async def refresh(self) -> None:
-        """Take in what has changed since the last time."""
+        """Take in what has changed since the last time; ticks that ask together read it once."""
+        async with self._one_by_one:
+            await self._refresh()
+
+    async def _refresh(self) -> None:
         changed, ids = await self._store.read(self._changes)
         for known in changed:
             self._take_in(known)
@@ -196,11 +202,12 @@ def _judged(nodes: Iterable[Node], heard: Mapping[UUID, Probe]) -> Iterator[Prob
 def _with_members(tx: Transaction, cluster: Cluster) -> Known:
     ours = Query(where={"cluster_id": (cluster.id,)})
     nodes = tuple(tx.nodes.find(ours))
+    answers = (*_judged(nodes, {}), *tx.probes.find(ours))  # later ones count: they are the newer
     return Known(
         cluster=cluster,
         nodes=nodes,
         servers=tuple(node.server_id for node in nodes),
-        probes={probe.node_id: probe for probe in tx.probes.find(ours)},
+        probes={probe.node_id: probe for probe in answers},
     )
 
 

@@ -1,6 +1,6 @@
 """Commit: write the plan down before anything of it happens."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -11,8 +11,10 @@ from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
 from muster.engine.subjects import Subject, members, table
 from muster.model.cluster import Cluster, guards_of
+from muster.model.observed import Probe
 from muster.model.plan import Plan
 from muster.model.policy_type import PolicyType
+from muster.model.pool import Condition
 from muster.ports.store import Claim, Query, Store, Transaction
 
 
@@ -65,9 +67,19 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
         tx.solos.put(*plan.solos)
         tx.marks.mark(*(each.id for each in plan.solos))
     tx.nodes.drop(*plan.drop)
-    tx.probes.put(*decided.gathered.fresh)
+    tx.probes.put(*_untold(decided))
     tx.probes.drop(*plan.drop)
     return cluster
+
+
+def _untold(decided: Decided) -> Iterable[Probe]:
+    """Return the answers that no row of a node tells. See Note [No news of the well]."""
+    gathered = decided.gathered
+    if not gathered.fresh or gathered.snapshot.solo:
+        return gathered.fresh
+    well = {n.id for n in decided.plan.put if n.health.application is Condition.GOOD}
+    told = well - gathered.rewritten
+    return (probe for probe in gathered.fresh if probe.node_id not in told)
 
 
 def _refuse_other_bastion(tx: Transaction, decided: Decided) -> None:

@@ -1,7 +1,7 @@
 """Gather: everything a decision needs, read once."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -52,6 +52,7 @@ class Facts:
 class Gathered:
     snapshot: Snapshot
     fresh: tuple[Probe, ...]  # answers just got, not yet in the store
+    rewritten: Set[UUID] = frozenset()  # the nodes of those of which an earlier one is there
 
 
 async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
@@ -87,7 +88,8 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         actions=facts.actions,
         limits=site.pace.limits(about),
     )
-    return Gathered(snapshot=snapshot, fresh=fresh)
+    rewritten = facts.probes.keys() & {probe.node_id for probe in fresh}
+    return Gathered(snapshot=snapshot, fresh=fresh, rewritten=rewritten)
 
 
 def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> Facts | None:
@@ -114,8 +116,9 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
 
 # Note [No news of the well]
 # A node's row knows how its application was the last time. Where it was well, an answer that it
-# is well tells nothing, and of such are nearly all. What was asked at polled addresses is in the
-# answers alone.
+# is well tells nothing, and of such are nearly all. Nor is the first such answer of a member kept
+# by itself: its row, written in the same moment, says so. What was asked at polled addresses is
+# in the answers alone.
 def _probes(tx: Transaction, cluster: Cluster, nodes: Mapping[UUID, Node]) -> Sequence[Probe]:
     """Return what applications have answered that may be news. See Note [No news of the well]."""
     ours = {"cluster_id": (cluster.id,)}

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from muster.base.errors import Conflict, NotFound
 from muster.base.ids import new_id
 from muster.model.action import Action, ActionStatus, Verb
@@ -35,8 +37,15 @@ class Shown:
     """An action, with what of its family has not ended."""
 
     action: Action
-    waits_for: tuple[UUID, ...] = ()  # what is done for it
-    held_up: tuple[UUID, ...] = ()  # what it is done for
+    waits_for: tuple[str, ...] = ()  # the ids of what is done for it
+    held_up: tuple[str, ...] = ()  # of what it is done for
+
+
+class Kin(msgspec.Struct, frozen=True, gc=False):
+    """As much of an action as tells whose child it is: of a wish there may be ten thousand."""
+
+    id: str
+    parent: str
 
 
 async def listing(desk: Desk, query: Query) -> list[Shown]:
@@ -46,9 +55,10 @@ async def listing(desk: Desk, query: Query) -> list[Shown]:
 def with_family(tx: Transaction, actions: Sequence[Action]) -> list[Shown]:
     """Return the actions with what they wait for; what has ended waits for nothing."""
     going = [each for each in actions if not each.ended]
-    children: dict[UUID | None, list[UUID]] = {}
-    for child in _children(tx, [each for each in going if each.parent is None]):
-        children.setdefault(child.parent, []).append(child.id)
+    children: dict[str, list[str]] = {}
+    if wishes := [each for each in going if each.parent is None]:
+        for child in tx.actions.find_as(_open_children(wishes), Kin):
+            children.setdefault(child.parent, []).append(child.id)
     parents = tuple({each.parent for each in going if each.parent})
     waiting: set[UUID] = set()
     if parents:
@@ -58,20 +68,18 @@ def with_family(tx: Transaction, actions: Sequence[Action]) -> list[Shown]:
         if each.ended
         else Shown(
             action=each,
-            waits_for=tuple(children.get(each.id, ())),
-            held_up=tuple({each.parent} & waiting) if each.parent else (),
+            waits_for=tuple(children.get(str(each.id), ())),
+            held_up=(str(each.parent),) if each.parent in waiting else (),
         )
         for each in actions
     ]
 
 
-def _children(tx: Transaction, wishes: Sequence[Action]) -> list[Action]:
-    """Return what has not ended of what is done for these; it is of the same clusters."""
-    if not wishes:
-        return []
+def _open_children(wishes: Sequence[Action]) -> Query:
+    """Return how to find what has not ended of what is done for these, in the same clusters."""
     clusters = tuple({each.cluster_id for each in wishes})
     ids = tuple(each.id for each in wishes)
-    return tx.actions.find(Query(where={"cluster_id": clusters, "status": OPEN, "parent": ids}))
+    return Query(where={"cluster_id": clusters, "status": OPEN, "parent": ids})
 
 
 async def in_clusters(desk: Desk, who: Who, query: Query, word: str) -> Query:
@@ -160,7 +168,7 @@ def _ended_with(tx: Transaction, wish: Action, now: datetime, *, force: bool) ->
     """Return what is done for the wish and ends with it."""
     return [
         each.turned(ActionStatus.CANCELLED, now, wish.reason)
-        for each in _children(tx, [wish])
+        for each in tx.actions.find(_open_children([wish]))
         if force or each.status is not ActionStatus.RUNNING
     ]
 

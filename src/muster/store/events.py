@@ -42,7 +42,7 @@ class EventRows:
             return False
         if self._conn.dialect.name == "postgresql":
             self._conn.execute(_LOCK)
-        add(self._conn, EVENTS, [EVENTS.row(event) for event in self._waiting])
+        add(self._conn, EVENTS, EVENTS.rows(self._waiting))
         self._waiting.clear()
         return True
 

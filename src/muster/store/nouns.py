@@ -45,7 +45,7 @@ class Rows(Generic[T]):
         return int(rows(self._conn, self._noun, query, What.COUNT)[0][0])
 
     def put(self, *values: T) -> None:
-        upsert(self._conn, self._noun, [self._noun.row(value) for value in values])
+        upsert(self._conn, self._noun, self._noun.rows(values))
 
     def drop(self, *ids: UUID) -> None:
         erase(self._conn, self._noun, [str(id) for id in ids])
