@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from spake2 import SPAKE2_A, SPAKE2_B, SPAKEError
+from spake2.ed25519_basic import NotOnCurve
 
 COST = 1 << 15  # 32 MiB and a tenth of a second: nothing for one guess, much for a million
 COSTS = range(1 << 4, (1 << 17) + 1)  # what whoever joins lets himself be asked for
@@ -77,7 +78,7 @@ class End:
         """Return the line to whoever sent that share. Whether it is the right one shows there."""
         try:
             key = self._pake.finish(share)
-        except (SPAKEError, ValueError, AssertionError, IndexError) as error:
+        except (SPAKEError, NotOnCurve, ValueError, AssertionError, IndexError) as error:
             raise Mismatch(f"not a share: {error}") from None
         ours, theirs = (_JOINER, _KEEPER) if self._joins else (_KEEPER, _JOINER)
         return Line(_derived(key, ours), _derived(key, theirs))
