@@ -5,7 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,10 +55,9 @@ class Between:
 
     @contextmanager
     def listening(self) -> Iterator[int]:
+        over = threading.Event()
         with socket.create_server(("127.0.0.1", 0)) as door:
-            door.settimeout(0.1)
-            over = threading.Event()
-            thread = threading.Thread(target=self._accept, args=(door, over))
+            thread = threading.Thread(target=lambda: asyncio.run(self._serve(door, over)))
             thread.start()
             try:
                 yield door.getsockname()[1]
@@ -66,39 +65,29 @@ class Between:
                 over.set()
                 thread.join(30)
 
-    def _accept(self, door: socket.socket, over: threading.Event) -> None:
-        while not over.is_set():
-            try:
-                caller, _ = door.accept()
-            except TimeoutError:
-                continue
-            threading.Thread(target=self._hand_on, args=(caller,), daemon=True).start()
+    async def _serve(self, door: socket.socket, over: threading.Event) -> None:
+        async with await asyncio.start_server(self._hand_on, sock=door, ssl=self.mine):
+            await asyncio.to_thread(over.wait)
 
-    def _hand_on(self, caller: socket.socket) -> None:
-        behind = socket.create_connection(("127.0.0.1", self.port))
+    async def _hand_on(self, caller: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        blind = None
         if self.mine:
-            try:
-                caller = self.mine.wrap_socket(caller, server_side=True)
-            except (ssl.SSLError, OSError):
-                return
             blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             blind.check_hostname, blind.verify_mode = False, ssl.CERT_NONE
-            behind = blind.wrap_socket(behind)
-        there = threading.Thread(target=self._copy, args=(caller, behind, True), daemon=True)
-        there.start()
-        self._copy(behind, caller, False)
+        behind, asks = await asyncio.open_connection("127.0.0.1", self.port, ssl=blind)
+        there = self._copy(caller, asks, self.heard, self.asked)
+        await asyncio.gather(there, self._copy(behind, answers, self.heard))
 
-    def _copy(self, source: socket.socket, target: socket.socket, asking: bool) -> None:
-        try:
-            while said := source.recv(65536):
-                self.heard += said
-                if asking:
-                    self.asked += said
-                target.sendall(said)
-        except (OSError, ssl.SSLError):
-            pass
-        for each in (source, target):
-            each.close()
+    async def _copy(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *kept: bytearray
+    ) -> None:
+        with suppress(OSError):
+            while said := await source.read(65536):
+                for each in kept:
+                    each += said
+                target.write(said)
+                await target.drain()
+        target.close()
 
 
 def impostor(folder: Path) -> ssl.SSLContext:

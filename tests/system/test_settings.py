@@ -37,6 +37,7 @@ OTHER = {
     "os_clouds_file": "other-os_clouds_file",
     "rules_file": "other-rules_file",
     "public_url": "other-public_url",
+    "door": "127.0.0.1:8999",
     "webhooks_per_minute": 61.5,
     "health_check_interval_min": 65,
     "delete_with_dependency": True,
