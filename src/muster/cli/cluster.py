@@ -72,6 +72,7 @@ def create(
             "Say what to make: muster cluster create web --image demo-web --flavor tiny "
             "--min 2 --max 6 --port 8080"
         )
+    body.setdefault("create_bastion", False)  # the form that is meant, also where all else lacks
     with asked.session() as session:
         made = session.call("POST", "/v1/clusters", body, how.query)
         if how.plan:
