@@ -117,9 +117,10 @@ class Player:
     def _find_out(self, session: Session, name: str, wish: Wished) -> None:
         """Look whether an unheard creation or deletion was written down."""
         rows = session.call("GET", "/v1/clusters", query={"name": name})["clusters"]
+        leaving = {each.cluster_id for _, each in self.finished}
         if not rows:
             self._forget(name, wish)
-        elif rows[0]["status"] != "DELETING":
+        elif rows[0]["id"] not in leaving and rows[0]["status"] != "DELETING":
             wish.there = {True}
             wish.cluster_id = rows[0]["id"]
 
