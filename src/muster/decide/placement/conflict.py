@@ -23,7 +23,7 @@ def conflict_of(problem: Problem, budget: Budget) -> Conflict:
         found = sought(compiled(part(problem, case)), budget.part(TRIAL))
         return True if found.all else False if found.none else None
 
-    case = _first(problem)
+    case = _first(problem, budget.part(TRIAL))
     case, minimal = shrunk(case, verdict, budget)
     case = _at_work(problem, case)
     return _conflict(problem, case, minimal=minimal)
@@ -59,7 +59,7 @@ def shrunk(case: Case, verdict: Verdict, budget: Budget) -> tuple[Case, bool]:
         size //= 2
 
 
-def _first(problem: Problem) -> Case:
+def _first(problem: Problem, budget: Budget) -> Case:
     """Return a part of the problem in which the plainest impossibility is to be found."""
     case = elements(problem)
     for each in contradictions(problem.rules):
@@ -71,14 +71,15 @@ def _first(problem: Problem) -> Case:
             return about(case, _names(board, block.items))
     if len(board.blocks) <= FEW:
         return case
-    from muster.decide.placement.counting import overfull
+    # Imported only now: what is small does without numpy, too.
+    from muster.decide.placement.aggregate import too_many
 
-    crowd = overfull(board)
+    crowd = too_many(board, budget)
     if crowd is None:
         return case
     crowded = about(case, _names(board, [i for b in crowd for i in board.blocks[b].items]))
     for plainer in _plainer(problem, crowded):
-        if overfull(compiled(part(problem, plainer))) is not None:
+        if too_many(compiled(part(problem, plainer)), budget) is not None:
             return plainer
     return crowded
 

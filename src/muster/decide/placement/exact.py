@@ -1,7 +1,7 @@
 """Seats by CP-SAT: for everybody on a small board, or for some while the others keep theirs."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -39,14 +39,16 @@ def all_seated(board: Board, budget: Budget, most: float, *, best: bool) -> Exac
 
 
 def reseated(
-    hall: Hall, blocks: Sequence[int], hosts: Collection[int], budget: Budget, most: float
+    hall: Hall, blocks: Mapping[int, int | None], hosts: Sequence[int], budget: Budget, most: float
 ) -> Exact:
     """Return seats for as many of the blocks as possible on these hosts, among who stays.
 
-    The blocks are to stand. Of two that cannot both sit, the larger one does.
+    The blocks are to stand, and come with the seat that they had, if any: the search begins
+    there, so that it ends no worse. Of two that cannot both sit, the larger one does.
     """
     task = _Task(hall, list(blocks))
-    task.choose(np.array(sorted(hosts), dtype=np.int64))
+    task.choose(np.array(hosts, dtype=np.int64))
+    task.begin(blocks)
     for block in task.blocks:
         task.model.one_at_most([variable for _, variable in task.seats_of[block]])
     task.obey()
@@ -57,7 +59,7 @@ def reseated(
             for host, variable in task.seats_of[block]
         ]
     )
-    return task.solved(budget, most)
+    return task.solved(budget, most, brief=True)
 
 
 def pairs(board: Board) -> int:
@@ -98,6 +100,12 @@ class _Task:
             for host, variable in mine:
                 self.at.setdefault(host, []).append((block, variable))
 
+    def begin(self, seats: Mapping[int, int | None]) -> None:
+        """Have the search look first where these seats are."""
+        for block in self.blocks:
+            for host, variable in self.seats_of[block]:
+                self.model.hint([variable], [int(seats[block] == host)])
+
     def obey(self) -> None:
         """Hold room, rules that part, and herds."""
         board = self.hall.board
@@ -136,8 +144,8 @@ class _Task:
                 cost += self._crowd(bond)
         return cost
 
-    def solved(self, budget: Budget, most: float) -> Exact:
-        done = self.model.solved(budget, most)
+    def solved(self, budget: Budget, most: float, *, brief: bool = False) -> Exact:
+        done = self.model.solved(budget, most, brief=brief)
         seats = {
             block: host
             for block in self.blocks

@@ -4,6 +4,7 @@ import numpy as np
 
 from muster.decide.placement.budget import Budget
 from muster.decide.placement.hall import NOWHERE, Hall, Ints
+from muster.decide.placement.scores import Scores, ranks
 
 SPREAD_UP_TO = 0.5  # of all room asked for: then the emptiest host is taken, else the fullest
 HOME = 50  # how often another has to stand before one is sent from home for it
@@ -16,17 +17,18 @@ WIDE = 4000  # so many hosts make a step twice as much work
 def seated(hall: Hall, budget: Budget, *, spread: bool) -> None:
     """Give seats to as many as find one in time: those who are at home first, then the hardest.
 
-    Of hosts that would do, the one where the fewest soft rules break; then the fullest
-    after it, or the emptiest for `spread`; then the first by id.
+    Of hosts that would do, the one where the fewest soft rules break; then the one it fits
+    best, or the emptiest for `spread`; then the first by id.
     """
     _stay(hall)
+    scores = Scores(hall, spread=spread)
     for unit in _units(hall):
         if budget.left <= 0:
             return
         if len(unit) == 1:
-            _sit_best(hall, unit[0], spread=spread)
+            _sit_best(scores, unit[0])
         else:
-            _sit_herd(hall, unit, spread=spread)
+            _sit_herd(scores, unit)
 
 
 def repaired(hall: Hall, budget: Budget) -> bool:
@@ -75,39 +77,34 @@ def _hardness(hall: Hall, block: int) -> tuple[bool, float, int, int]:
     return (may > 1, -float(hall.size[block]), may, block)
 
 
-def best_of(hall: Hall, block: int, hosts: Ints, *, spread: bool) -> int:
-    slack = hall.slack(block, hosts)
-    score = -slack if spread else slack
-    score = score + 1e15 * hall.reserve[hosts]
-    if hall.board.softs_of[block]:
-        score = score + 1e9 * hall.displeasure(block, hosts)
-    return int(hosts[int(np.argmin(score))])
+def best_of(hall: Hall, block: int, hosts: Ints) -> int:
+    """Return the one of these hosts that suits the block best."""
+    return int(hosts[int(np.argmin(ranks(hall, block, hosts, spread=False)))])
 
 
-def _sit_best(hall: Hall, block: int, *, spread: bool) -> bool:
-    hosts = hall.candidates(block)
-    if not len(hosts):
-        return False
-    hall.sit(block, best_of(hall, block, hosts, spread=spread))
-    return True
+def _sit_best(scores: Scores, block: int) -> None:
+    host = scores.best(block)
+    if host is not None:
+        scores.sit(block, host)
 
 
-def _sit_herd(hall: Hall, unit: list[int], *, spread: bool) -> None:
+def _sit_herd(scores: Scores, unit: list[int]) -> None:
     """Seat blocks that share a zone in the first one that takes them all, or most of them."""
+    hall = scores.hall
     herd = hall.board.herd_of[unit[0]]
     if hall.herd_zone[herd] != NOWHERE:
         for block in unit:
-            _sit_best(hall, block, spread=spread)
+            _sit_best(scores, block)
         return
     best: dict[int, int] = {}
     for zone in _zones_by_room(hall):
-        got = _tried_in(hall, unit, zone, spread=spread)
+        got = _tried_in(scores, unit, zone)
         if len(got) > len(best):
             best = got
         if len(best) == len(unit):
             break
     for block, host in best.items():
-        hall.sit(block, host)
+        scores.sit(block, host)
 
 
 def _zones_by_room(hall: Hall) -> list[int]:
@@ -116,17 +113,16 @@ def _zones_by_room(hall: Hall) -> list[int]:
     return [int(zone) for zone in np.argsort(-room, kind="stable")]
 
 
-def _tried_in(hall: Hall, unit: list[int], zone: int, *, spread: bool) -> dict[int, int]:
+def _tried_in(scores: Scores, unit: list[int], zone: int) -> dict[int, int]:
     """Return the seats that the unit finds in a zone; nobody keeps them."""
     got: dict[int, int] = {}
     for block in unit:
-        hosts = hall.candidates(block)
-        hosts = hosts[hall.zone[hosts] == zone]
-        if len(hosts):
-            got[block] = best_of(hall, block, hosts, spread=spread)
-            hall.sit(block, got[block])
+        host = scores.best(block, zone)
+        if host is not None:
+            got[block] = host
+            scores.sit(block, host)
     for block in got:
-        hall.leave(block)
+        scores.leave(block)
     return got
 
 
@@ -155,7 +151,7 @@ class _Repair:
         hosts = self.hall.candidates(block)
         if len(hosts):
             self.standing.pop()
-            self.hall.sit(block, best_of(self.hall, block, hosts, spread=False))
+            self.hall.sit(block, best_of(self.hall, block, hosts))
             self._note()
             return True
         self.stood[block] += 1
@@ -278,7 +274,7 @@ class _Repair:
         for zone in zones:
             hosts = hall.candidates(members[0])
             if len(hosts := hosts[hall.zone[hosts] == zone]):
-                hall.sit(members[0], best_of(hall, members[0], hosts, spread=False))
+                hall.sit(members[0], best_of(hall, members[0], hosts))
                 self.standing.remove(members[0])
                 return True
         return self._take_in(members[0], zones)

@@ -11,6 +11,7 @@ from muster.model.placing import Relation, Scope
 
 Ints = NDArray[np.int64]
 NOWHERE = -1
+LOPSIDED = 2.0  # what room that differs by resource weighs against room
 
 
 class Hall:
@@ -53,11 +54,14 @@ class Hall:
 
     def candidates(self, block: int) -> Ints:
         """Return the hosts that would take the block now, by number."""
-        hosts = self.within(block)
+        return self.lawful(block, self.roomy(block, self.within(block)))
+
+    def roomy(self, block: int, hosts: Ints) -> Ints:
+        """Return those of the hosts that have room for the block now."""
         for r, amount in enumerate(self.board.blocks[block].need):
             if amount:
                 hosts = hosts[self.free[r, hosts] >= amount]
-        return self.lawful(block, hosts)
+        return hosts
 
     def lawful(self, block: int, hosts: Ints) -> Ints:
         """Return those of the hosts where nobody is that it must be apart from."""
@@ -126,11 +130,18 @@ class Hall:
             if self.seat[block] == NOWHERE:
                 self.sit(block, host)
 
-    def slack(self, block: int, hosts: Ints) -> NDArray[np.float64]:
-        """Return how much room would be left on each of the hosts, all resources in one number."""
-        left = self.free[:, hosts] - self.need[block][:, None]
-        room: NDArray[np.float64] = (np.minimum(left, 1 << 32) * self.scale[:, None]).sum(axis=0)
-        return room
+    def ill(self, left: Ints, *, spread: bool) -> NDArray[np.float64]:
+        """Return how ill it is to leave so much of each resource, by host.
+
+        That is room left, and worse where it is of one sort alone: what is left of one resource
+        when another is used up is of use to nobody. For `spread`, room left is well.
+        """
+        room = np.minimum(left, 1 << 32) * self.scale[:, None]
+        total: NDArray[np.float64] = room.sum(axis=0)
+        if spread or not len(room):
+            return -total
+        uneven: NDArray[np.float64] = room.max(axis=0) - room.min(axis=0)
+        return total + LOPSIDED * uneven
 
     def displeasure(self, block: int, hosts: Ints) -> NDArray[np.float64]:
         """Return for each of the hosts what soft rules the block would break there."""

@@ -1,8 +1,8 @@
 """Seats for boards that are too large to be searched through by hand."""
 
+from muster.decide.placement.aggregate import too_many
 from muster.decide.placement.board import Board
 from muster.decide.placement.budget import Budget
-from muster.decide.placement.counting import overfull
 from muster.decide.placement.exact import all_seated, pairs
 from muster.decide.placement.greedy import loose, repaired, seated
 from muster.decide.placement.hall import Hall
@@ -13,7 +13,9 @@ from muster.decide.placement.sought import Sought
 
 WHOLE = 40_000  # choices at most for one exact model of everything
 EASY = 0.1  # of the budget, for repair before the exact model
-HARD = 0.3  # of the budget, for repair of what is too large for it
+HARD = 0.01  # of the budget, for repair of what is too large for it
+SEARCH = 0.7  # of the budget, where it may be proved that there is nothing; the rest is for why
+PROOF = 0.3  # of the budget, for a proof by counting before anybody is sent away
 GLANCE = 0.15  # of what is left then, for the exact model of everything, at first
 PIECES = 0.4  # likewise, for neighbourhoods after that
 REST = 0.8  # likewise, for the exact model again
@@ -30,13 +32,16 @@ def sought_large(board: Board, budget: Budget) -> Sought:
     """Return the best seats found within the budget. See Note [Cheapest first]."""
     hall = _seated(board, budget)
     if hall.standing():
-        if overfull(board) is not None:
+        if too_many(board, budget.part(PROOF)) is not None:
             return Sought(hall.seats(), all=False, none=True)
         small = pairs(board) <= WHOLE
         budget.tell(len(hall.seats()), len(board.blocks), "repair")
-        repaired(hall, budget.part(EASY if small else HARD))
-        if hall.standing():
-            return _searched(hall, budget) if small else _pieced(hall, budget)
+        first = hall.seats()
+        if not repaired(hall, budget.part(EASY if small else HARD)):
+            if small:
+                return _searched(hall, budget.part(SEARCH))
+            hall.take(first)  # what is packed well makes the better beginning
+            return _pieced(hall, budget)
     return _bettered(hall, budget)
 
 

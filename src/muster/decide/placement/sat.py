@@ -99,8 +99,11 @@ class Model:
     def assume(self, choices: Sequence[int]) -> None:
         self.proto.assumptions.extend(list(choices))
 
-    def solved(self, budget: Budget, most: float) -> Solved:
-        """Return the outcome within so much work, which is spent."""
+    def solved(self, budget: Budget, most: float, *, brief: bool = False) -> Solved:
+        """Return the outcome within so much work, which is spent.
+
+        A `brief` search spends nothing on symmetries and cuts, which pay later than it ends.
+        """
         work = min(most, budget.left)
         if work < LEAST:
             return Solved(Outcome.UNKNOWN)
@@ -109,6 +112,11 @@ class Model:
         parameters.random_seed = 1
         parameters.max_deterministic_time = work
         parameters.max_time_in_seconds = budget.seconds
+        if brief:
+            parameters.symmetry_level = 0
+            parameters.cp_model_probing_level = 0
+            parameters.linearization_level = 2
+            parameters.cut_level = 0
         wrapper = self.library.SolveWrapper()
         wrapper.set_parameters(parameters)
         answer = wrapper.solve(self.proto)

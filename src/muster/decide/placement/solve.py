@@ -21,7 +21,6 @@ from muster.model.placing import (
     Undecided,
 )
 
-SEARCH = 0.7  # of the limit, for an answer; the rest is for why there is none
 WHY = 0.5  # of what is left then, for the conflict
 QUICK = 300  # seats tried at most where somebody waits on the event loop
 UNWATCHED = Unwatched()
@@ -35,11 +34,13 @@ def solve(problem: Problem, limit: Limit = USUAL, watch: Watch = UNWATCHED) -> A
     """
     budget = Budget(limit, watch)
     board = compiled(problem)
-    found = _sought(problem, board, budget.part(SEARCH))
+    found = _sought(problem, board, budget)
     if found.all:
         return _placed(problem, board, found)
     if not found.none:
         return _undecided(board, found, limit)
+    if not limit.why:
+        return Impossible(conflict=Conflict(items=()))
     conflict = conflict_of(problem, budget.part(WHY))
     return Impossible(conflict=conflict, relaxations=_relaxations(problem, conflict, limit, budget))
 
