@@ -149,3 +149,11 @@ async def test_a_hook_without_a_queue_is_refused_for_good(store):
     asking, _ = post(store)
     with pytest.raises(Permanent):
         await asking.post(replace(QUESTION, hook=Hook(type=HookType.QUEUE)))
+
+
+async def test_anything_is_told_to_a_url_once_by_its_token(store):
+    asking, listener = post(store)
+    await asking.send("https://hooks.test/before", QUESTION.token, {"server": "m1"})
+    (request,) = listener.asked
+    assert (str(request.url), request.content) == ("https://hooks.test/before", b'{"server":"m1"}')
+    assert request.headers["idempotency-key"] == str(QUESTION.token)

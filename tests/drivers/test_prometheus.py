@@ -15,15 +15,26 @@ from muster.drivers.prometheus import Options, Prometheus, parsed
 from prometheuses import StandIn, failure, success
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[StandIn]:
+@pytest.fixture(scope="module")
+async def standing() -> AsyncIterator[StandIn]:
     async with prometheuses.stand_in() as made:
         yield made
 
 
 @pytest.fixture
-async def metrics(server: StandIn) -> AsyncIterator[Prometheus]:
-    made = Prometheus(Options(url=server.url))
+def server(standing: StandIn) -> StandIn:
+    """Return a server that has said and heard nothing yet."""
+    standing.says.clear()
+    standing.asked.clear()
+    standing.tokens.clear()
+    standing.silent = False
+    return standing
+
+
+@pytest.fixture(scope="module")
+async def metrics(standing: StandIn) -> AsyncIterator[Prometheus]:
+    """Return a client, made once: it reads all authorities of this machine."""
+    made = Prometheus(Options(url=standing.url))
     yield made
     await made.close()
 

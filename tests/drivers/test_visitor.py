@@ -46,8 +46,9 @@ async def a_site(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIte
     server.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def visitor() -> AsyncIterator[HttpVisitor]:
+    """Return a visitor, made once: it reads all authorities of this machine."""
     made = HttpVisitor()
     yield made
     await made.close()

@@ -53,9 +53,6 @@ class Worker:
 
     def _do(self, words: Sequence[str]) -> str:
         match words[:2]:
-            case ["shutdown", "session"]:
-                self.closed.append(words[2])
-                return ""
             case ["add", "server"]:
                 self.servers[_name(words)] = (words[3], MAINT)
                 return "New server registered.\n"
@@ -197,6 +194,13 @@ class WrittenRooms:
             worker = next(w for w in self.house.workers[ref] if f"@!{w.pid}" == address)
             said.append(worker.answer(question, self.house.sick))
         return Ended(code=0, output="\n".join(said).encode())
+
+    def _close(self, ref: str, given: str) -> Ended:
+        pid, *lines = given.splitlines()
+        workers = self.house.workers[ref]
+        worker = next((each for each in workers if str(each.pid) == pid), workers[-1])
+        worker.closed += [line.split()[0] for line in lines]
+        return Ended(code=0)
 
     def _reload(self, ref: str, _: str) -> Ended:
         if self.house.refuses:

@@ -1,20 +1,31 @@
 """What is still open on a member that drains is closed little by little before the end."""
 
 import asyncio
+import os
+import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from math import inf
+from pathlib import Path
 from uuid import uuid4
+
+import pytest
 
 import traffic
 from drivers.balancers.beds import Bed, member
 from muster.drivers.balancers.haproxy.kept import Kept, name_of
+from muster.drivers.balancers.haproxy.process import Voice
+from muster.drivers.balancers.haproxy.service import Moment, Service, service_of
 from muster.drivers.balancers.haproxy.spread import (
+    SHOW,
     Closing,
     Session,
     closing,
     sessions,
     shutdowns,
 )
-from muster.model.pool import Front, MemberState, MemberWanted, PoolWanted, Traffic
+from muster.model.pool import Condition, Front, MemberState, MemberWanted, PoolWanted, Traffic
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 LISTED = """0x55d0: proto=tcpv4 src=127.0.0.1:55 fe=front be=members srv=a_1 ts=00 epoch=0x2 \
@@ -104,18 +115,101 @@ def test_requests_under_way_and_other_members_are_left_alone() -> None:
     }
 
 
-async def test_connections_to_a_member_that_drains_end_one_after_the_other(bed: Bed) -> None:
-    bed.front = Front(
-        cluster_id=bed.id, name="raw", project="demo", port=bed.front.port, traffic=Traffic.TCP
+FAKE_NC = """#!/bin/sh
+read -r line
+echo "$2 $line" >>told
+case $line in *"show sess") cat listed ;; esac
+"""
+
+
+@pytest.mark.parametrize(("pid", "address"), [("0", "9901 "), ("71", "9902 @!71 ")])
+def test_in_a_room_a_name_that_is_anothers_by_now_is_left_alone(
+    tmp_path: Path, pid: str, address: str
+) -> None:
+    script = files("muster.cli") / "container" / "front"
+    own = script.read_text().replace("cd /etc/haproxy", f"cd {tmp_path}")
+    (tmp_path / "front").write_text(own)
+    (tmp_path / "listed").write_text(LISTED)
+    (tmp_path / "nc").write_text(FAKE_NC)
+    (tmp_path / "nc").chmod(0o755)
+    asked = f"{pid}\n0x55d0 a_1\n0x55d2 a_1\n0x77 a_1\n0x55d0 a_\n"
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(
+        ["/bin/sh", tmp_path / "front", "close"], input=asked, text=True, env=environ, check=True
     )
+    lines = (tmp_path / "told").read_text().splitlines()
+    assert lines == [f"{address}show sess", f"{address}shutdown session 0x55d0"]
+
+
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def connected(bed: Bed, app: traffic.App, count: int) -> list[Line]:
+    """Return so many connections, all of which HAProxy has led to the application."""
+    kept = bed.folder.kept()
+    assert kept
+    made = [await asyncio.open_connection(kept.address, kept.port) for _ in range(count)]
+
+    async def led() -> bool:
+        return (await bed.seen()).members[member(app).node_id].open_requests == count
+
+    await traffic.until(led)
+    return made
+
+
+async def leaves(bed: Bed, going: traffic.App, staying: traffic.App, within_s: float) -> Kept:
+    """Have one application drain for so long while the other serves."""
+    one = replace(
+        member(going, MemberState.DRAIN), ends=datetime.now(UTC) + timedelta(seconds=within_s)
+    )
+    wanted = PoolWanted(front=bed.front, members=(one, member(staying)))
+    await bed.balancer.put_pool(wanted)
+    kept = bed.folder.kept()
+    assert kept
+    return kept
+
+
+async def test_two_engines_that_look_at_one_haproxy_close_no_more_than_is_due(bed: Bed) -> None:
+    bed.front = replace(bed.front, traffic=Traffic.TCP)
     going, staying = await bed.app(), await bed.app()
-    pool = await bed.good(going)
-    lines = [await asyncio.open_connection(pool.address, pool.port) for _ in range(20)]
+    await bed.good(going)
+    lines = await connected(bed, going, 40)
+    kept = await leaves(bed, going, staying, 600)  # the bed's own balancer has long to wait
+    await bed.condition(Condition.GOOD, staying)
+    stay = await connected(bed, staying, 3)
+    name = name_of(kept.members[0])
+    engines = [service_of(bed.folder), service_of(bed.folder)]
 
-    async def connected() -> bool:
-        return (await bed.seen()).members[member(going).node_id].open_requests == 20
+    async def open_now() -> list[Session]:
+        said = await Voice(bed.folder.path / bed.run.stats).asked(SHOW)
+        return [each for each in sessions(said) if each.server == name]
 
-    await traffic.until(connected)
+    async def look(engine: Service, now: float) -> None:
+        workers = await engine.read(bed.run, now)
+        await engine.tidy(bed.run, kept, workers, Moment(now, 30))
+
+    at_first, left = await open_now(), []
+    for second in [*range(300, 600, 30), 599]:
+        now = kept.drained[name] + second
+        await asyncio.gather(*(look(each, now) for each in engines))
+        due = set(shutdowns(closing(kept, now), at_first, Traffic.TCP, inf))
+        there = {each.id for each in await open_now()}
+        assert all(f"shutdown session {each.id}" in due or each.id in there for each in at_first)
+        left.append(len(there))
+    assert len(at_first) == 40
+    assert 0 < left[5] < 40
+    assert left[-1] == 0
+    assert {await reader.read() for reader, _ in lines} == {b""}
+    assert not any(reader.at_eof() for reader, _ in stay)
+    for _, writer in [*lines, *stay]:
+        writer.close()
+
+
+async def test_connections_to_a_member_that_drains_end_one_after_the_other(bed: Bed) -> None:
+    bed.front = replace(bed.front, traffic=Traffic.TCP)
+    going, staying = await bed.app(), await bed.app()
+    await bed.good(going)
+    lines = await connected(bed, going, 20)
     loop = asyncio.get_running_loop()
     began = loop.time()
     ended: list[float] = []
@@ -125,15 +219,7 @@ async def test_connections_to_a_member_that_drains_end_one_after_the_other(bed: 
         ended.append(loop.time() - began)
 
     following = [asyncio.create_task(follow(reader)) for reader, _ in lines]
-    leaves = MemberWanted(
-        node_id=member(going).node_id,
-        address=going.address,
-        port=going.port,
-        state=MemberState.DRAIN,
-        ends=datetime.now(UTC) + timedelta(seconds=6),
-    )
-    wanted = PoolWanted(front=bed.front, members=(leaves, member(staying)))
-    await bed.balancer.put_pool(wanted)
+    await leaves(bed, going, staying, 6)
     await asyncio.wait_for(asyncio.gather(*following), 20)
     for _, writer in lines:
         writer.close()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from drivers.incus.northbounds import Northbound
 from drivers.incus.scripted import Bed, Request, refused, told
 
 UPLINK, HIDDEN, OPEN = "up", "ovn1", "ovn2"
@@ -48,6 +49,8 @@ class Ovn:
     kept: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     where: dict[str, str] = field(default_factory=dict)  # address -> network
     health: dict[str, str] = field(default_factory=dict)  # backend's address -> what is said of it
+    northbound: Northbound | None = None  # where all of it is written
+    away: str = ""  # a member of the cluster without which nothing is changed
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [body for (each, _), body in self.kept.items() if each == kind]
@@ -64,6 +67,7 @@ class Ovn:
             return 500, refused(text)
         if wrong := _wrong(kind, name, body):
             return 400, refused(wrong, 400)
+        self._write(address, body)
         self.kept[kind, address] = {"location": "", **body}
         self.where[address] = name
         return 201, told(None)
@@ -82,8 +86,20 @@ class Ovn:
             return told(None)
         if wrong := _wrong(kind, name, request.body):
             return 400, refused(wrong, 400)
+        changed = {**there, **request.body}
+        if changed == there:
+            return told(None)
+        self._write(address, changed)
+        if self.away:  # and takes it back, without health checks
+            self._write(address, {**there, "config": {}})
+            return 500, refused(f"peer node {self.away} is down")
         there |= request.body
         return told(None)
+
+    def _write(self, address: str, body: Mapping[str, Any]) -> None:
+        if self.northbound:
+            checked = body["config"].get("healthcheck") == "true"
+            self.northbound.write(address, _vips(address, body), checked=checked)
 
     # Note [Health by the wrong port]
     # Incus looks a backend's health up by the port that clients connect to, not by the one that
@@ -115,6 +131,20 @@ class Ovn:
 
     def _allocated(self, _: Request) -> Any:
         return told([{"addresses": f"{each}/32", "used_by": ""} for each in self.where])
+
+
+def _vips(address: str, body: Mapping[str, Any]) -> dict[str, str]:
+    """Return where what listens there leads, as OVN has it."""
+    at = {
+        each["name"]: f"{each['target_address']}:{each['target_port']}"
+        for each in body.get("backends", ())
+    }
+    return {
+        f"{address}:{port['listen_port']}": ",".join(at[each] for each in port["target_backend"])
+        if "target_backend" in port
+        else f"{port['target_address']}:{port['target_port']}"
+        for port in body["ports"]
+    }
 
 
 def _wrong(kind: str, name: str, body: Mapping[str, Any]) -> str:

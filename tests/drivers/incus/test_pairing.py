@@ -134,7 +134,6 @@ async def test_a_certificate_will_do_where_it_is_trusted(place: Place, tmp_path:
         await paired(unknown, tmp_path / "another", "muster")
 
 
-@pytest.mark.incus
 async def taken_on(house: House, ask: CloudAsk) -> None:
     await (await clouds.addition(house.desk, MUSTER, ask)).do()
 
@@ -143,6 +142,7 @@ async def let_go(house: House, name: str) -> None:
     await (await clouds.removal(house.desk, MUSTER, name)).do()
 
 
+@pytest.mark.incus
 async def test_an_added_cloud_is_there_at_once_and_in_every_home_of_its_database(
     place: Place, tmp_path: Path
 ) -> None:

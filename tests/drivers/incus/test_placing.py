@@ -74,6 +74,14 @@ def test_a_group_that_is_to_be_together_is(affinity):
     assert len(placed(5, group=Group(id=uuid4(), name="near", affinity=affinity))) == 1
 
 
+def test_a_host_that_was_found_for_somebody_is_refused_where_his_group_came_meanwhile():
+    group = Group(id=uuid4(), name="db")
+    there = [taken("m2", an_order(group=group))]
+    assert chosen(an_order(group=group, host="m3"), roster(), there) == "m3"
+    with pytest.raises(Transient, match="m2 will not do"):
+        chosen(an_order(group=group, host="m2"), roster(), there)
+
+
 def test_a_member_for_those_who_name_it_gets_nothing_else():
     manual = {**roster().members, "m1": Member(name="m1", url="", zone="z1", takes=False)}
     assert chosen(an_order(), Roster(clustered=True, members=manual), ()) != "m1"

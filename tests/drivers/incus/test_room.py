@@ -13,7 +13,7 @@ from drivers.incus.scripted import CREATED, Bed, instance, member, refused, scri
 from muster.base.errors import Permanent, Transient
 from muster.drivers.incus.tags import written
 from muster.drivers.incus.volumes import ref
-from muster.model.placing import Host
+from muster.model.placing import BY_ZONE, Host, zone_mark
 from muster.model.volume import VolumeOrder
 
 GIB = 1 << 30
@@ -52,6 +52,16 @@ async def test_an_empty_member_has_its_cores_four_times_and_the_rest_once(bed: B
     found = await hosts(bed)
     same = {"vcpus": 8, "ram_mib": 4096, "disk_gib": {"": 97, "fast": 47}}
     assert found == {f"m{n}": Host(id=f"m{n}", zone=f"z{n}", **same) for n in (1, 2)}
+
+
+async def test_a_member_for_whom_one_has_to_name_its_group_says_so(tmp_path: Path) -> None:
+    by_group = member("m1", groups=["default", "fast"], config={"scheduler.instance": "group"})
+    async with scripted(tmp_path, by_group, member("m2")) as bed:
+        bed.incus.says(f"GET {POOLS}", told([]))
+        bed.incus.says("GET /1.0/resources", told({"cpu": {"total": 2}, "memory": {"total": GIB}}))
+        found = await hosts(bed)
+    assert (found["m1"].open, found["m2"].open) == (False, True)
+    assert found["m1"].labels == {zone_mark("fast"): "yes", BY_ZONE: "yes"}
 
 
 async def test_what_anybody_was_promised_is_taken_off_where_it_is(bed: Bed) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,7 +19,10 @@ from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Call, Rest
 from muster.drivers.incus.tasks import IncusTasks
+from muster.model.observed import Seen
 from muster.model.task import Task
+from testbed.incus.place import FABRIC_ADDRESS
+from testbed.incus.rest import call
 
 NODE = UUID(int=7)
 RUNNING, SUCCESS, FAILURE = 103, 200, 400
@@ -251,3 +255,80 @@ async def test_real_members_tell_ends_at_once_and_what_they_are_at(
             await site.cloud.compute.delete_server(server.ref)
             print(f"deleted in {monotonic() - began:.2f} s")
         listening.cancel()
+
+
+HASH = "0" * 64
+
+
+@asynccontextmanager
+async def without_end() -> AsyncIterator[str]:
+    """Yield the URL of an image, as seen from the members, of which only the beginning comes."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        method = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[0]
+        named = f"Incus-Image-Hash: {HASH}\r\nIncus-Image-URL: {url}\r\n"
+        length = 0 if method == b"HEAD" else 1 << 20
+        writer.write(f"HTTP/1.1 200 OK\r\n{named}Content-Length: {length}\r\n\r\n".encode())
+        if length:
+            writer.write(bytes(1 << 10))
+            await reader.read()  # until whoever downloads it hangs up
+        writer.close()
+
+    server = await asyncio.start_server(answer, FABRIC_ADDRESS, 0)
+    url = f"http://{FABRIC_ADDRESS}:{server.sockets[0].getsockname()[1]}/image"
+    async with server:
+        yield url
+
+
+@pytest.mark.incus
+@pytest.mark.parametrize("member", ["m1", "m2"])
+async def test_a_real_download_that_is_cancelled_ends_and_leaves_no_image(
+    incus_testbeds: Callable[[int], Any], tmp_path: Path, member: str
+) -> None:
+    """Cancelled through whichever member is asked, also where another is at it."""
+    async with opened(incus_testbeds(3), tmp_path) as site, without_end() as url:
+        tasks = site.cloud.tasks
+        assert tasks
+        body = {"source": {"type": "url", "url": url}}
+        socket = site.place.socket(member)
+        begun = call(socket, "POST", "/1.0/images", body, wait=False)
+        ours: list[Task] = []
+
+        async def may_be_cancelled() -> bool:
+            ours[:] = [each for each in await tasks.list_tasks() if each.id == begun["id"]]
+            return any(each.may_cancel for each in ours)
+
+        await until(may_be_cancelled)
+        [task] = ours
+        assert (task.what, task.host) == ("Downloading image", member)
+        await tasks.cancel_task(task.id)
+
+        async def over() -> bool:
+            return task.id not in {each.id for each in await tasks.list_tasks()}
+
+        await until(over)
+        listed = site.asked("/1.0/operations?recursion=1", member)
+        left = [each for group in listed.values() for each in group if each["id"] == task.id]
+        assert all(each["status_code"] > SUCCESS and "cancel" in each["err"] for each in left)
+        assert HASH not in {each["fingerprint"] for each in site.asked("/1.0/images?recursion=1")}
+        with pytest.raises(Permanent, match="no operation"):
+            await tasks.cancel_task(task.id)
+
+
+@pytest.mark.incus
+async def test_what_real_members_do_not_cancel_is_refused_by_name_and_goes_on(
+    incus_testbeds: Callable[[int], Any], tmp_path: Path
+) -> None:
+    async with opened(incus_testbeds(3), tmp_path) as site:
+        tasks = site.cloud.tasks
+        assert tasks
+        making = asyncio.create_task(site.running(*(site.order(each) for each in range(3))))
+        refused: list[str] = []
+        while not making.done() and not refused:
+            for each in await tasks.list_tasks():
+                try:
+                    await tasks.cancel_task(each.id)
+                except Permanent as error:
+                    refused += [error.text] if each.what in error.text else []
+        assert refused == ["Creating instance goes on to its end: Incus cannot cancel it"]
+        assert {each.seen for each in await making} == {Seen.RUNNING}

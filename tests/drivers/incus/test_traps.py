@@ -289,6 +289,23 @@ async def test_what_a_power_cut_stopped_is_given_the_time_to_start_again(bed):
         assert server.seen is seen
 
 
+async def test_what_incus_moves_with_its_member_is_given_the_time_to_arrive(bed):
+    """It is stopped for that, and for a moment nothing says any more that it was moved."""
+    order = an_order()
+    moved = made(bed, order, status="Stopped")
+    bed.has(moved)
+    for origin, after_s, seen in (
+        ("m1", 0, Seen.BUILDING),
+        ("m1", 50, Seen.BUILDING),
+        ("", 5, Seen.BUILDING),
+        ("", 10, Seen.STOPPED),
+    ):
+        moved["config"]["volatile.evacuate.origin"] = origin
+        bed.clock.advance(after_s)
+        [server] = await bed.cloud.compute.list_servers()
+        assert server.seen is seen, (origin, after_s)
+
+
 async def test_what_never_started_is_about_to_for_a_minute_and_then_stopped(bed):
     order = an_order()
     never = "1970-01-01T00:00:00Z"
@@ -333,6 +350,8 @@ async def test_starting_what_runs_asks_for_nothing(bed):
         ("Invalid devices: Device validation failed", Permanent),
         ('Instance type "virtual-machine" is not supported on this server: no KVM', Permanent),
         ("Requested image's type \"container\" doesn't match instance type", Permanent),
+        ("Failed instance placement scriptlet: Failed to run: fail: no member in z3", Transient),
+        ("Node still has the following instances: n3", Permanent),
         ("something nobody has seen so far", Transient),
     ],
 )
@@ -344,6 +363,7 @@ def test_a_500_means_what_its_words_mean(words, kind):
     ("code", "kind"), [(400, Permanent), (404, Permanent), (403, Transient), (503, Transient)]
 )
 def test_any_other_status_means_itself(code, kind):
+    """403 is said of a member that was evacuated, too: it will take instances again."""
     error = failure(code, "whatever", "GET /1.0")
     assert type(error) is kind
     assert isinstance(error, DriverError)

@@ -124,6 +124,28 @@ async def test_a_copy_that_may_be_half_there_does_not_count(bed: Bed) -> None:
     assert alone.host == "m2"
 
 
+async def test_what_a_cut_move_has_left_goes_when_the_volume_is_moved_to_where_it_is(
+    bed: Bed,
+) -> None:
+    """Its server was killed while it was copied, and then somebody beside the first wants it."""
+    holds(bed, volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"}))
+    bed.incus.says(f"DELETE {CUSTOM}/{NAME}", told({}))
+    assert bed.cloud.volumes
+    assert (await bed.cloud.volumes.move_volume(ID, "m1")).host == "m1"
+    [gone] = [each for each in bed.incus.requests if each.method == "DELETE"]
+    assert gone.query["target"] == "m2"
+
+
+async def test_what_a_cut_move_has_left_on_a_lost_member_holds_up_nobody(tmp_path: Path) -> None:
+    lost = member("m2", status="Offline")
+    async with scripted(tmp_path, member("m1"), lost) as bed:
+        bed.incus.says(f"GET {POOL}", told({"driver": "dir"}))
+        holds(bed, volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"}))
+        assert bed.cloud.volumes
+        assert (await bed.cloud.volumes.move_volume(ID, "m1")).host == "m1"
+        assert {each.method for each in bed.incus.requests} == {"GET"}
+
+
 async def test_a_volume_is_deleted_with_what_a_cut_move_has_left(bed: Bed) -> None:
     holds(bed, volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"}))
     bed.incus.says(f"DELETE {CUSTOM}/{NAME}", told({}))
@@ -181,11 +203,16 @@ async def test_anothers_volume_is_not_there(bed: Bed) -> None:
     assert not any(each.method == "DELETE" for each in bed.incus.requests)
 
 
-async def test_an_instance_is_not_moved_away_from_its_volumes(bed: Bed) -> None:
+@pytest.mark.parametrize("source", [NAME, "theirs"])
+async def test_an_instance_is_not_moved_away_from_its_volumes(bed: Bed, source: str) -> None:
+    """Also not from one that somebody attached without us, under a name of his own."""
     order = an_order()
-    disk = {"type": "disk", "pool": "default", "source": NAME, "path": "/mnt/data"}
+    disk = {"type": "disk", "pool": "default", "source": source, "path": "/mnt/data"}
+    folder = {"type": "disk", "source": "/srv", "path": "/srv"}
+    devices = {"root": {"type": "disk", "pool": "default", "path": "/"}, "folder": folder}
     tags = written(order, bed.installation)
-    bed.has(instance(instance_name(order), tags, location="m1", devices={NAME: disk}))
-    with pytest.raises(Permanent, match="detach them first"):
+    both = devices | {"data": disk}
+    bed.has(instance(instance_name(order), tags, location="m1", expanded_devices=both))
+    with pytest.raises(Permanent, match=f"detach {source} first"):
         await bed.cloud.compute.operate_server(instance_name(order), Operation.EVACUATE)
     assert not any(each.method in ("PUT", "POST") for each in bed.incus.requests)

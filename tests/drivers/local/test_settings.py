@@ -109,6 +109,39 @@ def test_where_no_groups_may_be_made_there_are_none(tmp_path: Path) -> None:
     assert cgroups.found("off", UUID(int=7)) == cgroups.NONE
 
 
+def a_service(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a delegated group of version 2, and what a process in a group below it is told."""
+    unit, proc = tmp_path / "sys" / "muster.service", tmp_path / "proc"
+    (unit / "main").mkdir(parents=True)
+    proc.mkdir()
+    (proc / "cgroup").write_text("0::/muster.service/main\n")
+    (proc / "mounts").write_text(f"cgroup2 {tmp_path}/sys cgroup2 rw 0 0\n")
+    (unit / "main" / "cgroup.subtree_control").mkdir()  # it is refused: there are processes
+    return unit, proc
+
+
+def test_a_service_that_was_given_its_group_makes_those_of_instances_beside_its_own(
+    tmp_path: Path,
+) -> None:
+    unit, proc = a_service(tmp_path)
+    assert cgroups.found("auto", UUID(int=7), proc) == cgroups.NONE
+    try:
+        os.setxattr(unit, cgroups.DELEGATED, b"1")
+    except OSError:
+        pytest.skip("files here have no attributes of users")
+    groups = cgroups.found("auto", UUID(int=7), proc)
+    assert (groups.version, groups.parent) == (2, unit / "muster-000000000000")
+    assert (unit / "cgroup.subtree_control").read_text() == "+cpu +memory"
+
+
+def test_in_a_group_that_has_what_it_takes_it_is_the_first_choice(tmp_path: Path) -> None:
+    """As in a container, or where nobody but us is in the group of our mount."""
+    unit, proc = a_service(tmp_path)
+    (unit / "main" / "cgroup.subtree_control").rmdir()
+    groups = cgroups.found("auto", UUID(int=7), proc)
+    assert groups.parent == unit / "main" / "muster-000000000000"
+
+
 async def test_where_groups_can_be_had_processors_are_limited_and_no_group_is_left(
     home: Path, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ async def test_a_world_is_there_again_when_its_process_is_not(tmp_path: Path) ->
     assert await again.cloud.balancer.list_pools() == [server.cluster_id]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answers", [1, 40, 200])
 async def test_killed_in_the_middle_of_writing_nothing_answered_is_lost(
     tmp_path: Path, answers: int
@@ -92,6 +93,7 @@ async def test_killed_in_the_middle_of_writing_nothing_answered_is_lost(
     assert len(listed) <= len(answered) + 1
 
 
+@pytest.mark.slow
 async def test_two_processes_share_one_world(tmp_path: Path) -> None:
     file = tmp_path / "world.journal"
     processes = [_writing(file, 1500) for _ in range(2)]
@@ -171,6 +173,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
+@pytest.mark.slow
 async def test_a_disk_without_room_is_for_now_and_spoils_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk."""
     done = await run_process(

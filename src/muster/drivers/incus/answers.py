@@ -31,6 +31,8 @@ PROSE: tuple[tuple[str, int], ...] = (
     ("reached maximum", 503),
     # A limit of a project that an order leaves open will be missed the next time as well.
     ('has no "limits.', 400),
+    # A member that is to go: by force it would, and its instances from the database with it.
+    ("still has the following", 400),
     ("no space left on device", 503),
     ("isn't ready yet", 503),
     ("missing event connection", 503),
@@ -84,3 +86,14 @@ def is_missing(error: DriverError) -> bool:
 
 def is_taken(error: DriverError) -> bool:
     return error.details.get("status") == TAKEN
+
+
+# Note [A member away]
+# What Incus tells all members of its cluster it refuses while one is away, in words that depend
+# on how far it came: it is held dead, cannot be reached, or does not answer.
+OF_A_PEER = ("peer node", "failed to connect to peer", "failed to notify peer")
+
+
+def is_of_a_peer(error: DriverError) -> bool:
+    """Return whether another member's absence is why. See Note [A member away]."""
+    return any(words in error.text.lower() for words in OF_A_PEER)

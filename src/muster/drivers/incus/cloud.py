@@ -20,10 +20,13 @@ from muster.drivers.incus.options import Options, parsed
 from muster.drivers.incus.ovn.balancer import OvnBalancer
 from muster.drivers.incus.ovn.doors import Doors
 from muster.drivers.incus.ovn.grounds import Grounds
+from muster.drivers.incus.ovn.listeners import Listeners
+from muster.drivers.incus.ovn.northbound import Northbound
 from muster.drivers.incus.ovn.prober import IncusProber
 from muster.drivers.incus.rest import Rest
 from muster.drivers.incus.room import IncusHosts
 from muster.drivers.incus.rooms import IncusRooms
+from muster.drivers.incus.stock import IncusStock
 from muster.drivers.incus.tasks import IncusTasks
 from muster.drivers.incus.usage import Meter
 from muster.drivers.incus.volumes import IncusVolumes
@@ -59,12 +62,15 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     lookout = Lookout(rest, members, config.clock, config.installation)
     volumes = IncusVolumes(rest, lookout, members, options)
     grounds = Grounds(rest, options)
-    doors = Doors(rest, grounds, config.installation)
+    northbound = Northbound(rest, options, config.installation)
+    listeners = Listeners(rest, grounds, members, northbound)
+    doors = Doors(listeners, grounds, config.installation)
     maker = Maker(rest, lookout, (volumes, doors), options)
     lines = Lines(rest)
     news = News(lines, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
     tasks = IncusTasks(rest, lines, lambda ref: maker.node_of(ref) or lookout.node_of(ref))
     rest.listen_by(tasks)
+    stock = IncusStock(rest)
     hands = (
         maker,
         Operator(rest, lookout, members),
@@ -77,6 +83,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
 
     async def close() -> None:
         await lines.close()
+        await stock.close()
         await rest.close()
 
     return Cloud(
@@ -85,7 +92,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=images,
         networks=networks,
         network_maker=networks,
-        network_balancer=OvnBalancer(rest, grounds, config.installation),
+        network_balancer=OvnBalancer(listeners, grounds, config.installation),
         rooms=IncusRooms(rest, members, (images, commands, grounds), Whose(options, installation)),
         prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
         finder=IncusFinder(rest, members),
@@ -94,6 +101,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         commands=commands,
         stirs=news,
         tasks=tasks,
+        stock=stock,
         close=close,
     )
 

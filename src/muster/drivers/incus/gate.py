@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from muster.base.errors import DriverError
+from muster.base.errors import DriverError, Permanent
 from muster.drivers.incus.answers import is_missing
 from muster.drivers.incus.options import parsed
 from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
@@ -56,7 +56,7 @@ class IncusGate:
     # Note [Gone on both sides]
     # A member that is asked to go forgets the cluster and is a server by itself again. One that
     # is struck out by force is not asked, and believes to be a member for ever. So force is only
-    # for those that cannot be asked.
+    # for those that cannot be asked; whoever refuses because he has instances would lose them.
     async def withdraw(self, name: str) -> None:
         """See Note [Gone on both sides]."""
         listed = await self._rest.get("/1.0/operations", recursion="1")
@@ -67,8 +67,8 @@ class IncusGate:
         where = path("cluster", "members", name)
         try:
             await self._delete(where, {} if name in well else {"force": "1"})
-        except DriverError:
-            if name not in well:
+        except DriverError as error:
+            if name not in well or isinstance(error, Permanent):
                 raise
             await self._delete(where, {"force": "1"})
 

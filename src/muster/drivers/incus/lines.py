@@ -13,7 +13,7 @@ from muster.drivers.incus.wires import wire
 
 ROUND_S = 5.0  # how often it is seen whether there are members that nobody listens to
 RARELY = 6  # tries grow no rarer than the sixth: one every 3 to 6 s
-TYPES = "lifecycle,operation"
+OURS: Mapping[str, str] = {"type": "lifecycle,operation"}
 
 
 class Listener(Protocol):
@@ -34,8 +34,9 @@ class Listener(Protocol):
 class Lines:
     """See Note [Everybody's news]."""
 
-    def __init__(self, rest: Rest) -> None:
+    def __init__(self, rest: Rest, params: Mapping[str, str] = OURS) -> None:
         self._rest = rest
+        self._params = params  # which events are told
         self._listeners: list[Listener] = []
         self._round: asyncio.Task[None] | None = None
         self._lines: dict[str, asyncio.Task[None]] = {}  # by URL
@@ -71,7 +72,7 @@ class Lines:
         failures = 0
         while True:
             try:
-                async with wire(self._rest, url, "/1.0/events", type=TYPES) as socket:
+                async with wire(self._rest, url, "/1.0/events", **self._params) as socket:
                     self._up.add(url)
                     if failures:
                         self._miss()

@@ -19,6 +19,7 @@ RECENT_S = 3.0
 AT_ONCE = 8
 MAKING = timedelta(seconds=60)  # the longest that a creation of ours takes
 RISING = timedelta(seconds=15)  # the longest that a member takes to start what ran on it
+MOVING = timedelta(seconds=60)  # the longest that what ran is believed to be on its way
 
 # What Incus calls a state, in our words. `Error` is what a member's instances are in where it
 # does not answer the others, and what one is in for a moment when its first process was killed:
@@ -44,6 +45,7 @@ class Found:
     started: str  # changes with every start; "" if it never did
     network: str = ""  # that it is on; "": not told
     felled: bool = False  # it stands still, and nobody stopped it. See Note [Felled]
+    displaced: bool = False  # its member was evacuated, and has not been restored
 
 
 # Note [Who can be asked]
@@ -61,6 +63,7 @@ class Lookout:
         self.installation = self._installation = installation
         self._addresses: dict[str, tuple[str, str]] = {}  # ref -> (start, address)
         self._felled: dict[str, datetime] = {}  # ref -> since when it is seen so
+        self._moving: dict[str, datetime] = {}  # the same, of what Incus moves
         self._full_again = 0.0
         self._recent: Sequence[Found] = ()
         self._networks: Mapping[UUID, str] = {}  # by server
@@ -196,6 +199,7 @@ class Lookout:
                 started=_started(each.get("last_used_at") or ""),
                 network=network_of(each),
                 felled=each["config"].get("volatile.last_state.power") == "RUNNING",
+                displaced=bool(each["config"].get("volatile.evacuate.origin")),
             )
             for each in listed
             if (tags := read(each["config"])) and tags.installation == self._installation
@@ -213,6 +217,7 @@ class Lookout:
             seen, reason = Seen.BUILDING, "it has no address yet"
         if found.status != "Stopped":
             self._felled.pop(found.ref, None)
+            self._moving.pop(found.ref, None)
         elif self._begins(found, now):
             seen, reason = Seen.BUILDING, "it is about to start"
         return Server(
@@ -241,10 +246,14 @@ class Lookout:
     # A member that gets its power back first shows its instances as stopped, then starts those
     # that ran. They are told from others by what Incus last knew of them: that they ran. One
     # whose end Incus has not noticed looks the same, so this is believed for a while only.
+    # Incus stops what it moves, too, when a member is evacuated and when it is restored, and says
+    # of it whose it was; no more for the moment in which it starts at home again.
     def _begins(self, found: Found, now: datetime) -> bool:
         """Whether it stands still only until somebody starts it. See Note [Felled]."""
         if found.ref in self.busy or not found.started:
             return found.ref in self.busy or now - found.created < MAKING
+        if found.displaced or found.ref in self._moving:
+            return now - self._moving.setdefault(found.ref, now) < MOVING
         if not found.felled:
             return False
         return now - self._felled.setdefault(found.ref, now) < RISING

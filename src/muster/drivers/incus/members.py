@@ -41,10 +41,14 @@ class Roster:
     clustered: bool
     members: Mapping[str, Member]
 
+    @property
+    def dead(self) -> frozenset[str]:
+        """Those that the others hold dead."""
+        return frozenset(each.name for each in self.members.values() if each.status == OFFLINE)
+
     def holds_dead(self, name: str) -> bool:
         """Return whether the others hold a member dead, of whom no more than half may be."""
-        dead = {each.name for each in self.members.values() if each.status == OFFLINE}
-        return name in dead and 2 * len(dead) <= len(self.members)
+        return name in self.dead and 2 * len(self.dead) <= len(self.members)
 
     def zone(self, name: str) -> str:
         member = self.members.get(name)
@@ -66,6 +70,10 @@ class Members:
     def doubted(self) -> frozenset[str]:
         now = asyncio.get_running_loop().time()
         return frozenset(name for name, until in self._doubts.items() if until > now)
+
+    def some_are_dead(self) -> bool:
+        """Return whether any was held dead when they were looked at last."""
+        return bool(self._known and self._known.dead)
 
     async def roster(self) -> Roster:
         """Return the members, as they were at most a second ago."""

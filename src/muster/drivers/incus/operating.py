@@ -14,7 +14,6 @@ from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
 from muster.drivers.incus.shape import source
 from muster.model.step import Operation
 
-VOLUME = "muster-"  # what names of volumes, and so of their devices, begin with
 PATIENCE_S = 10  # of a clean stop; then the power goes
 
 
@@ -121,8 +120,10 @@ class Operator:
         target = host or await self._other(instance["location"])
         if target == instance["location"]:
             return
-        if volumes := [name for name in instance["devices"] if name.startswith(VOLUME)]:
-            text = f"{ref} has {len(volumes)} volumes, which stay where they are: detach them first"
+        if volumes := _volumes(instance):
+            text = (
+                f"{ref} has volumes, which stay where they are: detach {', '.join(volumes)} first"
+            )
             raise Permanent(text)
         runs = instance["status"] != "Stopped"
         if runs:
@@ -153,3 +154,10 @@ class Operator:
         except DriverError as error:
             if is_missing(error) or not is_taken(error):
                 raise
+
+
+def _volumes(instance: Mapping[str, Any]) -> list[str]:
+    """Return the volumes that it has, also those that somebody attached without us."""
+    devices = instance["expanded_devices"].values()
+    there = (each for each in devices if each["type"] == "disk" and each.get("path") != "/")
+    return [str(each["source"]) for each in there if each.get("pool")]

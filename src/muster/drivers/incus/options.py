@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from muster.base.errors import Invalid
+from muster.drivers.incus.ovn.ovsdb import remotes
 from muster.model.cloud import Pace
 
+NEVER = "none"
 SOCKET = "/var/lib/incus/unix.socket"
 
 
@@ -30,6 +32,10 @@ class Options:
     sample_every_s: float = 2.0  # where readings take long, they are taken less often
     stray_grace_s: float = 600.0
     vcpus_per_core: int = 4  # for placing as a whole: so often a processor is promised
+    ovn_northbound: str = ""  # OVN's northbound database; empty: as Incus says; none: not ours
+    ovn_certificate: str = ""  # PEM file: who we are there, for ssl:
+    ovn_key: str = ""  # PEM file, of that certificate
+    ovn_authority: str = ""  # PEM file: who signs OVN's certificates
     calls_at_once: int = 4  # more do not make incusd faster, and a busy one then gives up on some
 
     @property
@@ -76,4 +82,19 @@ def _checked(options: Options) -> Options:
             raise Invalid("an https URL needs certificate and key", field="certificate")
     if bool(options.certificate) != bool(options.key):
         raise Invalid("certificate and key belong together", field="key")
+    return _checked_of_ovn(options)
+
+
+def _checked_of_ovn(options: Options) -> Options:
+    try:
+        known = () if options.ovn_northbound == NEVER else remotes(options.ovn_northbound)
+    except Invalid as error:
+        raise Invalid(f"ovn_northbound: {error.text}", field="ovn_northbound") from None
+    files = (options.ovn_certificate, options.ovn_key, options.ovn_authority)
+    if any(files) != all(files):
+        text = "ovn_certificate, ovn_key and ovn_authority belong together"
+        raise Invalid(text, field="ovn_certificate")
+    if any(each.kind == "ssl" for each in known) and not all(files):
+        text = "ovn_northbound by ssl: needs ovn_certificate, ovn_key and ovn_authority"
+        raise Invalid(text, field="ovn_certificate")
     return options

@@ -39,7 +39,7 @@ def chosen(
     if not roster.clustered and order.group and order.group.affinity is Affinity.ANTI_AFFINITY:
         raise Permanent(f"{order.name} is to be apart from others, and there is one host only")
     if order.host:
-        return _asked_for(order, roster, doubted)
+        return _asked_for(order, roster, taken, doubted)
     zones = (order.zone,) if order.zone else order.spec.zones
     within = [each for each in roster.members.values() if not zones or each.zones & set(zones)]
     if not within:
@@ -56,7 +56,9 @@ def chosen(
     return min(allowed, key=counts.rank).name
 
 
-def _asked_for(order: ServerOrder, roster: Roster, doubted: Collection[str]) -> str:
+def _asked_for(
+    order: ServerOrder, roster: Roster, taken: Sequence[Taken], doubted: Collection[str]
+) -> str:
     """Return the member that the order names; raises `Transient`, for another one may do."""
     member = roster.members.get(order.host)
     if member is None:
@@ -64,6 +66,8 @@ def _asked_for(order: ServerOrder, roster: Roster, doubted: Collection[str]) -> 
     if member.status != ONLINE or order.host in doubted:
         state = member.status.lower() if member.status != ONLINE else "silent"
         raise Transient(f"{order.host} cannot take {order.name}: it is {state}", host=order.host)
+    if member not in _allowed(order, list(roster.members.values()), taken):
+        raise Transient(f"{order.host} will not do for group of {order.name}", host=order.host)
     return order.host
 
 

@@ -1,6 +1,7 @@
 """Calls of Incus's API: to a member or to any, each with a deadline, answers as plain JSON."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,8 @@ class Rest:
     def __init__(self, options: Options) -> None:
         self._options = options
         self._tls = _context(options) if options.certificate else None
+        self._stamp = _stamp(options)  # of the file that says what the servers show
+        self._past: list[httpx2.AsyncClient] = []  # who may still have calls under way
         self._doors: dict[str, httpx2.AsyncClient] = {}
         self._names: dict[str, str] = {}
         self._ear: Ear | None = None
@@ -157,7 +160,7 @@ class Rest:
         return await self._settled(said, call, at)
 
     async def close(self) -> None:
-        for door in self._doors.values():
+        for door in (*self._doors.values(), *self._past):
             await door.aclose()
 
     # Note [Operation URLs]
@@ -235,7 +238,25 @@ class Rest:
             return answer
         raise Transient("; ".join(errors))
 
+    # Note [Another certificate]
+    # When servers come to show another certificate, whoever knows it replaces the file. From the
+    # next call on they are held to what that says now; what is under way ends as it began.
+    def _believe(self) -> None:
+        """Hold the servers to what the file says by now. See Note [Another certificate]."""
+        stamp = _stamp(self._options)
+        if stamp in (None, self._stamp):
+            return
+        try:
+            self._tls = _context(self._options)
+        except Permanent as error:
+            raise Transient(error.text, sent=False) from None
+        self._stamp = stamp
+        self._past += self._doors.values()
+        for url in tuple(self._doors):
+            self._open(url)
+
     async def _ask(self, url: str, call: Call) -> httpx2.Response:
+        self._believe()
         door = self._doors[url]
         try:
             async with asyncio.timeout(call.deadline_s):
@@ -312,6 +333,14 @@ def _left(operation: Mapping[str, Any], what: str) -> Mapping[str, Any] | None:
 
 def _words(error: Exception) -> str:
     return str(error) or type(error).__name__
+
+
+def _stamp(options: Options) -> tuple[int, int] | None:
+    """Return another value for another file of what the servers show, None where there is none."""
+    if not options.server_certificate or not os.path.exists(options.server_certificate):
+        return None
+    said = os.stat(options.server_certificate)
+    return said.st_ino, said.st_mtime_ns
 
 
 # Note [Pinned servers]

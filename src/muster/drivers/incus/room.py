@@ -16,7 +16,7 @@ from muster.drivers.incus.placing import ONLINE
 from muster.drivers.incus.pools import pool_of, pools
 from muster.drivers.incus.rest import Call, Rest, path
 from muster.drivers.incus.tags import PREFIX, read
-from muster.model.placing import Host
+from muster.model.placing import BY_ZONE, Host, zone_mark
 from muster.model.reservation import Room
 
 LISTING_S = 8.0
@@ -87,14 +87,15 @@ class IncusHosts:
             disks = {pool: await self._disk(pool, at, promised[name, pool]) for pool in names}
         except DriverError:
             return Host(id=name, zone=member.zone, vcpus=0, ram_mib=0, open=False)
-        well = member.status == ONLINE and member.takes and name not in self._members.doubted()
+        well = member.status == ONLINE and name not in self._members.doubted()
         return Host(
             id=name,
             zone=member.zone,
             vcpus=max(size.cores * self._options.vcpus_per_core - promised[name, "vcpus"], 0),
             ram_mib=max(size.ram_mib - promised[name, "ram"], 0),
             disk_gib=disks,
-            open=well,
+            labels=_labels(member, well=well),
+            open=well and member.takes,
         )
 
     async def _size(self, at: Mapping[str, str]) -> _Size:
@@ -117,6 +118,12 @@ class IncusHosts:
             config = each.get("config") or {}
             if config.get(f"{PREFIX}installation") == str(self._installation):
                 yield UUID(config[f"{PREFIX}volume"])
+
+
+def _labels(member: Member, *, well: bool) -> Mapping[str, str]:
+    """Return what else the member can be asked for by, and whether only by that."""
+    labels = {zone_mark(group): "yes" for group in sorted(member.groups)}
+    return labels | ({BY_ZONE: "yes"} if well and not member.takes else {})
 
 
 _Promise = tuple[str, str, int]  # where, what of it, how much

@@ -217,8 +217,8 @@ class IncusVolumes:
         ]
         if not members:
             raise Permanent(f"there is no zone {order.zone} here", zone=order.zone)
-        doubted = self._members.doubted()
-        well = [x.name for x in members if x.status == ONLINE and x.name not in doubted]
+        in_order = await self._well()
+        well = [each.name for each in members if each.name in in_order]
         if not well:
             raise Transient(f"no member that volume {order.name} may lie on is in order")
         lying = [each.location for each in await self._all()]
@@ -248,13 +248,11 @@ class IncusVolumes:
     # tag goes before it is copied again, or neither of the two would count.
     async def _moved(self, held: Held, location: str) -> Held:
         """Return it as it is on that member. See Note [Moved by a copy]."""
+        if held.location != location and held.holder:
+            raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
+        await self._cleared(held)
         if held.location == location:
             return held
-        if held.holder:
-            raise Permanent(f"volume {held.tag('name')} is attached to {held.holder}")
-        for each in await self._listed():
-            if each.ref == held.ref and each.location != held.location:
-                await self._tried("DELETE", each)
         await self._configure(held, {FROM: None})
         source = {
             "type": "copy",
@@ -281,6 +279,19 @@ class IncusVolumes:
         moved = await self._must(UUID(held.tag("volume")))
         await self._configure(moved, {FROM: None})
         return moved
+
+    async def _cleared(self, held: Held) -> None:
+        """Delete what earlier moves left half done, but on members that do not answer now."""
+        reached = await self._well()
+        for each in await self._listed():
+            if each.ref == held.ref and each.location != held.location and each.location in reached:
+                await self._tried("DELETE", each)
+
+    async def _well(self) -> frozenset[str]:
+        """Return the members that are in order, as far as is known."""
+        roster, doubted = await self._members.roster(), self._members.doubted()
+        online = (each.name for each in roster.members.values() if each.status == ONLINE)
+        return frozenset(online) - doubted
 
     async def _configure(self, held: Held, change: Mapping[str, str | None]) -> None:
         """Change these of its configuration; None takes one out."""

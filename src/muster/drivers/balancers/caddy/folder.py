@@ -1,5 +1,6 @@
 """A pool's folder: what is written down about it."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,4 +89,9 @@ class Folder:
 
 def folders(pools: Path) -> list[Folder]:
     """Return the folders of all pools, those that were removed and linger too."""
-    return [Folder(path) for path in sorted(pools.glob("*")) if path.is_dir()]
+    try:
+        with os.scandir(pools) as found:
+            names = sorted(each.name for each in found if each.is_dir())
+    except FileNotFoundError:
+        return []
+    return [Folder(pools / name) for name in names]

@@ -7,7 +7,7 @@ from hashlib import sha1
 from ssl import PEM_cert_to_DER_cert
 
 from muster.base.errors import DriverError, Transient
-from muster.drivers.balancers.files import write
+from muster.drivers.balancers.files import alone, write
 from muster.drivers.balancers.haproxy import control, process, spread, stats
 from muster.drivers.balancers.haproxy.config import CERTIFICATE, STATE, pem, shape
 from muster.drivers.balancers.haproxy.folder import Folder, Run
@@ -19,6 +19,7 @@ from muster.drivers.balancers.haproxy.tally import Tally
 from muster.model.pool import Front
 
 _END = "-----END CERTIFICATE-----"
+_CLOSING = "closing.lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,14 @@ class Service:
         self.tally.forget([*kept.names, *workers[0].servers], [each.pid for each in workers])
 
     async def _close_some(self, run: Run, kept: Kept, moment: Moment) -> None:
+        """See Note [Names that are given again]."""
         due = spread.closing(kept, moment.now)
         for voice in [self._present(run), *self._old] if due else []:
-            there = spread.sessions(await voice.asked(spread.SHOW))
-            closed = list(spread.shutdowns(due, there, kept.front.traffic, moment.every_s))
-            for command in closed:
-                await voice.asked(command)
+            async with alone(self.folder.path / _CLOSING):
+                there = spread.sessions(await voice.asked(spread.SHOW))
+                closed = spread.shutdowns(due, there, kept.front.traffic, moment.every_s)
+                for several in control.bundles([*closed]):
+                    await voice.asked(several)
 
     def _present(self, run: Run) -> Voice:
         return Voice(self.folder.path / run.stats)

@@ -41,6 +41,13 @@ class Closing:
 # Several may be closing at once, engines that know nothing of each other. So each session has
 # its moment in that time, by its name and nothing else: whoever looks finds the same ones due,
 # and what one has closed the others do not find again. Who comes late catches up by shares.
+
+
+# Note [Names that are given again]
+# HAProxy calls a session by where it lies in memory, and gives the place of one that has ended
+# to the next: a client of another member, or whoever asks HAProxy something. Two who close what
+# both have listed would close those. So they take turns, each from its list to its last word;
+# where they cannot, in a room, what is to be closed is looked for once more in the last moment.
 def closing(kept: Kept, now: float) -> list[Closing]:
     """Return whose sessions are to be closed by now. See Note [Spread closing]."""
     due = []
@@ -73,21 +80,30 @@ def _seconds(said: str) -> float:
 def shutdowns(
     due: Sequence[Closing], there: Sequence[Session], traffic: Traffic, every_s: float
 ) -> Iterator[str]:
-    """Yield the commands that close what is due, no more than this moment's share.
+    """Yield the commands that close what is ripe."""
+    for each in ripe(due, there, traffic, every_s):
+        yield f"shutdown session {each.id}"
+
+
+def ripe(
+    due: Sequence[Closing], there: Sequence[Session], traffic: Traffic, every_s: float
+) -> Iterator[Session]:
+    """Yield the sessions that are to be closed, no more than this moment's share.
 
     See Note [Spread closing].
     """
     for each in due:
         lasting = [
-            (_moment(session), session.id)
+            (_moment(session), session)
             for session in there
             if session.server == each.server
             and (traffic is Traffic.TCP or session.age_s >= _LONG_S)
         ]
+        lasting.sort(key=lambda one: one[0])
         moments = max(each.left_s / every_s, 1.0)
-        for moment, id in sorted(lasting)[: ceil(len(lasting) / moments)]:
+        for moment, session in lasting[: ceil(len(lasting) / moments)]:
             if moment <= each.passed:
-                yield f"shutdown session {id}"
+                yield session
 
 
 def _moment(session: Session) -> float:

@@ -2,31 +2,24 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 from uuid import UUID
 
-from muster.base.errors import DriverError, Permanent
-from muster.drivers.incus.answers import is_missing, is_taken
-from muster.drivers.incus.ovn.grounds import OVN, Ground, Grounds
+from muster.base.errors import Permanent
+from muster.drivers.incus.ovn.grounds import OVN, Grounds
+from muster.drivers.incus.ovn.listeners import BALANCERS, Listener, Listeners
 from muster.drivers.incus.ovn.refusal import refused
-from muster.drivers.incus.ovn.shape import body, like, owner, seen
-from muster.drivers.incus.rest import WRITE_S, Call, Rest
+from muster.drivers.incus.ovn.shape import body, owner, seen
 from muster.model.pool import Front, PoolSeen, PoolWanted
 
-LISTS = "load-balancers"
 FRESH_S = 0.5
 NO_WAY_IN = "OVN network {0!r} has no uplink: nobody outside could reach a load balancer of it"
 NO_GROUND = "network {0!r} is not of OVN: its pools are balanced by HAProxy"
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    where: str  # the path of the load balancer
-    said: Mapping[str, Any]
+OWED = "Incus is told what OVN does"
 
-
-Listed = Mapping[UUID, _Found]  # by cluster
+Listed = Mapping[UUID, Listener]  # by cluster
 
 
 # Note [One listing for all pools]
@@ -36,14 +29,13 @@ Listed = Mapping[UUID, _Found]  # by cluster
 class OvnBalancer:
     """See Note [One listing for all pools]."""
 
-    def __init__(self, rest: Rest, grounds: Grounds, installation: UUID) -> None:
-        self._rest = rest
+    def __init__(self, listeners: Listeners, grounds: Grounds, installation: UUID) -> None:
+        self._listeners = listeners
         self._grounds = grounds
         self._installation = installation
         self._listed: Listed = {}
         self._until = 0.0
         self._looking = asyncio.Lock()
-        self._choosing = asyncio.Lock()  # of an address
 
     async def serves(self, front: Front) -> bool:
         ground = await self._grounds.of(front.network)
@@ -57,8 +49,11 @@ class OvnBalancer:
         if found is None:
             return None
         checked = found.said["config"].get("healthcheck") == "true" and found.said["ports"]
-        state = await self._rest.find(f"{found.where}/state") if checked else None
-        return seen(found.said, (state or {}).get("backend_health") or {})
+        health = await self._listeners.health(found) if checked else {}
+        pool = seen(found.said, health)
+        if found.past and await self._listeners.takes_changes():
+            return replace(pool, owed=OWED)
+        return pool
 
     async def put_pool(self, wanted: PoolWanted) -> str:
         front = wanted.front
@@ -69,11 +64,12 @@ class OvnBalancer:
         content = body(wanted, self._installation)
         found = (await self._look()).get(front.cluster_id)
         try:
-            if found and found.where.startswith(ground.path(LISTS)):
-                return await self._changed(found, content)
-            address = await self._made(ground, content)
+            if found and found.where.startswith(ground.path(BALANCERS)):
+                await self._listeners.change(found, content)
+                return found.address
+            address = await self._listeners.make(ground, BALANCERS, content)
             if found:  # on the network that its members were on before
-                await self._removed(found.where)
+                await self._listeners.remove(found.where)
             return address
         finally:
             self._until = 0.0
@@ -81,7 +77,7 @@ class OvnBalancer:
     async def remove_pool(self, cluster_id: UUID) -> None:
         found = (await self._look()).get(cluster_id)
         if found:
-            await self._removed(found.where)
+            await self._listeners.remove(found.where)
             self._until = 0.0
 
     async def refusal(self, front: Front) -> str | None:
@@ -103,40 +99,9 @@ class OvnBalancer:
 
     async def _look(self) -> Listed:
         """Return the load balancers of our pools, by asking for all of them."""
-        found: dict[UUID, _Found] = {}
+        found: dict[UUID, Listener] = {}
         for ground in (await self._grounds.all()).values():
-            for each in await self._rest.find(ground.path(LISTS), recursion="1") or ():
-                if cluster_id := owner(each, self._installation):
-                    where = ground.path(LISTS, each["listen_address"])
-                    found[cluster_id] = _Found(where, each)
+            for each in await self._listeners.listed(ground, BALANCERS):
+                if cluster_id := owner(each.said, self._installation):
+                    found[cluster_id] = each
         return found
-
-    async def _changed(self, found: _Found, content: Mapping[str, Any]) -> str:
-        """Bring what is there to that content, and return its address."""
-        if not like(found.said, content):
-            await self._rest.put_into_effect(
-                Call(method="PUT", path=found.where, body=dict(content), deadline_s=WRITE_S)
-            )
-        return str(found.said["listen_address"])
-
-    async def _made(self, ground: Ground, content: Mapping[str, Any]) -> str:
-        """Make it at the first address that nobody has, and return that."""
-        async with self._choosing:
-            for address in await self._grounds.free(ground):
-                new = {**content, "listen_address": address}
-                call = Call(method="POST", path=ground.path(LISTS), body=new, deadline_s=WRITE_S)
-                try:
-                    await self._rest.put_into_effect(call)
-                except DriverError as error:
-                    if is_taken(error):
-                        continue
-                    raise
-                return address
-        raise Permanent(f"no address of {ground.uplink} is free for another load balancer")
-
-    async def _removed(self, where: str) -> None:
-        try:
-            await self._rest.put_into_effect(Call(method="DELETE", path=where, deadline_s=WRITE_S))
-        except DriverError as error:
-            if not is_missing(error):
-                raise

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from muster.base.errors import DriverError, Permanent, Transient
-from muster.drivers.incus.answers import is_missing, is_taken
+from muster.base.errors import DriverError, Transient
+from muster.drivers.incus.answers import is_missing
 from muster.drivers.incus.ovn.grounds import Ground, Grounds
+from muster.drivers.incus.ovn.listeners import FORWARDS, Listener, Listeners
 from muster.drivers.incus.ovn.shape import INSTALLATION
-from muster.drivers.incus.rest import WRITE_S, Call, Rest
 
-FORWARDS = "forwards"
 FIRST, LAST = 20000, 60000
 FRESH_S = 5.0  # until what does not lead anywhere is looked at again
 SHUT_S = 600.0  # longer than anybody goes by what he has read before
@@ -35,7 +34,8 @@ class _Forward:
 
     address: str = ""  # "": there is none
     ports: dict[Door, int] = field(default_factory=dict)  # where each is on that address
-    stamp: str = ""  # of what we looked at
+    listener: Listener | None = None  # that we looked at
+    past: bool = False  # Incus does not know all of them. See Note [Past Incus]
     until: float = 0.0
 
 
@@ -51,8 +51,8 @@ class _Forward:
 class Doors:
     """See Note [Doors]."""
 
-    def __init__(self, rest: Rest, grounds: Grounds, installation: UUID) -> None:
-        self._rest = rest
+    def __init__(self, listeners: Listeners, grounds: Grounds, installation: UUID) -> None:
+        self._listeners = listeners
         self._grounds = grounds
         self._installation = installation
         self._forwards: defaultdict[str, _Forward] = defaultdict(_Forward)
@@ -71,7 +71,7 @@ class Doors:
             return {}
         async with self._turns[ground.name]:
             known = self._forwards[ground.name]
-            if any(each not in known.ports for each in wanted):
+            if any(each not in known.ports for each in wanted) or await self._owes(known):
                 known = await self._opened(ground, wanted)
         return {each: (known.address, known.ports[each]) for each in wanted}
 
@@ -101,68 +101,57 @@ class Doors:
             async with self._turns[ground.name]:
                 await self._read(ground)
 
+    async def _owes(self, known: _Forward) -> bool:
+        """Return whether Incus can be told now what it does not know."""
+        return known.past and await self._listeners.takes_changes()
+
     async def _opened(self, ground: Ground, wanted: Sequence[Door]) -> _Forward:
         known = await self._read(ground)
         missing = [each for each in dict.fromkeys(wanted) if each not in known.ports]
-        if not missing:
+        if not missing and not await self._owes(known):
             return known
         free = iter(sorted(set(range(FIRST, LAST)) - set(known.ports.values())))
         ports = known.ports | dict(zip(missing, free, strict=False))
         return await self._kept(ground, known, ports)
 
     async def _read(self, ground: Ground) -> _Forward:
-        """Return the forward of ours as Incus has it."""
-        listed = await self._rest.find(ground.path(FORWARDS), recursion="1") or ()
-        ours = (each for each in listed if _is_ours(each, self._installation))
-        found, read = next(ours, None), _Forward()
+        """Return the forward of ours as it is in force."""
+        listed = await self._listeners.listed(ground, FORWARDS)
+        found = next((each for each in listed if _is_ours(each.said, self._installation)), None)
+        read = _Forward()
         if found:
-            said, stamp = await self._rest.stamped(ground.path(FORWARDS, found["listen_address"]))
-            read = _Forward(address=said["listen_address"], ports=_ports(said), stamp=stamp)
+            found = await self._listeners.stamped(found)
+            read = _Forward(address=found.address, ports=_ports(found.said))
+            read.listener, read.past = found, found.past
         read.until = asyncio.get_running_loop().time() + FRESH_S
         self._forwards[ground.name] = read
         return read
 
     async def _kept(self, ground: Ground, known: _Forward, ports: dict[Door, int]) -> _Forward:
         """Have the forward lead there, and nowhere else; of nowhere there is none."""
-        address = await self._changed(ground, known, ports) if known.address else ""
-        if not address and ports:
-            address = await self._made(ground, ports)
-        self._forwards[ground.name] = _Forward(address=address, ports=ports, until=known.until)
-        return self._forwards[ground.name]
+        content = _body(ports, self._installation)
+        kept = _Forward(ports=ports, until=known.until)
+        now = await self._changed(known.listener, content) if known.listener else None
+        if now:
+            kept.address, kept.past = now.address, now.past
+        elif ports:
+            kept.address = await self._listeners.make(ground, FORWARDS, content)
+        self._forwards[ground.name] = kept
+        return kept
 
-    async def _changed(self, ground: Ground, known: _Forward, ports: Mapping[Door, int]) -> str:
-        """Return where the forward is then, "" where there is none any more."""
-        where = ground.path(FORWARDS, known.address)
-        content = _body(ports, self._installation) if ports else None
+    async def _changed(self, listener: Listener, content: Mapping[str, Any]) -> Listener | None:
+        """Return the forward as it is then, None where there is none any more."""
         try:
-            await self._rest.put_into_effect(_change(where, content, known.stamp))
+            if content["ports"]:
+                return await self._listeners.change(listener, content)
+            await self._listeners.remove(listener.where)
         except DriverError as error:
             if error.details.get("status") == STALE:
-                raise Transient(f"{where}: somebody else changed it just now") from None
+                text = f"{listener.where}: somebody else changed it just now"
+                raise Transient(text) from None
             if not is_missing(error):
                 raise
-            return ""
-        return known.address if ports else ""
-
-    async def _made(self, ground: Ground, ports: Mapping[Door, int]) -> str:
-        for address in await self._grounds.free(ground):
-            new = {**_body(ports, self._installation), "listen_address": address}
-            call = Call(method="POST", path=ground.path(FORWARDS), body=new, deadline_s=WRITE_S)
-            try:
-                await self._rest.put_into_effect(call)
-            except DriverError as error:
-                if is_taken(error):
-                    continue
-                raise
-            return address
-        raise Permanent(f"no address of {ground.uplink} is free for a forward")
-
-
-def _change(where: str, content: Any, stamp: str) -> Call:
-    if content is None:
-        return Call(method="DELETE", path=where, deadline_s=WRITE_S)
-    held = {"If-Match": stamp} if stamp else {}
-    return Call(method="PUT", path=where, body=content, headers=held, deadline_s=WRITE_S)
+        return None
 
 
 def _is_ours(said: Mapping[str, Any], installation: UUID) -> bool:

@@ -14,7 +14,7 @@ from muster.base.log import log
 from muster.drivers.balancers.haproxy import spread
 from muster.drivers.balancers.haproxy.inside.files import OWN_PORTS
 from muster.drivers.balancers.haproxy.inside.pool import Inmate
-from muster.drivers.balancers.haproxy.inside.voice import Heard, Voice
+from muster.drivers.balancers.haproxy.inside.voice import PRESENT, Heard, Voice
 from muster.drivers.balancers.haproxy.kept import Kept, changed
 from muster.drivers.balancers.haproxy.refusal import refused
 from muster.drivers.balancers.haproxy.seen import pool_seen
@@ -279,13 +279,11 @@ class InsideBalancer:
         due = spread.closing(kept, self._now()) if kept else []
         if kept is None or not due:
             return
-        said = await voice.asked(spread.SHOW)
-        there = spread.sessions(said)
-        await voice.told(list(spread.shutdowns(due, there, kept.front.traffic, TEND_EVERY_S)))
-        for pid in heard.old:
-            there = spread.sessions(await voice.old_asked(pid, spread.SHOW))
-            closed = spread.shutdowns(due, there, kept.front.traffic, TEND_EVERY_S)
-            await voice.old_asked(pid, *closed)
+        for pid in (PRESENT, *heard.old):
+            said = await (voice.old_asked(pid, spread.SHOW) if pid else voice.asked(spread.SHOW))
+            there = spread.sessions(said)
+            closed = spread.ripe(due, there, kept.front.traffic, TEND_EVERY_S)
+            await voice.close([*closed], pid)
 
     def _tally(self, cluster_id: UUID) -> Tally:
         if cluster_id not in self._tallies:

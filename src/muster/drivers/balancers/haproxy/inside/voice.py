@@ -7,6 +7,7 @@ from muster.base.errors import Permanent, Transient
 from muster.drivers.balancers.haproxy.control import bundles, heed, processes
 from muster.drivers.balancers.haproxy.inside.files import pool_read
 from muster.drivers.balancers.haproxy.kept import Kept
+from muster.drivers.balancers.haproxy.spread import Session
 from muster.drivers.balancers.haproxy.stats import SHOW, Stats, parsed
 from muster.model.command import Command, Ended
 from muster.ports.rooms import Rooms
@@ -16,6 +17,8 @@ PARTS = ("pool", "worker", "master", "log")
 MARK = "%% "
 PATIENCE_S = 8.0
 NOT_FOUND = 127
+PRESENT = 0  # the worker that is there now, where others are called by their processes
+CLOSED_AT_ONCE = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,12 @@ class Voice:
         """Have HAProxy do all of this. Raises `Permanent` with its words if it refuses some."""
         for several in bundles(commands):
             heed(await self.asked(several), several)
+
+    async def close(self, several: Sequence[Session], pid: int) -> None:
+        """Close these sessions of a worker. See Note [Names that are given again]."""
+        lines = [f"{each.id} {each.server}" for each in several[:CLOSED_AT_ONCE]]
+        if lines:
+            await self._run("close", str(pid), *lines)
 
     async def reload(self) -> None:
         """Have HAProxy take its fresh file; raises `Permanent` with its words if it does not."""

@@ -1,0 +1,104 @@
+"""What Incus does about its members that one would not expect, each thing seen on real ones."""
+
+import asyncio
+import json
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from drivers.incus.scripted import Scripted, member, refused, told
+from muster.base.errors import Permanent
+from muster.drivers.incus.founding import Founding
+from muster.drivers.incus.gate import IncusGate
+
+MEMBERS = "/1.0/cluster/members"
+AWAY = "Missing event connection with target cluster member"
+FULL = "Node still has the following instances: n3"
+
+
+@pytest.fixture
+async def incus(tmp_path: Path) -> AsyncIterator[Scripted]:
+    made = Scripted()
+    made.says("GET /1.0", told({"environment": {"certificate": "CERT", "server_name": "m1"}}))
+    made.says("GET /1.0/cluster", told({"member_config": None}))
+    made.says("GET /1.0/operations", told({}))
+    made.says(f"GET {MEMBERS}", told([member("m1"), member("m2")]))
+    server = await asyncio.start_unix_server(made.serve, tmp_path / "socket")
+    yield made
+    server.close()
+
+
+@pytest.fixture
+async def gate(incus: Scripted, tmp_path: Path) -> AsyncIterator[IncusGate]:
+    made = IncusGate({"url": f"unix:{tmp_path}/socket"})
+    yield made
+    await made.close()
+
+
+async def test_a_token_is_an_operation_that_nobody_waits_for(
+    incus: Scripted, gate: IncusGate
+) -> None:
+    said = {
+        "addresses": ["10.77.0.11:8443"],
+        "secret": "s",
+        "fingerprint": "f",
+        "expiresAt": "2030-01-01T00:00:00Z",
+        "serverName": "m2",
+    }
+    operation = {"id": "7", "class": "token", "status_code": 103, "metadata": said}
+    answer = {"type": "async", "operation": "/1.0/operations/7", "metadata": operation}
+    incus.says(f"POST {MEMBERS}", (202, answer))
+    grant = await gate.admit("m2")
+    assert not any("/wait" in line for line in incus.lines())
+    token = json.loads(b64decode(grant.token))
+    assert (token["server_name"], token["secret"]) == ("m2", "s")
+    assert (grant.address, grant.certificate) == ("10.77.0.11:8443", "CERT")
+
+
+def forced(incus: Scripted) -> list[bool]:
+    """Return, of each time that m2 was struck out, whether that was by force."""
+    return ["force" in x.query for x in incus.requests if x.line == f"DELETE {MEMBERS}/m2"]
+
+
+async def test_force_is_only_for_members_that_cannot_be_asked(
+    incus: Scripted, gate: IncusGate
+) -> None:
+    incus.says(f"DELETE {MEMBERS}/m2", told({}))
+    await gate.withdraw("m2")
+    assert forced(incus) == [False]
+    incus.says(f"GET {MEMBERS}", told([member("m1"), member("m2", status="Offline")]))
+    await gate.withdraw("m2")
+    assert forced(incus) == [False, True]
+
+
+async def test_one_that_dies_while_it_is_asked_is_struck_out_by_force(
+    incus: Scripted, gate: IncusGate
+) -> None:
+    incus.says(f"DELETE {MEMBERS}/m2", (500, refused(AWAY)), told({}))
+    await gate.withdraw("m2")
+    assert forced(incus) == [False, True]
+
+
+async def test_a_member_that_is_well_and_has_instances_is_never_struck_out(
+    incus: Scripted, gate: IncusGate
+) -> None:
+    """By force it would go, and all of its instances from the database with it."""
+    incus.says(f"DELETE {MEMBERS}/m2", (500, refused(FULL)))
+    with pytest.raises(Permanent, match="n3"):
+        await gate.withdraw("m2")
+    assert forced(incus) == [False]
+
+
+async def test_the_server_s_own_settings_are_put_whole(incus: Scripted, tmp_path: Path) -> None:
+    """A PATCH that is refused takes the server's own address away."""
+    before, there = {"user.theirs": "kept"}, {"core.https_address": "10.0.0.1:8443"}
+    about = {"environment": {}}
+    incus.says("GET /1.0", told(about | {"config": before}), told(about | {"config": there}))
+    incus.says("PUT /1.0", told({}))
+    server = Founding(tmp_path / "socket")
+    await server.listen("10.0.0.1:8443")
+    await server.close()
+    [asked] = [each for each in incus.requests if each.method not in ("GET",)]
+    assert (asked.line, asked.body["config"]) == ("PUT /1.0", before | there)
