@@ -1,0 +1,1 @@
+"""The agent on a machine: does what its control plane asks; the standard library alone."""

@@ -1,0 +1,375 @@
+"""system/network by systemd-networkd: the files it means, what is run, what can be."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface
+from typing import Any
+
+from muster.agent import firewall
+from muster.agent.durations import seconds
+from muster.agent.machine import Machine
+from muster.agent.network import (
+    AUTOMATIC,
+    Bond,
+    Device,
+    Interface,
+    Network,
+    Vlan,
+    check,
+    devices,
+    roles,
+)
+from muster.agent.noun import Ability, Can, Lack, Noun, by_programs
+from muster.agent.steps import Act, Acts, File, Put, Unit, run
+
+FOLDER = "/etc/systemd/network"
+RESOLVED = "/etc/systemd/resolved.conf.d/99-muster.conf"
+TIMESYNC = "/etc/systemd/timesyncd.conf.d/99-muster.conf"
+HOSTNAME = "/etc/hostname"
+CARDS = "/sys/class/net"
+WAIT = "/lib/systemd/systemd-networkd-wait-online"
+WAIT_S = 30
+
+# Note [A bridge where guests or tags are]
+# A device that instances are on, or that lets tags through, is a bridge of its name which knows
+# VLANs, with the card (or the bond) as its port and the machine's own addresses on the bridge
+# itself. Any other is the card itself, whatever the machine calls that. Tags are entries of the
+# bridge: another tag changes two files and makes no bridge anew, so guests keep their ports.
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    cards: Mapping[str, str]  # hardware address -> the card's name here
+    timezone: str
+
+
+def sight(machine: Machine, config: Network) -> Sight:
+    names = [each for each in machine.names(CARDS) if machine.there(f"{CARDS}/{each}/device")]
+    cards = {machine.line(f"{CARDS}/{each}/address"): each for each in names}
+    return Sight(cards, machine.line("/etc/timezone") or "UTC")
+
+
+def is_bridge(config: Network, each: Interface | Bond) -> bool:
+    """See Note [A bridge where guests or tags are]."""
+    return bool(each.vlan_tags) or "instances" in each.roles
+
+
+def files(config: Network, seen: Sight) -> Iterator[File]:
+    for _, each in devices(config):
+        for name, text in _units(config, each):
+            yield Put(f"{FOLDER}/{name}", text)
+    yield from _settings(config)
+    named = ((device_name(config, each, seen), each.firewall_rules) for _, each in devices(config))
+    yield from firewall.files(named)
+
+
+def _units(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str, str]]:
+    netdev, own = f"05-muster-{each.name}.netdev", f"05-muster-{each.name}.network"
+    if isinstance(each, Vlan):
+        yield netdev, _section("NetDev", Name=each.name, Kind="vlan") + _section("VLAN", Id=each.id)
+        yield own, _host(config, each, f"Name={each.name}")
+        return
+    match = f"Name={each.name}"
+    if isinstance(each, Bond):
+        below = _below(config, each)
+        kind = _section("NetDev", Name=below, Kind="bond", MACAddress=each.hwaddr)
+        yield f"05-muster-{each.name}-bond.netdev", kind + _section("Bond", Mode=each.mode)
+        for member in each.members:
+            word = re.sub("[^A-Za-z0-9]", "", member)
+            port = f"[Match]\n{_card(member, 'PermanentMACAddress')}\n\n"
+            port += _section("Network", Bond=below)
+            yield f"05-muster-{each.name}-member-{word}.network", port
+        match = f"Name={below}"
+    else:
+        match = _card(each.hwaddr, "MACAddress")
+    if not is_bridge(config, each):
+        yield own, _host(config, each, match)
+        return
+    yield (
+        netdev,
+        _section("NetDev", Name=each.name, Kind="bridge")
+        + _section("Bridge", VLANFiltering="yes", STP="no"),
+    )
+    port = f"[Match]\n{match}\n\n" + _section("Link", MTUBytes=each.mtu)
+    port += _section("Network", Bridge=each.name, LLDP=_yes(each.lldp), EmitLLDP=_yes(each.lldp))
+    yield f"05-muster-{each.name}-port.network", port + _tags(config, each)
+    yield own, _host(config, each, f"Name={each.name}") + _tags(config, each)
+
+
+def _below(config: Network, each: Bond) -> str:
+    """Return what a bond is called itself: a bridge above it has its name."""
+    return f"_b{each.name}" if is_bridge(config, each) else each.name
+
+
+def _card(said: str, by: str) -> str:
+    return f"{by}={said}\nType=ether" if ":" in said else f"Name={said}"
+
+
+def _tags(config: Network, each: Interface | Bond) -> str:
+    """Return what a bridge's port lets through: its tags, and all VLANs that are on it."""
+    tags = {*each.vlan_tags, *(vlan.id for vlan in config.vlans if vlan.parent == each.name)}
+    return "".join(_section("BridgeVLAN", VLAN=tag) for tag in sorted(tags - {0}))
+
+
+_DHCP = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}
+
+
+def _host(config: Network, each: Interface | Bond | Vlan, match: str) -> str:
+    """Return what the machine itself has on a device."""
+    said = set(each.addresses)
+    family = each.required_for_online if each.required_for_online in ("ipv4", "ipv6") else ""
+    text = f"[Match]\n{match}\n\n" + _section(
+        "Link",
+        MTUBytes=each.mtu,
+        RequiredForOnline=_yes(each.required_for_online != "no"),
+        RequiredFamilyForOnline="both" if each.required_for_online == "both" else family,
+    )
+    lines = [f"DHCP={_DHCP['dhcp4' in said, 'dhcp6' in said]}"]
+    lines.append(f"IPv6AcceptRA={_yes(bool(said & {'slaac', 'dhcp6'}))}")
+    lines += [f"Address={address}" for address in each.addresses if "/" in address]
+    if not isinstance(each, Vlan):
+        lines += [f"VLAN={vlan.name}" for vlan in config.vlans if vlan.parent == each.name]
+        if each.lldp and not is_bridge(config, each):
+            lines += ["LLDP=yes", "EmitLLDP=yes"]
+    text += "[Network]\n" + "".join(f"{line}\n" for line in lines) + "\n"
+    for route in each.routes:
+        text += _section("Route", Destination=route.to, Gateway=route.via)
+    return text
+
+
+def _section(name: str, **said: object) -> str:
+    """Return a section of an ini file, without what says nothing; whole if that is all."""
+    lines = [f"{key}={value}\n" for key, value in said.items() if value not in ("", 0)]
+    return f"[{name}]\n{''.join(lines)}\n" if lines else ""
+
+
+def _yes(word: bool) -> str:
+    return "yes" if word else "no"
+
+
+def _settings(config: Network) -> Iterator[File]:
+    dns = config.dns
+    resolve = _section(
+        "Resolve",
+        DNS=" ".join(dns.nameservers),
+        Domains=" ".join(dns.search_domains or ((dns.domain,) if dns.domain else ())),
+        DNSOverTLS="yes" if dns.dns_over_tls else "",
+    )
+    if resolve:
+        yield Put(RESOLVED, resolve)
+    if dns.hostname:
+        yield Put(HOSTNAME, f"{dns.hostname}\n")
+    if config.time.ntp_servers:
+        yield Put(TIMESYNC, _section("Time", NTP=" ".join(config.time.ntp_servers)))
+
+
+def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Acts:
+    """Only devices whose files change are touched; who was made goes if it is taken back."""
+    has_rules = any(each.firewall_rules for _, each in devices(new))
+    then: list[Act] = []
+    if any(path.startswith(FOLDER) for path in changed):
+        before, now = _made(old), _made(new)
+        other = [name for name in before if name in now and now[name] in changed]
+        come = [each for each in now if each not in before]
+        then += [_deleting(name) for name in other]
+        then.append(run("networkctl", "reload", undo=("sh", "-c", _without([*come, *other]))))
+        then += [_deleting(name) for name in before if name not in now]
+        waiting = [f"--interface={each}" for each in _online(new, seen)]
+        if waiting:
+            timeout = f"--timeout={WAIT_S}"
+            then.append(run(WAIT, timeout, *waiting, timeout_s=WAIT_S + 10))
+    for path, unit in _READERS:
+        if path in changed:
+            then.append(Unit("restart", unit))
+    if HOSTNAME in changed:
+        words = ("hostname", "-F", HOSTNAME)
+        then.append(run(*words, undo=words, tolerated=True))
+    if new.time.timezone not in ("", seen.timezone):
+        zone = ("timedatectl", "set-timezone")
+        then.append(run(*zone, new.time.timezone, undo=(*zone, seen.timezone)))
+    then += firewall.then(has_rules, changed)
+    return Acts(tuple(firewall.first(has_rules, changed)), tuple(then))
+
+
+_READERS = ((RESOLVED, "systemd-resolved.service"), (TIMESYNC, "systemd-timesyncd.service"))
+
+
+def _deleting(name: str) -> Act:
+    """A device that goes, or that has to be made anew, comes back by its file."""
+    return run("ip", "link", "delete", "dev", name, undo=("networkctl", "reload"))
+
+
+def _without(come: Iterable[str]) -> str:
+    """Return what has devices go that were made, and the others be as their old files say."""
+    gone = "".join(f"ip link delete dev {name} 2>/dev/null; " for name in come)
+    return f"{gone}networkctl reload"
+
+
+def _made(config: Network) -> dict[str, str]:
+    """Return the devices that are made, each with its file, those on top of others first."""
+    links: tuple[Interface | Bond, ...] = (*config.interfaces, *config.bonds)
+    upper = [*(each.name for each in config.vlans)]
+    upper += [each.name for each in links if is_bridge(config, each)]
+    bonds = {_below(config, each): f"{each.name}-bond" for each in config.bonds}
+    files = {**{name: name for name in upper}, **bonds}
+    return {name: f"{FOLDER}/05-muster-{file}.netdev" for name, file in files.items()}
+
+
+def device_name(config: Network, each: Device, seen: Sight) -> str:
+    """Return what a device is called on this machine."""
+    if isinstance(each, Interface) and not is_bridge(config, each):
+        return _own(each, seen)
+    return each.name
+
+
+def _online(config: Network, seen: Sight) -> list[str]:
+    """Return the devices to wait for, and what each has to be.
+
+    A card that is up is online to networkd by an address that it gave itself; one that was told
+    of addresses is so by those.
+    """
+    return [
+        f"{device_name(config, each, seen)}:{'routable' if _is_global(each) else 'degraded'}"
+        for _, each in devices(config)
+        if each.required_for_online != "no" and each.addresses
+    ]
+
+
+def _is_global(each: Device) -> bool:
+    return any(
+        address in AUTOMATIC or not ip_interface(address).is_link_local
+        for address in each.addresses
+    )
+
+
+def lacks(config: Network, machine: Machine) -> Iterator[Lack]:
+    can, seen = abilities(machine), sight(machine, config)
+    for field, each in devices(config):
+        for feature, speaks in _needs(config, each):
+            if speaks and can[feature].can is Can.ABSENT:
+                yield Lack(field, can[feature].reason)
+        for card in _cards(each):
+            if card not in seen.cards and card not in seen.cards.values():
+                yield Lack(field, f"there is no card {card} here")
+        if (
+            isinstance(each, Interface)
+            and is_bridge(config, each)
+            and each.name == _own(each, seen)
+        ):
+            yield Lack(f"{field}.name", "its card is called so, and a bridge needs another")
+
+
+def _own(each: Interface, seen: Sight) -> str:
+    return seen.cards.get(each.hwaddr, each.hwaddr)
+
+
+def _needs(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str, bool]]:
+    yield "network", True
+    yield "network.bonds", isinstance(each, Bond)
+    yield "network.vlans", isinstance(each, Vlan)
+    yield "network.firewall", bool(each.firewall_rules)
+    yield "network.vlan_tags", not isinstance(each, Vlan) and is_bridge(config, each)
+
+
+def _cards(each: Interface | Bond | Vlan) -> tuple[str, ...]:
+    if isinstance(each, Interface):
+        return (each.hwaddr,)
+    return each.members if isinstance(each, Bond) else ()
+
+
+def abilities(machine: Machine) -> dict[str, Ability]:
+    def by_module(module: str, what: str) -> Ability:
+        if machine.ask("modprobe", "--dry-run", "--quiet", module).code == 0:
+            return Ability()
+        return Ability(Can.ABSENT, f"this kernel has no {what} ({module})")
+
+    is_installed = machine.runner.has("networkctl")
+    has_networkd = is_installed and not machine.rests("systemd-networkd.service")
+    missing = Ability(Can.ABSENT, "systemd-networkd does not run this machine's network")
+    return {
+        "network": Ability() if has_networkd else missing,
+        **by_programs("network.firewall", machine, "nft"),
+        "network.bonds": by_module("bonding", "bonds"),
+        "network.vlans": by_module("8021q", "VLANs"),
+        "network.vlan_tags": by_module("8021q", "bridge that knows VLANs"),
+    }
+
+
+# Note [A network that nobody told]
+# The network of a plain machine is somebody else's: its installer's, ifupdown's, netplan's. It is
+# shown all the same, for a machine without addresses could be nothing. What the machine reaches
+# others by is for management and for the cluster, as is a device that was told of no roles.
+def state(machine: Machine, config: Network) -> dict[str, object]:
+    """Return the devices that were told. See Note [A network that nobody told]."""
+    seen = sight(machine, config)
+    told = machine.told("ip", "-json", "address", "show") or ()
+    known = {str(each.get("ifname")): each for each in told}
+    shown = {}
+    for _, each in devices(config):
+        name = device_name(config, each, seen)
+        addresses = [one.get("local", "") for one in known.get(name, {}).get("addr_info", ())]
+        shown[each.name] = {
+            "type": type(each).__name__.lower(),
+            "roles": list(roles(config, each)),
+            "routes": [{"to": route.to, "via": route.via} for route in each.routes],
+            **_card_state(machine, name, addresses),
+        }
+    return {"interfaces": shown or _untold(machine, known)}
+
+
+def _untold(machine: Machine, known: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
+    there = {
+        name: [one["local"] for one in each.get("addr_info", ()) if one.get("scope") == "global"]
+        for name, each in known.items()
+    }
+    routes = machine.told("ip", "-json", "route", "show", "default") or ()
+    ways = [str(each.get("dev")) for each in routes]
+    way = next((each for each in (*ways, *there) if there.get(each)), "")
+    return {
+        name: {
+            "type": "interface",
+            "roles": ["management", "cluster"] if name == way else [],
+            "routes": [
+                {"to": "0.0.0.0/0", "via": each["gateway"]}
+                for each in routes
+                if each.get("dev") == name and each.get("gateway")
+            ],
+            **_card_state(machine, name, addresses),
+        }
+        for name, addresses in there.items()
+        if addresses
+    }
+
+
+def _card_state(machine: Machine, name: str, addresses: list[str]) -> dict[str, object]:
+    place = f"{CARDS}/{name}"
+    return {
+        "state": machine.line(f"{place}/operstate"),
+        "addresses": addresses,
+        "hwaddr": machine.line(f"{place}/address"),
+        "mtu": _number(machine.line(f"{place}/mtu")),
+        "speed": machine.line(f"{place}/speed"),
+        "stats": {
+            key: _number(machine.line(f"{place}/statistics/{key}"))
+            for key in ("rx_bytes", "rx_errors", "tx_bytes", "tx_errors")
+        },
+    }
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdigit() else 0
+
+
+NETWORK = Noun(
+    "system/network",
+    Network,
+    files,
+    acts,
+    check,
+    lacks,
+    sight,
+    state=state,
+    abilities=abilities,
+    confirm_s=lambda config: seconds(config.confirmation_timeout),
+)

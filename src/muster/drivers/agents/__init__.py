@@ -1,0 +1,1 @@
+"""Machines, asked and told by their agents."""
