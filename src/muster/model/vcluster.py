@@ -131,6 +131,8 @@ class VClusterChange:
     remove_instances: tuple[str, ...] = ()
     remove_groupings: tuple[str, ...] = ()  # every one of that name
     allow_moves: bool = False  # of members that are there
+    move_instances: tuple[str, ...] = ()  # these, to that host
+    to_host: str = ""
     seconds: float = 10.0
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from muster.base.errors import Conflict, NotFound, Stale, Unplaceable
 from muster.decide.vclusters.changing import change_faults, changed, whole
 from muster.decide.vclusters.claims import arrivals, claims_of, left, overdrawn
-from muster.decide.vclusters.problem import item_of, problem_of
+from muster.decide.vclusters.problem import item_of, problem_of, sent
 from muster.decide.vclusters.telling import told
 from muster.model.placing import Item, with_own
 from muster.model.vcluster import Update, VCluster, VClusterChange, VClusterStatus
@@ -73,15 +73,16 @@ async def _placing(
 ) -> VClusterPlan:
     """See Note [Few moves]."""
     room = await room_of(cloud)
-    hosts = left(room, await desk.store.read(lambda tx: claims_on(tx, draft.cloud)))
+    hosts = left(room, await desk.store.read(lambda tx: claims_on(desk, tx, draft.cloud)))
     staying = replace(draft, members=draft.staying)
-    fixed = problem_of(hosts, staying.members, draft.groupings)
+    where = change.move_instances, change.to_host
+    fixed = sent(problem_of(hosts, staying.members, draft.groupings), *where)
     try:
         answer = await solved(desk, fixed, change.seconds)
     except Unplaceable:
         if not change.allow_moves:
             raise
-        free = problem_of(hosts, staying.members, draft.groupings, moving=True)
+        free = sent(problem_of(hosts, staying.members, draft.groupings, moving=True), *where)
         answer = await solved(desk, free, change.seconds)
     plan = plan_of(staying, room, answer)
     going = tuple(each for each in draft.members if each not in staying.members)
@@ -103,7 +104,7 @@ def _claim(desk: Desk, plan: VClusterPlan, tx: Transaction) -> VCluster:
     claims, coming = claims_of(wanted, now), arrivals(wanted, now)
     held = {each.id for each in there.members}
     new = [each for each in claims if each.id not in held]
-    hosts = with_own(left(plan.room, claims_on(tx, wanted.cloud)), _departing(wanted))
+    hosts = with_own(left(plan.room, claims_on(desk, tx, wanted.cloud)), _departing(wanted))
     if short := overdrawn(hosts, (*new, *coming)):
         raise Stale(short[0])
     after = replace(

@@ -9,7 +9,7 @@ from muster.base.errors import Conflict, NotFound, QuotaExceeded, Stale, Undecid
 from muster.base.ids import new_id
 from muster.decide.placement.judge import broken_rules
 from muster.decide.vclusters.checks import rules_of
-from muster.decide.vclusters.claims import claims_of, left, overdrawn
+from muster.decide.vclusters.claims import claims_of, in_force, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
 from muster.decide.vclusters.telling import told
 from muster.model import placing
@@ -156,7 +156,7 @@ async def _draft(desk: Desk, who: Who, cloud: Cloud, ask: VClusterAsk) -> VClust
 
 async def _placing(desk: Desk, cloud: Cloud, draft: VCluster, seconds: float) -> VClusterPlan:
     room = await room_of(cloud)
-    hosts = left(room, await desk.store.read(lambda tx: claims_on(tx, draft.cloud)))
+    hosts = left(room, await desk.store.read(lambda tx: claims_on(desk, tx, draft.cloud)))
     problem = problem_of(hosts, draft.members, draft.groupings)
     return plan_of(draft, room, await solved(desk, problem, seconds))
 
@@ -196,7 +196,7 @@ def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
     tx.leases.take("vclusters", str(made.id), now, now)
     _admit(desk, tx, made)
     mine = claims_of(made, now)
-    if short := overdrawn(left(plan.room, claims_on(tx, made.cloud)), mine):
+    if short := overdrawn(left(plan.room, claims_on(desk, tx, made.cloud)), mine):
         raise Stale(short[0])
     tx.vclusters.put(made)
     tx.events.append(*told(None, made, now))
@@ -204,9 +204,9 @@ def _claim(desk: Desk, tx: Transaction, plan: VClusterPlan) -> None:
     tx.marks.mark(made.id)
 
 
-def claims_on(tx: Transaction, cloud: str) -> list[Reservation]:
+def claims_on(desk: Desk, tx: Transaction, cloud: str) -> list[Reservation]:
     """Return all that is claimed on the hosts of a cloud."""
-    return list(tx.reservations.find(Query(where={"cloud": (cloud,)})))
+    return in_force(tx.reservations.find(Query(where={"cloud": (cloud,)})), desk.clock.now())
 
 
 def admit_size(desk: Desk, vcluster: VCluster) -> None:

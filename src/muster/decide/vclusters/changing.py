@@ -100,5 +100,15 @@ def _strange(vcluster: VCluster, change: VClusterChange) -> Iterator[Fault]:
     for number, name in enumerate(change.remove_groupings):
         if name not in rules:
             yield f"remove_groupings[{number}]", f"there is no grouping '{name}'"
+    yield from _wrong_moves(vcluster, change)
     if there <= set(change.remove_instances) and not change.instances:
         yield "remove_instances", "nothing would be left: delete it instead"
+
+
+def _wrong_moves(vcluster: VCluster, change: VClusterChange) -> Iterator[Fault]:
+    staying = {each.name for each in _kept(vcluster, change)}
+    for number, name in enumerate(change.move_instances):
+        if name not in staying:
+            yield f"move_instances[{number}]", f"there is no instance '{name}' that stays"
+    if bool(change.move_instances) is not bool(change.to_host):
+        yield "to_host", "move_instances says who moves, and to_host where to: both, or neither"

@@ -4,12 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import uuid5
 
 from muster.decide.placement.phrases import amount
 from muster.decide.vclusters.problem import item_of
 from muster.model.placing import Host
-from muster.model.reservation import Reservation, Room
+from muster.model.reservation import Reservation, Room, arrival_id
 from muster.model.vcluster import VCluster
 
 
@@ -40,7 +39,12 @@ def arrivals(vcluster: VCluster, now: datetime) -> tuple[Reservation, ...]:
     """Return what those that move hold where they are to go. See Note [Room for arrivals]."""
     moved = vcluster.update.moved if vcluster.update else {}
     coming = replace(vcluster, members=tuple(m for m in vcluster.members if m.name in moved))
-    return tuple(replace(each, id=uuid5(each.id, "arrival")) for each in claims_of(coming, now))
+    return tuple(replace(each, id=arrival_id(each.id)) for each in claims_of(coming, now))
+
+
+def in_force(claims: Iterable[Reservation], now: datetime) -> list[Reservation]:
+    """Return those that hold something still."""
+    return [each for each in claims if each.until is None or each.until > now]
 
 
 def left(room: Room, claims: Iterable[Reservation]) -> tuple[Host, ...]:

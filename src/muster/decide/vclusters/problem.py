@@ -30,6 +30,24 @@ def problem_of(
     return Problem(hosts=with_own(hosts, items), items=items, rules=rules_of(groupings, attached))
 
 
+def sent(problem: Problem, names: Sequence[str], host: str) -> Problem:
+    """Return the problem with these on that host, and on no other."""
+    if not names:
+        return problem
+    mark = {f"is:{host}": "yes"}
+    return replace(
+        problem,
+        hosts=tuple(
+            replace(each, labels={**each.labels, **mark}) if each.id == host else each
+            for each in problem.hosts
+        ),
+        items=tuple(
+            replace(each, fixed=False, labels={**each.labels, **mark}) if each.id in names else each
+            for each in problem.items
+        ),
+    )
+
+
 def item_of(member: Member) -> Item:
     """Return what an instance needs of its host. A part of a vCPU is taken for a whole one."""
     server, volume = member.server, member.volume

@@ -1,0 +1,1 @@
+"""Where nodes of clusters stand: a host for each new one, another for who has to leave one."""
