@@ -24,6 +24,7 @@ def built(tmp_path_factory):
     return target, size
 
 
+@pytest.mark.slow
 def test_it_is_small_and_has_what_an_instance_needs(built):
     target, size = built
     assert size < 8 << 20
@@ -39,6 +40,7 @@ def test_it_is_small_and_has_what_an_instance_needs(built):
     assert "\n::respawn:/usr/sbin/dropbear" in inittab
 
 
+@pytest.mark.slow
 def test_the_same_recipe_gives_the_same_bytes(built, tmp_path):
     target, _ = built
     again = tmp_path / "again.tar.gz"
@@ -46,6 +48,7 @@ def test_the_same_recipe_gives_the_same_bytes(built, tmp_path):
     assert again.read_bytes() == target.read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_made(built, tmp_path):
     target, _ = built
     typed = ["image", "build", str(tmp_path / "typed.tar.gz"), "--name", "web", "--version", "7"]
@@ -54,6 +57,7 @@ def test_the_command_says_what_it_made(built, tmp_path):
     assert json.loads(said.output)["size"] == target.stat().st_size
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there_is_told(built, tmp_path):
     said = CliRunner().invoke(tree, ("image", "build", str(tmp_path / "none" / "web.tar.gz")))
     assert said.exit_code == 1
@@ -70,6 +74,7 @@ def balancing(built, tmp_path_factory):
     return target
 
 
+@pytest.mark.slow
 def test_one_for_balancers_has_haproxy_and_what_that_is_linked_with_and_serves_nothing_else(
     balancing,
 ):
@@ -84,7 +89,9 @@ def test_one_for_balancers_has_haproxy_and_what_that_is_linked_with_and_serves_n
     assert members["rootfs/usr/sbin/front"].mode == 0o755
     served = [line for line in inittab if "respawn" in line and not line.startswith("#")]
     assert served == ["::respawn:/usr/sbin/front run"]
-    assert all(f"\n{verb})" in front for verb in ("run", "look", "ask", "master", "reload"))
+    assert all(
+        f"\n{verb})" in front for verb in ("run", "look", "ask", "master", "close", "reload")
+    )
 
 
 @pytest.mark.parametrize("also", [("--cloud-init",), ("--port", "80")])

@@ -4,7 +4,6 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -40,7 +39,7 @@ def leaves(group: click.Group, *above: str) -> Iterator[tuple[str, ...]]:
 
 
 def typed() -> set[tuple[str | None, ...]]:
-    """Return the first word, and every two and three, that stand in the tests after each other."""
+    """Return the first word, and every two to four, that stand in the tests after each other."""
     found: set[tuple[str | None, ...]] = set()
     for module in HERE.glob("test_*.py"):
         for node in ast.walk(ast.parse(module.read_text())):
@@ -48,14 +47,19 @@ def typed() -> set[tuple[str | None, ...]]:
                 inside = node.args if isinstance(node, ast.Call) else node.elts
                 words = [e.value if isinstance(e, ast.Constant) else None for e in inside]
                 found.add(tuple(words[:1]))
-                found |= {*pairwise(words), *zip(words, words[1:], words[2:], strict=False)}
+                found |= {words_of for n in (2, 3, 4) for words_of in _next_to_each_other(words, n)}
     return found
+
+
+def _next_to_each_other(words, count):
+    return zip(*(words[n:] for n in range(count)), strict=False)
 
 
 def test_every_command_is_typed_somewhere_in_these_tests():
     assert set(leaves(tree)) - typed() - set(ELSEWHERE) == set()
 
 
+@pytest.mark.filterwarnings("error::UserWarning")  # an option that is there twice
 @pytest.mark.parametrize("command", sorted(leaves(tree)))
 def test_every_command_explains_itself(command):
     said = CliRunner().invoke(tree, [*command, "--help"], prog_name="muster")

@@ -35,3 +35,4 @@ class Admitted:
     created_at: datetime  # one that was let go and taken on again is another
     options: Mapping[str, Any]  # as in the settings, its kind among them
     papers: Mapping[str, str] = field(default_factory=dict)  # what the files of options hold
+    servers: UUID | None = None  # the cluster of servers that it is, or was when that was forgotten

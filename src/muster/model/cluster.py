@@ -216,6 +216,22 @@ class Cluster:
         return Bounds(low=self.min_size, high=self.max_size)
 
     @property
+    def ceiling(self) -> int | None:
+        """The most nodes it may come to have, None for as many as one likes.
+
+        Where its region takes fewer than it has, it keeps them and gets no more.
+        """
+        cap = self.placement.cap
+        room = None if cap is None else max(cap, self.desired)
+        return min((each for each in (self.max_size, room) if each is not None), default=None)
+
+    @property
+    def standing_by(self) -> int:
+        """How many are to stand by: no more than its region has room for beside the others."""
+        cap = self.placement.cap
+        return self.warm_pool if cap is None else min(self.warm_pool, max(cap - self.desired, 0))
+
+    @property
     def front(self) -> Front | None:
         """What clients see of the cluster, None if it offers nothing."""
         service = self.service

@@ -33,6 +33,7 @@ KINDS: Mapping[str, str] = {
     "action.cancelled": "somebody withdrew what was asked for",
     "cloud.added": "somebody took a cloud on; every server knows it from then on",
     "cloud.back": "a cloud answers again",
+    "cloud.changed": "a cluster of servers has other members, or shows another certificate",
     "cloud.progressed": "how far a cloud is with what takes long and is of no node",
     "cloud.removed": "somebody let go of a cloud",
     "cloud.task_cancelled": "somebody ended what a cloud was at",

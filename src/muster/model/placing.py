@@ -20,6 +20,14 @@ class Scope(StrEnum):
     ZONE = "zone"
 
 
+BY_ZONE = "by-zone"  # the label of a host that is not open, but to whom names a zone it is in
+
+
+def zone_mark(zone: str) -> str:
+    """Return the label of hosts that are in a zone by that name; its own need not be told."""
+    return f"zone:{zone}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """One host and what this problem may use of it.
@@ -105,6 +113,7 @@ class Limit:
     work: float = 10.0
     seconds: float = 10.0
     relaxations: int = 3  # at most so many ways out of what is impossible
+    why: bool = True  # False: that it is impossible is enough
 
 
 USUAL = Limit()

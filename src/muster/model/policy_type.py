@@ -35,6 +35,7 @@ class Scene:
     cluster: Cluster
     profile_type: str  # os.nova.server-1.0
     cloud: About
+    regions: frozenset[str] = frozenset()  # the clouds there are; none: it is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class Named:
 
     zones: tuple[str, ...] = ()  # one of them has to be there
     networks: tuple[str, ...] = ()  # every one of them
-    regions: tuple[str, ...] = ()  # one of them
+    regions: tuple[str, ...] = ()  # every one of them, when the policy is made
 
 
 def _nothing_named(properties: Properties) -> Named:

@@ -126,3 +126,4 @@ class PoolSeen:
     requests: int = 0  # ever, all members and those answered without one
     errors: int = 0
     waiting: int = 0  # requests under way at the front
+    owed: str = ""  # why it is to be put once more though it is as wanted, "": it is not

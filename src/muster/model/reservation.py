@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from muster.model.placing import Host
 
@@ -15,12 +15,19 @@ class Reservation:
     id: UUID  # the instance's
     project: str
     cloud: str
-    owner: UUID  # the vcluster
+    owner: UUID  # the vcluster, or the cluster or node that stands alone
     host: str
     vcpus: int = 0
     ram_mib: int = 0
     disk_gib: Mapping[str, int] = field(default_factory=dict)  # of each storage pool
     created_at: datetime
+    until: datetime | None = None  # None: for as long as its instance
+    group: UUID | None = None  # that its server is of
+
+
+def arrival_id(instance: UUID) -> UUID:
+    """Return the id of what an instance holds where it is to go, besides where it is."""
+    return uuid5(instance, "arrival")
 
 
 # Note [Counted once]

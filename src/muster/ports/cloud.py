@@ -18,6 +18,7 @@ from muster.ports.metrics import Metrics
 from muster.ports.prober import Prober
 from muster.ports.rooms import Rooms
 from muster.ports.stirs import Stirs
+from muster.ports.stock import Stock
 from muster.ports.tasks import Tasks
 from muster.ports.volumes import Volumes
 
@@ -45,6 +46,7 @@ class Cloud:
     commands: Commands | None = None
     stirs: Stirs | None = None  # None: the cloud tells of nothing, it has to be asked
     tasks: Tasks | None = None  # None: it does not say what it is at
+    stock: Stock | None = None  # None: nothing beside what is Muster's is told of
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""
 

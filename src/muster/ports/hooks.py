@@ -1,6 +1,8 @@
-"""Asking whoever has to agree before a node goes."""
+"""Asking whoever has to agree before a node or a server goes."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
+from uuid import UUID
 
 from muster.model.step import PostHook
 
@@ -12,4 +14,8 @@ class Hooks(Protocol):
         The same token twice is the same question. Raises `Transient` where it may be
         delivered later, `Permanent` where it never will.
         """
+        ...
+
+    async def send(self, url: str, token: UUID, body: Mapping[str, Any]) -> None:
+        """Tell a URL this, and return once it has agreed. What `post` says of errors holds."""
         ...

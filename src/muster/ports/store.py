@@ -13,11 +13,18 @@ from uuid import UUID
 
 from muster.model.action import Action
 from muster.model.admission import Admitted
+from muster.model.bulk import Bulk
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.desired import Desired
 from muster.model.engine import EngineSeen
 from muster.model.enrolment import Enrolment
 from muster.model.event import Event
+from muster.model.host_number import HostNumber
+from muster.model.inventory import Record, Stocktake
+from muster.model.machine import Machine
+from muster.model.machine_template import MachineTemplate
+from muster.model.machine_token import MachineToken
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
@@ -25,7 +32,9 @@ from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
 from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.server_cluster import ServerCluster
 from muster.model.vcluster import VCluster
+from muster.model.warning import Warning
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -215,6 +224,26 @@ class Transaction(Protocol):
     def vclusters(self) -> Table[VCluster]: ...
     @property
     def reservations(self) -> Table[Reservation]: ...  # by instance id
+    @property
+    def machines(self) -> Table[Machine]: ...
+    @property
+    def machine_tokens(self) -> Table[MachineToken]: ...
+    @property
+    def machine_templates(self) -> Table[MachineTemplate]: ...
+    @property
+    def server_clusters(self) -> Table[ServerCluster]: ...
+    @property
+    def host_numbers(self) -> Table[HostNumber]: ...
+    @property
+    def bulks(self) -> Table[Bulk]: ...
+    @property
+    def warnings(self) -> Table[Warning]: ...
+    @property
+    def inventory(self) -> Table[Record]: ...
+    @property
+    def stocktakes(self) -> Table[Stocktake]: ...  # by cluster
+    @property
+    def desired(self) -> Table[Desired]: ...  # by cluster id
     @property
     def probes(self) -> Table[Probe]: ...
     @property

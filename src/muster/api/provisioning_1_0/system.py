@@ -1,0 +1,65 @@
+"""The routes of what is set for all servers together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import Response, get, put
+
+from muster.api.call import Asked, Word
+from muster.api.provisioning_1_0.bodies import ANY, DOCUMENT, URL, config_document, settable
+from muster.api.provisioning_1_0.envelope import done, held_to, tagged
+from muster.api.reading import Field, Fields, boolean, list_of, one_of
+from muster.model.who import Right
+from muster.service.provisioning import system
+
+_OPERATE = {"right": Right.OPERATE}
+HERE = "/1.0/system"
+_LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARN", "WARNING": "WARN", "ERROR": "ERROR"}
+_WHOSE, _WHERE = "who may ask is in the settings of each server", "packages are not mirrored here"
+PARTS: Mapping[str, Fields] = {
+    "network": {
+        "address": Field(URL, "where servers find Muster; empty: the setting public_url"),
+        "rest_server_address": Field(ANY, "the setting listen"),
+    },
+    "security": {
+        "trusted_tls_client_cert_fingerprints": Field(list_of(ANY, 1000), _WHOSE),
+        "trusted_https_proxies": Field(list_of(ANY, 1000), _WHOSE),
+        "oidc": Field(config_document(), _WHOSE),
+        "openfga": Field(config_document(), _WHOSE),
+        "acme": Field(config_document(), _WHOSE),
+    },
+    "settings": {
+        "log_level": Field(one_of(_LEVELS), "of every server, within seconds"),
+        "server_registration_scriptlet": Field(DOCUMENT, "no scriptlets are run"),
+    },
+    "updates": {
+        "source": Field(ANY, _WHERE),
+        "signature_verification_root_ca": Field(DOCUMENT, _WHERE),
+        "filter_expression": Field(ANY, _WHERE),
+        "file_filter_expression": Field(ANY, _WHERE),
+        "updates_default_channel": Field(ANY, _WHERE),
+        "server_default_channel": Field(ANY, "of tokens and servers for which nobody names one"),
+        "image_server_authentication_by_query_param": Field(boolean(), _WHERE),
+    },
+}
+_ALL: Fields = {name: each for part in PARTS.values() for name, each in part.items()}
+
+
+@get(f"{HERE}/{{part:str}}", opt=_OPERATE)
+async def show_system(call: Asked, part: Word) -> Response[Any]:
+    """Show what is in force for all servers: network, security, settings or updates."""
+    there = await system.show(call.desk, part)
+    return tagged(there, there)
+
+
+@put(f"{HERE}/{{part:str}}", opt={"body": _ALL, **_OPERATE})
+async def update_system(call: Asked, part: Word) -> Response[Any]:
+    """Set something for all servers; what is said elsewhere is refused, naming where."""
+    await system.show(call.desk, part)
+    said = await settable(call, PARTS[part])
+    check = held_to(call, lambda there: there)
+    await system.changed(call.desk, part, said, check)
+    return done()
+
+
+ROUTES = (show_system, update_system)

@@ -1,0 +1,39 @@
+"""What is set for all servers together: shown and changed."""
+
+from typing import Any
+
+import click
+
+from muster.cli.asking import Asking, asking
+from muster.cli.given import pairs_option, words
+from muster.cli.show import pairs
+
+HERE = "/1.0/system"
+_PART = click.argument("part", type=click.Choice(["network", "security", "settings", "updates"]))
+
+
+@click.group()
+def system() -> None:
+    """What is set for all servers together."""
+
+
+@system.command("show")
+@_PART
+@asking
+def system_show(asked: Asking, part: str) -> None:
+    """Show what is in force."""
+    with asked.session() as session:
+        known: dict[str, Any] = session.call("GET", f"{HERE}/{part}")["metadata"]
+    asked.show(known, lambda out: pairs(out, list(known.items())))
+
+
+@system.command("set")
+@_PART
+@pairs_option("--value values", "What it is from now on; repeatable.", words)
+@asking
+def system_set(asked: Asking, part: str, values: tuple[tuple[str, str], ...]) -> None:
+    """Set values for all servers; what is said elsewhere is refused, naming where."""
+    with asked.session() as session:
+        session.revise(f"{HERE}/{part}", dict(values))
+        known = session.call("GET", f"{HERE}/{part}")["metadata"]
+    asked.show(known, lambda out: out.print("It is set, for all servers."))

@@ -1,0 +1,1 @@
+"""Clusters of machines: their documents, what a machine gets, what speaks against one."""

@@ -1,0 +1,154 @@
+"""The two documents of a cluster of machines: their services, and what Incus begins with."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+Fault = tuple[str, str]
+Document = Mapping[str, Any]
+
+# In the order in which they are set: what others are built on comes first.
+SERVICES = (
+    "ceph",
+    "iscsi",
+    "linstor",
+    "nvme",
+    "multipath",
+    "lvm",
+    "ovn",
+    "tailscale",
+    "netbird",
+    "usbip",
+)
+LISTS = (
+    "networks",
+    "storage_pools",
+    "storage_volumes",
+    "profiles",
+    "projects",
+    "certificates",
+    "cluster_groups",
+)
+SERVICES_FIELD, SEED_FIELD = "services_config", "application_seed_config"
+_TEXTS = frozenset({"name", "type", "driver", "description", "project", "pool", "content_type"})
+_MAPS = frozenset({"config", "devices"})
+
+
+class _Plain(yaml.SafeLoader):
+    """YAML without references: a few lines of those become gigabytes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(None, None, "aliases are not taken", event.start_mark)
+        return super().compose_node(parent, index)
+
+
+def read(text: str) -> Document | str:
+    """Return the document that a text is, or why it is none. An empty one says nothing."""
+    try:
+        said = yaml.load(text, _Plain)  # of the safe kind
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return " ".join(str(error).split()) or "it is no YAML"
+    if said is None:
+        return {}
+    if not isinstance(said, dict) or not all(isinstance(each, str) for each in said):
+        return "it must be an object of names"
+    return said
+
+
+def text_faults(services: str, seed: str) -> Iterator[Fault]:
+    """Yield what is wrong with both documents as texts: that they are none, or what is in them."""
+    for field, text, faults in (
+        (SERVICES_FIELD, services, service_faults),
+        (SEED_FIELD, seed, seed_faults),
+    ):
+        said = read(text)
+        if isinstance(said, str):
+            yield field, said
+        else:
+            yield from faults(said)
+
+
+def service_faults(document: Document) -> Iterator[Fault]:
+    """Yield what is wrong with a document of services."""
+    for name, said in document.items():
+        field = f"{SERVICES_FIELD}.{name}"
+        if name not in SERVICES:
+            yield field, f"is no service; there is {', '.join(SERVICES)}"
+        elif not isinstance(said, Mapping):
+            yield field, "must be an object"
+        elif "config" in said and not isinstance(said["config"], Mapping):
+            yield f"{field}.config", "must be an object"
+        elif name == "lvm" and not isinstance(_config(said).get("enabled"), bool):
+            yield f"{field}.enabled", "must be there, true or false"
+
+
+def orders(document: Document, number: int | None) -> tuple[tuple[str, Document], ...]:
+    """Return what each service of one machine is set to, in the order of SERVICES.
+
+    `number` is what the machine bears among those that share disks, whatever the document says.
+    """
+    made = []
+    for name in sorted(document, key=SERVICES.index):
+        config = dict(_config(document[name]))
+        if name == "lvm":
+            config.pop("system_id", None)
+            config |= {"system_id": number} if config.get("enabled") else {}
+        made.append((name, {"config": config}))
+    return tuple(made)
+
+
+def needs_number(document: Document) -> bool:
+    """Return whether machines with these services need a number of their own."""
+    return bool(_config(document.get("lvm", {})).get("enabled"))
+
+
+def _config(said: Document) -> Document:
+    inner = said.get("config")
+    return inner if isinstance(inner, Mapping) else said
+
+
+def seed_faults(document: Document) -> Iterator[Fault]:
+    """Yield what is wrong with what Incus is to begin with."""
+    for name, said in document.items():
+        field = f"{SEED_FIELD}.{name}"
+        if name == "config":
+            yield from () if isinstance(said, Mapping) else ((field, "must be an object"),)
+        elif name not in LISTS:
+            yield field, f"is not known here; there is config, {', '.join(LISTS)}"
+        elif not isinstance(said, list):
+            yield field, "must be a list"
+        else:
+            yield from _list_faults(field, said)
+
+
+def _list_faults(field: str, said: Sequence[Any]) -> Iterator[Fault]:
+    seen: set[tuple[str, ...]] = set()
+    for number, each in enumerate(said):
+        here = f"{field}[{number}]"
+        yield from _item_faults(here, each)
+        key = key_of(each) if isinstance(each, Mapping) else ()
+        if key and key in seen:
+            yield f"{here}.name", f"'{each['name']}' is there twice"
+        seen.add(key)
+
+
+def key_of(said: Document) -> tuple[str, ...]:
+    """Return what tells one object of a list from the others; nobody's project is the default."""
+    project = said.get("project") or "default"
+    return tuple(str(each) for each in (said.get("name"), project, said.get("pool") or ""))
+
+
+def _item_faults(field: str, said: Any) -> Iterator[Fault]:
+    if not isinstance(said, Mapping):
+        yield field, "must be an object"
+        return
+    if not said.get("name"):
+        yield f"{field}.name", "is required"
+    for key, value in said.items():
+        if key in _TEXTS and not isinstance(value, str):
+            yield f"{field}.{key}", "must be a string"
+        elif key in _MAPS and not isinstance(value, Mapping):
+            yield f"{field}.{key}", "must be an object"

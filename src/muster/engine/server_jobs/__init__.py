@@ -1,0 +1,1 @@
+"""Jobs on clusters of servers, step by step."""

@@ -1,0 +1,1 @@
+"""Provisioning: machines, the tokens by which they register, templates of clusters of them."""

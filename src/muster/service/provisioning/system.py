@@ -1,0 +1,91 @@
+"""What is set for all servers together while they run: shown, and changed as far as that goes."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from muster.base.errors import NotFound
+from muster.model.system import ADDRESS, CHANNEL, LOG_LEVEL
+from muster.ports.store import Transaction
+from muster.service.ask import Fault, refuse
+from muster.service.desk import Desk
+
+Values = Mapping[str, Any]
+# What can be set here, by part; all else is said elsewhere.
+KEYS: Mapping[str, Mapping[str, str]] = {
+    "network": {"address": ADDRESS},
+    "security": {},
+    "settings": {"log_level": LOG_LEVEL},
+    "updates": {"server_default_channel": CHANNEL},
+}
+_ELSEWHERE: Mapping[str, str] = {
+    "network": "cannot be set here: the setting listen of each server says it",
+    "security": "cannot be set here: the settings identity and rules_file say who may ask",
+    "settings": "cannot be set here: no scriptlets are run",
+    "updates": "cannot be set here: servers get their updates from package sources of their own",
+}
+
+
+async def show(desk: Desk, part: str) -> Values:
+    """Return what is in force of a part. Raises `NotFound`."""
+    return await desk.store.read(lambda tx: _shown(desk, tx, part))
+
+
+async def changed(desk: Desk, part: str, said: Values, check: Callable[[Values], None]) -> None:
+    """Set this for all servers. Raises `Invalid` for all that cannot be set here."""
+
+    def work(tx: Transaction) -> None:
+        now = _shown(desk, tx, part)
+        check(now)
+        keys = KEYS[part]
+        others = [name for name, value in said.items() if name not in keys and value != now[name]]
+        if others:
+            refuse([Fault(name, _ELSEWHERE[part]) for name in others])
+        for name, key in keys.items():
+            if name in said and said[name] != now[name]:
+                tx.settings.put(key, said[name])
+
+    await desk.store.write(work)
+
+
+def address(desk: Desk, tx: Transaction) -> str:
+    """Return where servers find Muster, "" where nobody says it."""
+    return tx.settings.get(ADDRESS) or desk.public_url
+
+
+def default_channel(tx: Transaction) -> str:
+    """Return where updates of servers come from for which nobody says it."""
+    return tx.settings.get(CHANNEL) or ""
+
+
+def _shown(desk: Desk, tx: Transaction, part: str) -> Values:
+    if part not in KEYS:
+        raise NotFound(f"there is no part '{part}'; there is {', '.join(KEYS)}")
+    usual = {"WARNING": "WARN"}.get(desk.fixed.log_level.upper(), desk.fixed.log_level.upper())
+    parts: Mapping[str, Values] = {
+        "network": {"address": address(desk, tx), "rest_server_address": desk.fixed.listen},
+        "security": _NOBODY_ELSE,
+        "settings": {
+            "log_level": tx.settings.get(LOG_LEVEL) or usual,
+            "server_registration_scriptlet": "",
+        },
+        "updates": {**_NOTHING_MIRRORED, "server_default_channel": default_channel(tx)},
+    }
+    return parts[part]
+
+
+# What the original has and is empty here. Its secrets would be said and never shown.
+_NOBODY_ELSE: Values = {
+    "trusted_tls_client_cert_fingerprints": (),
+    "trusted_https_proxies": (),
+    "oidc": {},
+    "openfga": {},
+    "acme": {},
+}
+_NOTHING_MIRRORED: Values = {
+    "source": "",
+    "signature_verification_root_ca": "",
+    "filter_expression": "",
+    "file_filter_expression": "",
+    "updates_default_channel": "",
+    "image_server_authentication_by_query_param": False,
+}
