@@ -15,13 +15,17 @@ from muster.cli.main import COMMANDS, tree
 from muster.drivers.solver import gauges as solver
 from muster.engine import gauges
 from muster.model.action import ACTION_TRANSITIONS
+from muster.model.bulk import BULK_TRANSITIONS, TURN_TRANSITIONS
 from muster.model.cluster import CLUSTER_TRANSITIONS
 from muster.model.event import KINDS
+from muster.model.machine import COURSE, Standing
 from muster.model.node import NODE_TRANSITIONS
 from muster.model.rollout import ROLLOUT_TRANSITIONS
+from muster.model.server_cluster import SERVER_CLUSTER_TRANSITIONS
+from muster.model.server_job import COURSE as JOB_COURSE
 from muster.model.vcluster import MEMBER_TRANSITIONS, VCLUSTER_TRANSITIONS
 from muster.settings import Settings
-from scripts import scenarios
+from scripts import agent, scenarios
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made from the code by `make docs`; do not edit. -->\n"
@@ -60,7 +64,7 @@ def _default(value: Any) -> str:
 
 def cli_page() -> str:
     COMMANDS.update(SERVER_COMMANDS)
-    lines = [MADE, "# Command line", ""]
+    lines = [MADE, "# Command line", "", "Every command tells its options by `-h` or `--help`.", ""]
     context = click.Context(tree, info_name="muster")
     for text in _command(tree, context, 2):
         lines.append(text)
@@ -70,7 +74,7 @@ def cli_page() -> str:
 def _command(command: click.Command, context: click.Context, depth: int) -> Iterator[str]:
     yield f"{'#' * min(depth, 4)} `{context.command_path}`\n"
     yield re.sub(r"\s*\n\s*", " ", (command.help or "").strip()) + "\n"
-    rows = [p.get_help_record(context) for p in command.get_params(context)]
+    rows = [each.get_help_record(context) for each in command.params]
     arguments = [p.human_readable_name for p in command.params if isinstance(p, click.Argument)]
     if arguments:
         yield "Arguments: " + ", ".join(f"`{a}`" for a in arguments) + "\n"
@@ -97,6 +101,11 @@ def states_page() -> str:
         ("Rolling update", ROLLOUT_TRANSITIONS),
         ("Virtual cluster", VCLUSTER_TRANSITIONS),
         ("Instance of a virtual cluster", MEMBER_TRANSITIONS),
+        ("Bulk update", BULK_TRANSITIONS),
+        ("Server in a bulk update", TURN_TRANSITIONS),
+        ("Server", {status: _led(row) for status, row in COURSE.items()}),
+        ("Cluster of servers", SERVER_CLUSTER_TRANSITIONS),
+        ("Job on a cluster of servers", {k: _jobs(row) for k, row in JOB_COURSE.items()}),
     )
     parts = [MADE, "# Statuses, events, errors, metrics", ""]
     for title, transitions in machines:
@@ -108,6 +117,14 @@ def states_page() -> str:
     parts += ["", "## Metrics", "", "| Name | Kind | What |", "|---|---|---|"]
     parts += [f"| `{name}` | {kind} | {about} |" for name, kind, about in _metrics()]
     return "\n".join([*parts, ""])
+
+
+def _jobs(row: Mapping[Any, StrEnum | None]) -> frozenset[StrEnum]:
+    return frozenset(to for to in row.values() if to)
+
+
+def _led(row: Mapping[Any, Standing | None]) -> frozenset[StrEnum]:
+    return frozenset(to.status for to in row.values() if to)
 
 
 def _diagram(transitions: Mapping[StrEnum, frozenset[StrEnum]]) -> Iterator[str]:
@@ -204,7 +221,12 @@ def clustering_page() -> str:
     return scenarios.page(MADE)
 
 
+def agent_page() -> str:
+    return agent.page(MADE)
+
+
 PAGES = {
+    "agent.md": agent_page,
     "settings.md": settings_page,
     "cli.md": cli_page,
     "states.md": states_page,

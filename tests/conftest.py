@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from muster.store.connect import connect
 from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore
+from muster.wiring.inherited import keep_deafness_to_ourselves
 from testbed.incus.bed import lent
 from testbed.incus.place import Place, lacking
 
 patience.load()
+keep_deafness_to_ourselves()
 # Plain lines: the default draws each traceback with all values in it, which takes seconds.
 structlog.configure(
     processors=[
@@ -41,7 +44,8 @@ STORES = [
 # What starts a Caddy, a HAProxy or instances of this machine takes seconds however little it
 # asks of them, and the inner loop has less than a minute for everything. So tests of these
 # folders, and the contracts' runs over these parts, are slow by definition. So is what plays
-# days or weeks of a load, says all that the document allows, or tells stories to a whole service.
+# days or weeks of a load, says all that the document allows, or tells stories to a whole service;
+# and what waits in real time, shakes hands by TLS or builds a service for each of its many tests.
 _REAL_FOLDERS = (
     "drivers/balancers",
     "drivers/caddy",
@@ -52,14 +56,32 @@ _REAL_FOLDERS = (
     "clients",
 )
 _SLOW_FILES = (
+    "agent/test_bulk",
+    "agent/test_server",
+    "api/test_callers",
+    "api/test_clustering_paging",
+    "api/test_provisioning_clusters",
+    "api/test_queues",
+    "api/test_receivers",
     "api/test_schemathesis",
+    "api/test_streams",
+    "api/test_terminals",
     "decide/test_forecast",
     "decide/test_plant",
+    "drivers/identity/test_tls",
+    "drivers/test_prometheus",
+    "drivers/test_visitor",
+    "engine/test_news",
     "engine/test_outlook",
+    "engine/test_server_jobs",
+    "engine/test_worker",
     "enrolment",
     "scenarios",
+    "wiring/test_purge",
 )
-_REAL_PARTS = frozenset({"caddy", "haproxy", "local", "incus", "knot"})
+_REAL_PARTS = frozenset(
+    {"caddy", "haproxy", "local", "incus", "knot", "over_tls", "haproxy-inside", "sqlite-file"}
+)
 
 _databases = count(1)
 
@@ -86,6 +108,7 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+@cache  # asked for every test of a file
 def _is_slow(path: Path) -> bool:
     where = path.relative_to(Path(__file__).parent).as_posix()
     return where.startswith((*_REAL_FOLDERS, *_SLOW_FILES))

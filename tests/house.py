@@ -18,14 +18,14 @@ from muster.client.http import Access, ApiError, Session, Unreachable
 MUSTER = (sys.executable, "-m", "muster")
 
 
-def until(claim: Callable[[], Any], deadline_s: float, what: str) -> Any:
+def until(claim: Callable[[], Any], deadline_s: float, what: str, every_s: float = 0.02) -> Any:
     """Return what `claim` gives as soon as that is true; fails when the deadline is over."""
     end = time.monotonic() + deadline_s
     while True:
         if found := claim():
             return found
         assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 class House:
@@ -63,7 +63,7 @@ class House:
                 preexec_fn=dying_with(),
             )
 
-    def start(self, deadline_s: float = 60) -> None:
+    def start(self, deadline_s: float = 180) -> None:
         """Start the server and wait until it answers."""
         self.process = self.spawn("serve")
         until(self.answers, deadline_s, f"the server answers; its log: {self.told()}")

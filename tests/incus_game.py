@@ -161,7 +161,9 @@ def seen(session: Session) -> dict[str, object]:
 
 
 def is_bastion(instance: dict[str, Any]) -> bool:
-    return str(instance["config"]["user.muster.name"]).endswith("-bastion")
+    """Whether it is known for one: of those on a member that is just back nothing is told."""
+    config = instance["config"] or {}
+    return str(config.get("user.muster.name")).endswith("-bastion")
 
 
 def wished(wish: Callable[[], object]) -> None:

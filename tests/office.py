@@ -1,5 +1,6 @@
 """A whole application for tests: memory store, simulated cloud, a clock that stands still."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -162,6 +163,9 @@ async def a_cloud(home: Path, clock: ManualClock, name: str = "simulated", **opt
     return await open_cloud(config)
 
 
+_STARTED: dict[str, sqlite3.Connection] = {}  # what every office starts from, made by the first
+
+
 @asynccontextmanager
 async def opened(
     home: Path,
@@ -172,7 +176,7 @@ async def opened(
     **limits: int,
 ) -> AsyncIterator[Office]:
     clock, signal = ManualClock(), LocalSignal()
-    store = await in_memory(signal)
+    store = await in_memory(signal, like=_STARTED.get("with flavors"))
     have = clouds or {"simulated": await a_cloud(home, clock)}
     desk = Desk(
         store=store,
@@ -185,7 +189,9 @@ async def opened(
         placer=SolvedHere(),
         **limits,
     )
-    await flavors.seed(desk)
+    if not _STARTED:
+        await flavors.seed(desk)
+        _STARTED["with flavors"] = store.copied()
     app = build(
         desk,
         identity or NameTag(),

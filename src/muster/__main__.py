@@ -9,6 +9,7 @@ SERVER_COMMANDS = {
         "muster.wiring.init.command",
         "Make this machine a control machine, or a member of a cluster.",
     ),
+    "agent": ("muster.wiring.agent", "Serve what a control plane asks of this machine, as root."),
     "db": ("muster.wiring.database", "Upgrade, check, back up and purge the database."),
     "import-senlin": (
         "muster.wiring.import_senlin",

@@ -70,6 +70,7 @@ async def test_a_cluster_keeps_its_bastion_and_the_bastion_its_key(tmp_path: Pat
         assert same.status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_bastion_is_replaced_for_another_key_and_goes_back_with_its_cluster(
     tmp_path: Path,
 ) -> None:
@@ -80,7 +81,7 @@ async def test_a_bastion_is_replaced_for_another_key_and_goes_back_with_its_clus
         foretold = await office.call("PATCH", f"{path(shown)}?plan=true", change)
         assert "replace the bastion web-bastion" in foretold.text
         assert (await office.call("PATCH", path(shown), change)).status_code == 202
-        await office.go_on(30)
+        await office.go_on(16)
         assert await key_of(office, shown) == ("small", "his")
         after = (await office.call("GET", path(shown))).json()
         assert (after["keypair"], after["bastion"]["status"]) == ("his", "ACTIVE")
@@ -88,12 +89,12 @@ async def test_a_bastion_is_replaced_for_another_key_and_goes_back_with_its_clus
         assert after["bastion"]["server"] != shown["bastion"]["server"]
 
         await office.call("PATCH", path(shown), {"image": "demo-web-v2"})
-        await office.go_on(30)
+        await office.go_on(16)
         now = (await office.call("GET", path(shown))).json()
         assert now["bastion"]["server"] == after["bastion"]["server"], "its key is the same"
 
         await office.call("POST", f"{path(shown)}/rollback")
-        await office.go_on(30)
+        await office.go_on(16)
         assert await key_of(office, shown) == ("small", "his")
         await office.call("DELETE", path(shown))
         await office.go_on(20)
@@ -107,10 +108,10 @@ async def test_a_bastion_has_its_former_key_again_after_a_change_was_turned_back
         shown = await guarded(office)
         assert (await office.call("POST", "/v1/keypairs", HIS)).status_code == 201
         await office.call("PATCH", path(shown), {"keypair": "his"})
-        await office.go_on(30)
+        await office.go_on(16)
         assert (await key_of(office, shown))[1] == "his"
         await office.call("POST", f"{path(shown)}/rollback")
-        await office.go_on(30)
+        await office.go_on(16)
         assert (await key_of(office, shown))[1] == "hers"
 
 

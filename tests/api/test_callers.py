@@ -1,6 +1,8 @@
 """Who may ask: users with passwords, tokens, pages of other hosts, names that are not ours."""
 
+import re
 from base64 import b64encode
+from hashlib import scrypt
 from pathlib import Path
 from shutil import copy2
 from typing import Any
@@ -39,11 +41,21 @@ class Late:
 
 @pytest.fixture(scope="module")
 def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of users, made once: each password costs what a guess shall cost."""
+    """Return a file of users, made once, with passwords that cost little to look at."""
     file = tmp_path_factory.mktemp("enrolled") / "users.toml"
     add_user(file, "ann", PASSWORD, {"demo": ("member",), "lab": ("reader",)})
     add_user(file, "root", PASSWORD, {"ops": ("admin",)})
+    text, cheap = re.subn(r"scrypt\$16384\$[^\"]+", _cheaply(PASSWORD), file.read_text())
+    assert cheap == 2
+    file.write_text(text)
     return file
+
+
+def _cheaply(password: str) -> str:
+    """Return what is kept of a password where a guess need not cost anything."""
+    salt = b"of a test"
+    kept = scrypt(password.encode(), salt=salt, n=2, r=8, p=1)
+    return f"scrypt$2${b64encode(salt).decode()}${b64encode(kept).decode()}"
 
 
 @pytest.fixture

@@ -4,13 +4,18 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from drivers.pem.made import KEY
+from fleet import FakeFleet
+from machines import a_server_cluster
+from muster.decide.server_clusters.seed import Ground, merged
 from muster.model.admission import Admitted, CloudAsk, cloud_id
+from muster.model.server_cluster import ServerClusterStatus
 from muster.ports.cloud import Cloud
-from muster.ports.store import Query
+from muster.ports.store import Query, Transaction
 from office import Office, a_cloud, opened
 
 LAB = {"name": "lab", "kind": "incus", "url": "https://10.0.0.1:8443", "token": "t0ken"}
@@ -86,6 +91,48 @@ async def test_taking_on_and_letting_go_is_written_down_and_tells_no_secret(
     assert (await office.call("DELETE", "/v1/clouds/lab", None, "root")).status_code == 204
     assert doorman.parted == ["lab"]
     assert await kinds(office) == [("cloud.added", "root"), ("cloud.removed", "root")]
+
+
+async def test_the_name_of_a_cluster_of_servers_is_kept_for_the_cloud_that_it_becomes(
+    hall: tuple[Office, Doorman],
+) -> None:
+    office, _ = hall
+    office.desk = office.app.state.desk = replace(office.desk, agents=FakeFleet())
+    seed = merged({}, Ground(), UUID(int=1), office.desk.agents.certificate)
+    for cluster, status in (
+        (a_server_cluster(name="lab", seed=seed), 409),  # it is being made
+        (a_server_cluster(name="lab", seed=seed, status=ServerClusterStatus.READY), 409),
+        (a_server_cluster(name="lab", status=ServerClusterStatus.READY), 201),  # of earlier days
+    ):
+        await office.desk.store.write(lambda tx, it=cluster: tx.server_clusters.put(it))
+        answer = await office.call("POST", "/v1/clouds", LAB, "root")
+        assert (answer.status_code, "cluster of servers 'lab'" in answer.text) == (
+            status,
+            status == 409,
+        )
+    shown = await office.call("GET", "/1.0/provisioning/clusters/lab", None, "root")
+    assert shown.json()["metadata"]["cloud_reason"] == "somebody has added a cloud 'lab'"
+
+
+async def test_what_a_cluster_of_servers_is_goes_with_that_alone(
+    hall: tuple[Office, Doorman],
+) -> None:
+    office, doorman = hall
+    await office.call("POST", "/v1/clouds", LAB, "root")
+    cluster = a_server_cluster(name="lab")
+
+    def put(tx: Transaction) -> None:
+        tx.server_clusters.put(cluster)
+        tx.clouds.put(replace(doorman.rows["lab"], servers=cluster.id))
+
+    await office.desk.store.write(put)
+    await doorman.refresh()
+    shown = (await office.call("GET", "/v1/clouds/lab")).json()["cloud"]
+    assert (shown["added"], shown["server_cluster"]) == (True, True)
+    answer = await office.call("DELETE", "/v1/clouds/lab", None, "root")
+    assert (answer.status_code, "server cluster 'lab'" in answer.text) == (409, True)
+    await office.desk.store.write(lambda tx: tx.server_clusters.drop(cluster.id))
+    assert (await office.call("DELETE", "/v1/clouds/lab", None, "root")).status_code == 204
 
 
 async def test_a_row_that_another_server_wrote_first_stays_and_ours_is_forgotten(

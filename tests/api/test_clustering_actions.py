@@ -12,11 +12,11 @@ from muster.ports.store import Transaction
 from office import Office
 
 CANCEL = {"action": {"status": "CANCELLED"}}
-SLOW = {"simulated_wait_time": "60"}
+SLOW = {"simulated_wait_time": "10"}
 
 
 async def slow_cluster(ann: Caller, size: int = 2) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Ask for a cluster whose servers take a minute, and return it with its creation."""
+    """Ask for a cluster whose servers take ten seconds, and return it with its creation."""
     profile = await ann.profile("slow", **SLOW)
     body = {"name": "c1", "profile_id": str(profile.id), "desired_capacity": size}
     answer = await ann.ask("POST", "/clusters", {"cluster": body})
@@ -145,7 +145,7 @@ async def test_a_creation_withdrawn_stops_at_what_was_made(ann: Caller) -> None:
     answer = await cancelled(ann, wish)
     assert (answer.status_code, "location" in answer.headers) == (202, False)
     assert answer.json()["action"]["status"] == "CANCELLED"
-    await ann.office.go_on(70)
+    await ann.office.go_on(20)
     shown = await ann.again(cluster)
     assert (shown["desired_capacity"], shown["nodes"], shown["status"]) == (0, [], "ACTIVE")
     assert (await ann.action(wish["id"]))["status"] == "CANCELLED"
@@ -174,7 +174,7 @@ async def test_scaling_withdrawn_brings_the_size_before_back(ann: Caller) -> Non
     assert (await ann.again(cluster))["desired_capacity"] == 3
     await cancelled(ann, action)
     assert (await ann.again(cluster))["desired_capacity"] == 0
-    await ann.office.go_on(70)
+    await ann.office.go_on(20)
     assert (await ann.again(cluster))["nodes"] == []
 
 
@@ -212,7 +212,7 @@ async def test_an_update_withdrawn_is_rolled_back(ann: Caller) -> None:
     action = await ann.accepted("PATCH", f"/clusters/{cluster['id']}", change)
     await ann.office.go_on()
     assert (await cancelled(ann, action)).status_code == 202
-    await ann.office.go_on(130)
+    await ann.office.go_on(30)
     shown = await ann.again(cluster)
     assert (shown["profile_name"], shown["status"]) == ("old", "ACTIVE")
 
@@ -225,7 +225,7 @@ async def test_a_deletion_runs_to_its_end(ann: Caller) -> None:
     assert (await ann.get(path))["action"]["status"] == "READY"
     status, _, text = await ann.refusal("PATCH", f"{path}?force=true", CANCEL)
     assert (status, text.startswith("a deletion cannot be withdrawn")) == (409, True)
-    await ann.office.go_on(130)
+    await ann.office.go_on(30)
     assert (await ann.get(path))["action"]["status"] == "SUCCEEDED"
 
 

@@ -290,12 +290,28 @@ async def test_names_that_no_cloud_knows_are_refused_when_a_policy_is_made(tmp_p
         unknown = [("zone_placement-1.0", {"zones": [{"name": "z9"}]}, "no zone 'z9'")]
         unknown += [("affinity-1.0", {"availability_zone": "z9"}, "no zone 'z9'")]
         unknown += [("region_placement-1.0", {"regions": [{"name": "far"}]}, "no region 'far'")]
+        some = {"regions": [{"name": "strict"}, {"name": "mars"}]}
+        unknown += [("region_placement-1.0", some, "no region 'mars'; there is strict")]
         lost = {"pool": {"subnet": here}, "vip": {"network": "lost"}}
         unknown += [("loadbalance-1.1", lost, "no network or subnet 'lost'")]
         for type, said, text in unknown:
             status, kind, message = await made(type, **said)
             assert (status, kind) == (400, "InvalidSpec"), type
             assert text in message
+
+
+async def test_a_region_takes_so_many_however_they_are_asked_for(ann: Caller) -> None:
+    cluster = await ann.cluster(await ann.profile(), desired_capacity=1)
+    policy = await ann.policy("region_placement-1.0", regions=[{"name": "simulated", "cap": 2}])
+    await ann.attach(cluster, policy)
+    for said in ({"scale_out": {"count": 2}}, {"resize": {"number": 3, "strict": False}}):
+        (word,) = said
+        if word == "resize":
+            said[word] |= {"adjustment_type": "EXACT_CAPACITY"}
+        action = await ann.act(cluster, **said)
+        assert action["status"] == "FAILED"
+        assert "There is no feasible plan to handle all nodes." in action["status_reason"]
+    assert (await ann.act(cluster, scale_out={"count": 1}))["status"] == "SUCCEEDED"
 
 
 async def test_names_are_looked_at_again_when_a_policy_is_attached(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from api.made import nodes_of, patched
 from muster.model.cluster import ClusterStatus
+from muster.model.placement import Placement
 from muster.model.rollout import RolloutState
 from office import Office, path
 
@@ -119,6 +120,17 @@ async def test_a_wrong_change_is_refused_and_changes_nothing(
     assert answer.status_code == 400, answer.text
     assert field in {each["field"] for each in answer.json()["error"]["errors"]}
     assert await office.stored(made["stack_id"]) == before
+
+
+async def test_no_more_are_asked_for_than_the_region_takes(office: Office) -> None:
+    made = await office.made()
+    cluster = await office.stored(made["stack_id"])
+    await office.put(replace(cluster, placement=Placement(cap=3)))
+    answer = await patched(office, made, {"desired_size": 4})
+    [error] = answer.json()["error"]["errors"]
+    assert (answer.status_code, error["field"]) == (400, "desired_size")
+    assert "Its region takes 3." in error["message"]
+    assert (await patched(office, made, {"desired_size": 3})).status_code == 202
 
 
 async def test_null_takes_rules_back(office: Office) -> None:

@@ -76,6 +76,7 @@ OTHERS = frozenset(
         "/v1/clouds/{}",
         "/v1/clouds/{}/operations",  # for whoever operates
         "/v1/clouds/{}/operations/{}",
+        "/v1/clouds/{}/rebalance",
         "/v1/whoami",
         "/metrics",
         "/v1/events/ws",

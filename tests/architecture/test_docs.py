@@ -10,13 +10,17 @@ from muster.model.event import KINDS, OF_VERB
 
 FAMILIES = "action|cloud|cluster|image|member|node|rollout|scaling|server|storm|vcluster|volume"
 SAID = re.compile(rf'"((?:{FAMILIES})\.[a-z_]+)"')
-# Two files, a property of an image, two of a cluster's configuration, and fields of a request.
+# Two files, a property of an image, two of a cluster's configuration, two settings of Incus, fields
+# of a request, and one of iSCSI's records.
 NO_EVENTS = {
+    "cluster.evacuate",
+    "cluster.https_address",
     "image.json",
     "volume.json",
     "image.release",
     "cluster.stop_node_before_delete",
     "cluster.stop_timeout_before_update",
+    "node.startup",
     "vcluster.cloud",
     "vcluster.instances",
     "vcluster.name",

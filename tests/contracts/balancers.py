@@ -227,7 +227,7 @@ async def ovn(home: Path) -> AsyncIterator[BalancerBed]:
 
         yield BalancerBed(
             balancer=ours,
-            stranger=OvnBalancer(ours._rest, ours._grounds, uuid4()),
+            stranger=OvnBalancer(ours._listeners, ours._grounds, uuid4()),
             upstream=upstream,
             ask=passed_on,
             hold=passed_on,

@@ -20,10 +20,16 @@ from builders import (
     a_spec,
     a_wish,
 )
+from bulks import a_bulk
+from machines import a_machine, a_machine_template, a_machine_token, a_server_cluster
 from muster.base.errors import Bug
 from muster.model.action import ActionStatus
 from muster.model.catalog import Keypair
 from muster.model.cluster import ClusterStatus, Storm
+from muster.model.desired import Desired
+from muster.model.host_number import HostNumber
+from muster.model.inventory import Kind, Record, Stocktake
+from muster.model.machine import Facts
 from muster.model.node import NodeStatus
 from muster.model.reservation import Reservation
 from muster.model.scaling import (
@@ -37,6 +43,8 @@ from muster.model.scaling import (
     Verdict,
 )
 from muster.model.vcluster import Grouping, Member, VCluster, VClusterStatus, VolumeSpec
+from muster.model.warning import Kind as Sort
+from muster.model.warning import Warning
 from muster.ports.store import Query, Token
 
 SECOND = timedelta(seconds=1)
@@ -146,6 +154,33 @@ VALUES = {
     "tokens": a_token(),
     "vclusters": a_vcluster(),
     "reservations": a_reservation(),
+    "machines": a_machine(
+        facts=Facts(
+            network={"state": {"interfaces": {"mgmt": {"addresses": ["10.0.0.1"]}}}},
+            applications=({"name": "incus", "version": "6.0"},),
+        ),
+        properties={"rack": "7"},
+        token_id=UUID(int=802),
+        turned_at=NOW,
+    ),
+    "machine_tokens": a_machine_token(),
+    "machine_templates": a_machine_template(),
+    "server_clusters": a_server_cluster(),
+    "host_numbers": HostNumber(domain="", number=7, machine_id=UUID(int=801)),
+    "bulks": a_bulk("m1", "m2"),
+    "warnings": Warning(
+        scope="server/m1",
+        kind=Sort.UNREACHABLE,
+        entity_type="server",
+        entity="m1",
+        messages=("no answer",),
+        first_at=LONG_AGO,
+        last_at=NOW,
+        updated_at=NOW,
+    ),
+    "inventory": Record(kind=Kind.INSTANCES, cluster="c1", name="web", updated_at=NOW),
+    "stocktakes": Stocktake(cluster="c1", read_at=NOW),
+    "desired": Desired(id=UUID(int=870), config={"services": {"nvme": {"enabled": True}}}),
 }
 
 

@@ -159,6 +159,20 @@ def test_a_region_has_room_for_so_many():
     assert infeasible(cluster, 6) == "There is no feasible plan to handle all nodes."
 
 
+def test_what_its_region_takes_bounds_a_cluster_that_has_a_larger_maximum():
+    full = worked_in("region_placement-1.0", desired=3, max_size=9, warm_pool=4)
+    assert (full.ceiling, full.standing_by) == (5, 2)
+    over = worked_in("region_placement-1.0", desired=7)
+    assert (over.ceiling, over.standing_by) == (7, 0)  # it keeps what it has, and gets no more
+    assert worked_in("region_placement-1.0", desired=3, max_size=4).ceiling == 4
+
+
+def test_a_region_without_weight_takes_nobody():
+    said = {"regions": [{"name": "simulated", "weight": 0}, {"name": "far"}]}
+    cluster = worked_in("region_placement-1.0", said, desired=1)
+    assert infeasible(cluster, 2) == "There is no feasible plan to handle all nodes."
+
+
 def test_there_is_one_policy_of_a_type_and_version_but_any_number_for_scaling():
     there = [bound("deletion-1.0"), bound("scaling-1.0", number=2)]
     said = {

@@ -41,6 +41,12 @@ def refused(key: str, said: dict[str, Any], where: Scene) -> str | None:
         ),
         ("zone_placement-1.0", {"zones": [{"name": "x"}]}, scene(zones=("a", "b")), "it has a, b"),
         ("region_placement-1.0", {"regions": [{"name": "far"}]}, scene(), "'far'"),
+        (
+            "region_placement-1.0",
+            {"regions": [{"name": "simulated"}, {"name": "far"}]},
+            replace(scene(), regions=frozenset({"simulated", "far"})),
+            "cannot be placed in 'far'",
+        ),
         ("loadbalance-1.0", LB, scene({Ability.BALANCER: "none here"}), "none here"),
         ("loadbalance-1.0", {**LB, "flavor_id": "f"}, scene(), "flavor_id"),
         (
@@ -94,6 +100,17 @@ def test_what_a_cloud_cannot_do_is_refused_with_its_reason(key, said, where, tex
 @pytest.mark.parametrize("key", SAID)
 def test_a_cloud_that_can_do_everything_refuses_nothing(key):
     assert refused(key, SAID[key], scene(zones=("z1", "z2"))) is None
+
+
+@pytest.mark.parametrize(
+    "other", [{"name": "gone"}, {"name": "far", "weight": 0}, {"name": "far", "cap": 0}]
+)
+def test_regions_that_get_no_node_are_passed_over(other):
+    here = replace(scene(), regions=frozenset({"simulated", "far"}))
+    said = {"regions": [{"name": "simulated"}, other]}
+    assert refused("region_placement-1.0", said, here) is None
+    alone = {"regions": [other, {"name": "gone"}]}
+    assert "lives in one region" in (refused("region_placement-1.0", alone, here) or "")
 
 
 def test_hosts_that_are_rather_apart_are_no_matter_for_a_cloud_with_one():

@@ -93,6 +93,7 @@ DUPLICATE, INVALID = "(?i)duplicate detection modes", "(?i)invalid detection mod
         ("zone_placement-1.0", {"zones": [{"name": "a", "weight": -1}]}, "must be >= 0"),
         ("zone_placement-1.0", {"zones": [{"name": "a", "weight": 0}]}, "needs a 'weight'"),
         ("region_placement-1.0", {"regions": [{}]}, "needs a 'name'"),
+        ("region_placement-1.0", {"regions": [{"name": "a", "weight": 0}]}, "needs a 'weight'"),
     ],
 )
 def test_what_makes_no_sense_is_an_invalid_specification(key, said, text):

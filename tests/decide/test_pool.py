@@ -50,6 +50,13 @@ def test_a_pool_that_is_as_it_should_be_is_not_put_again():
     assert not plan(in_service(web, a_node(1))).steps
 
 
+def test_a_pool_that_is_owed_something_is_put_though_it_is_as_it_should_be():
+    snapshot = in_service(three(desired=1, service=a_service()), a_node(1))
+    owed = replace(snapshot, pool=replace(snapshot.pool, owed="Incus is told"))
+    (put,) = plan(owed).steps
+    assert (type(put), put.why) == (PutPool, "Incus is told")
+
+
 def test_a_changed_front_is_put():
     web = three(desired=1, service=a_service())
     snapshot = in_service(web, a_node(1))

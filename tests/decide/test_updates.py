@@ -21,6 +21,7 @@ from muster.decide.converge import plan
 from muster.model.action import ActionStatus, Verb
 from muster.model.capacity import Amount
 from muster.model.cluster import ClusterStatus, Healing
+from muster.model.placement import Placement
 from muster.model.rollout import RolloutState, Strategy, UpdateKind
 from muster.model.step import CreateServer
 
@@ -44,6 +45,14 @@ def test_without_surge_it_retires_first():
 
     assert gone(decided) == [1]
     assert not steps(decided, CreateServer)
+
+
+def test_where_its_region_takes_no_more_one_goes_before_one_comes():
+    full = replace(rolling(), placement=Placement(cap=4))
+    seen = in_service(full, *map(a_node, (1, 2, 3, 4)))
+    assert (steps(plan(seen), CreateServer), len(gone(plan(seen)))) == ([], 1)
+    roomy = replace(seen, cluster=replace(full, placement=Placement(cap=5)))
+    assert (len(steps(plan(roomy), CreateServer)), gone(plan(roomy))) == (1, [])
 
 
 def test_what_is_protected_and_ill_does_not_make_room_for_others_to_go():

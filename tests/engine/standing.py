@@ -5,6 +5,7 @@ from dataclasses import replace
 import builders
 from engine.world import Scene
 from muster.model.cluster import ClusterStatus
+from muster.model.placement import Placement
 from muster.model.pool import Condition, MemberState
 from muster.model.rollout import Rollout, Strategy
 from muster.model.scaling import Scaling, Thresholds
@@ -59,6 +60,9 @@ RULES = Scaling(
 )
 
 
-async def a_scaling_cluster(scene: Scene, **scaling):
+async def a_scaling_cluster(scene: Scene, placement: Placement | None = None, **scaling):
     rules = replace(RULES, **scaling)
-    return await a_standing_cluster(scene, 2, min_size=1, max_size=8, scaling=rules)
+    sizes = {"min_size": 1, "max_size": 8}
+    return await a_standing_cluster(
+        scene, 2, **sizes, scaling=rules, placement=placement or Placement()
+    )

@@ -17,7 +17,7 @@ from muster.ports.store import Query
 
 GUARD = UUID(int=501)
 BASTION = bastion_id(builders.WEB)
-SOME = pytest.mark.parametrize("every", [pytest.param(5, marks=pytest.mark.slow), 61])
+SOME = pytest.mark.parametrize("every", [pytest.param(5, marks=pytest.mark.slow), 97])
 
 
 def lets_in(scene):

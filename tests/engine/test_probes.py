@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+import pytest
+
 from engine.standing import a_standing_cluster, serving
 from engine.world import SIM, a_scene
 from muster.model.cluster import ClusterStatus
 from muster.model.step import Operation
 from muster.ports.prober import Prober, Question
+from muster.ports.store import Query
 
 
 @dataclass
@@ -84,3 +87,33 @@ async def test_who_has_begun_to_answer_is_not_asked_again_until_he_serves() -> N
         await engine.settle()
         assert (await scene.cluster(web)).status is ClusterStatus.ACTIVE
         assert listening.asked == [{each.server_id for each in await scene.servers()}]
+
+
+@pytest.mark.parametrize("who", ["one after a restart", "another beside the first"])
+async def test_that_all_are_well_is_known_without_a_row_of_any_answer(who: str) -> None:
+    async with a_scene() as scene:
+        web = await a_standing_cluster(scene, 3)
+        assert await scene.store.read(lambda tx: tx.probes.find(Query())) == []
+        before = {each.id: each.ready_at for each in await scene.nodes(web)}
+        victim, *well = await scene.cloud.compute.list_servers(web)
+        if who == "one after a restart":
+            scene.restart()
+        ticks = scene.another("one" if who == "one after a restart" else "two").ticks
+
+        async def rounds(seconds: int) -> None:
+            for _ in range(seconds):
+                scene.clock.advance(1)
+                await ticks.look(SIM)
+                await ticks.probe(SIM)
+                for engine in scene.engines.values():
+                    await engine.settle()
+
+        await rounds(3)
+        assert {each.id: each.ready_at for each in await scene.nodes(web)} == before
+
+        scene.world.make_sick(victim.ref)
+        await rounds(10)
+        there = {each.server_id for each in await scene.cloud.compute.list_servers(web)}
+        assert victim.server_id not in there
+        assert there > {each.server_id for each in well}
+        assert len(there) == 3

@@ -8,6 +8,7 @@ import pytest
 from engine.standing import Counting, a_scaling_cluster, in_service
 from engine.world import SIM, Scene, a_scene
 from muster.model.action import ActionStatus, Verb
+from muster.model.placement import Placement
 from muster.model.scaling import LoadDay, Metric, Mode, Pushed, Verdict
 from muster.ports.store import Query
 
@@ -30,6 +31,14 @@ async def test_load_adds_members_and_its_end_removes_them():
         await scene.with_ticks(60)
         assert (await scene.cluster(web)).desired == 1
         assert len(await scene.servers()) == 1
+
+
+async def test_load_adds_no_more_than_the_region_takes():
+    async with a_scene(boot_s=1) as scene:
+        web = await a_scaling_cluster(scene, placement=Placement(cap=3))
+        scene.world.set_load(web, 100)
+        await scene.with_ticks(20)
+        assert (await scene.cluster(web)).desired == 3
 
 
 @pytest.mark.slow

@@ -136,6 +136,31 @@ async def test_a_volume_follows_its_server(office: Office) -> None:
     assert attached["a-vol"] == "a"
 
 
+async def test_what_a_rebalancing_proposes_moves_whole_and_is_not_proposed_again(
+    office: Office,
+) -> None:
+    before = await there(office, REDUNDANT)
+    where = f"/v1/clouds/simulated/rebalance?away={at(before)['db-1']}"
+    said = (await office.call("GET", where, None, "root")).json()["rebalance"]
+    [move] = said["transfers"]
+    assert (move["vcluster_id"], move["cluster_id"]) == (before["id"], None)
+    assert move["instances"] == ["db-1", "db-1-vol"]
+    assert move["target"] not in at(before).values()  # one of them has db-2
+    change = {"move_instances": move["instances"], "to_host": move["target"]}
+    path = f"/v2/ops/vclusters/{before['id']}"  # by whoever was told, as the command does
+    answer = await office.call("PATCH", path, {"vcluster": change}, "root")
+    assert answer.status_code == 202, answer.text
+    found = await settled(office, before["id"])
+    assert at(found) == at(before) | dict.fromkeys(move["instances"], move["target"])
+    assert {f"data-{name}": host for name, host in at(found).items()} == await in_truth(office)
+    again = (await office.call("GET", where, None, "root")).json()["rebalance"]
+    assert (again["transfers"], again["unsolved"]) == ([], [])
+    against = {"move_instances": ["db-2", "db-2-vol"], "to_host": move["target"]}
+    refused = await patched(office, before["id"], 409, **against)
+    assert "db-1" in refused["message"]
+    assert at(await shown(office, before["id"])) == at(found)
+
+
 @pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
 async def test_an_update_that_cannot_be_is_taken_back(office: Office, call: str) -> None:
     before = await two_that_are_to_part(office)
@@ -158,6 +183,8 @@ async def test_an_update_that_cannot_be_is_taken_back(office: Office, call: str)
         ({"remove_instances": ["a"]}, "remove_instances[0]"),
         ({"remove_instances": ["a", "a-vol", "b"]}, "remove_instances"),
         ({"remove_groupings": ["x"]}, "remove_groupings[0]"),
+        ({"move_instances": ["x"], "to_host": "h"}, "move_instances[0]"),
+        ({"move_instances": ["a"]}, "to_host"),
         ({"groupings": [rule("affinity", "a", "x")]}, "groupings[0].membersRef"),
         ({"groupings": [rule("anti-affinity", "a", "b")]}, "groupings[0]"),
         ({"name": "other"}, "name"),

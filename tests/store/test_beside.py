@@ -44,7 +44,14 @@ def apart(program: str, *words: object) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("program", [COUNT, CHECK, BACKUP], ids=["count", "check", "backup"])
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param(COUNT, id="count"),
+        pytest.param(CHECK, id="check", marks=pytest.mark.slow),
+        pytest.param(BACKUP, id="backup", marks=pytest.mark.slow),
+    ],
+)
 async def test_who_looks_in_takes_nothing_away(tmp_path: Path, program: str):
     file = tmp_path / "muster.db"
     store = await connect(f"sqlite:///{file}", LocalSignal())

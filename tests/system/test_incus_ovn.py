@@ -1,6 +1,9 @@
 """A cluster on a real OVN network of Incus: hidden, asked through a forward, balanced by OVN."""
 
+import signal
+import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -9,9 +12,9 @@ import pytest
 
 from drivers.incus.members import kill
 from house import House, until
-from incus_service import WEB, beside, change, instances
+from incus_service import WEB, ask, beside, change, instances, statuses, whereabouts
 from muster.client.http import ApiError, Session
-from testbed.incus import ovn, rest
+from testbed.incus import machine, ovn, rest
 from testbed.incus.bed import lent
 from testbed.incus.place import Place, lacking
 from traffic import Load
@@ -20,6 +23,8 @@ pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
 BACK = {"name": "back", "type": "ovn", "cidr": "10.90.0.1/24", "cloud": "site"}
 ON_BACK = {**WEB, "backend_network": "back", "min_size": 2, "drain_seconds": 3}
+PROMISED_S = 30  # from a power cut until what was there is served elsewhere
+PEER = "is down"  # what Incus says to any change while a member is away
 SHARE = 200  # requests before and after something happens, at least
 _OPEN = build_opener(ProxyHandler({}))  # nobody stands between
 
@@ -28,7 +33,7 @@ _OPEN = build_opener(ProxyHandler({}))  # nobody stands between
 def place() -> Iterator[Place]:
     if why := lacking() or ovn.lacking():
         pytest.skip(why)
-    with lent(2, with_ovn=True) as made:
+    with lent(3, with_ovn=True) as made:
         yield made
 
 
@@ -43,6 +48,21 @@ def listed(place: Place, what: str) -> list[dict[str, Any]]:
     where = f"/1.0/networks/back/{what}?recursion=1"
     found: list[dict[str, Any]] = rest.call(place.socket("m1"), "GET", where)
     return found
+
+
+def forget_network(session: Session) -> None:
+    """Have the network go. Incus has been seen not to answer for a while, after a member's loss."""
+
+    def gone() -> bool:
+        try:
+            session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
+        except ApiError as error:
+            if error.status not in (404, 503):
+                raise
+            return error.status == 404
+        return True
+
+    until(gone, 150, "the network goes", every_s=1)
 
 
 def answers(url: str) -> bool:
@@ -83,9 +103,106 @@ def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, p
         until(lambda: not listed(place, "load-balancers"), 30, "no load balancer is left")
         until(lambda: not listed(place, "forwards"), 30, "no forward is left")
         until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 30, "it is gone")
-        session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
+        forget_network(session)
     networks = rest.call(place.socket("m1"), "GET", "/1.0/networks")
     assert "/1.0/networks/back" not in networks
+
+
+def test_after_a_power_cut_it_is_served_elsewhere_though_incus_changes_nothing(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/networks", BACK)
+        session.call("POST", "/v1/clusters", {**ON_BACK, "min_size": 4})
+        url = it.settled("web")["load_balancer_url"]
+        before = whereabouts(place)
+        gone = {name for name, where in before.items() if where == "m3"}
+        assert gone
+        with Load(url, clients=2) as load:
+            load.more(SHARE)
+            machine.crash(place, "m3")
+            began = monotonic()
+            try:
+                until(lambda: _new(place, before) and len(_heard(url)) == 4, 120, "all serve")
+                took = monotonic() - began
+                lost = len(load.failed)
+                load.more(SHARE)
+                late = len(load.failed) - lost
+                _somebody_tries_a_change(place)
+                until(lambda: len(_heard(url)) == 4, 30, "all serve though Incus has tried")
+            finally:
+                machine.boot(place, "m3")
+        told = f"{lost} of {load.answered} requests failed, then {late}"
+        print(f"on OVN served elsewhere after {took:.1f} s; {told}")
+        assert took <= PROMISED_S
+        assert late <= 2  # that were under way when the dead ones were taken out
+        until(lambda: not gone & instances(place).keys(), 90, "those left behind go")
+        until(lambda: statuses(session) == {"ACTIVE"}, 60, "all is well again")
+        until(lambda: not past_incus(place), 30, "Incus knows all that OVN does")
+        [balancer] = listed(place, "load-balancers")
+        [forward] = listed(place, "forwards")
+        addresses = {each["target_address"] for each in balancer["backends"]}
+        assert addresses == {each["target_address"] for each in forward["ports"]}
+        assert len(addresses) == len(instances(place)) == len(_heard(url)) == 4
+        session.call("DELETE", "/v1/clusters/web")
+        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 60, "it is gone")
+        assert not listed(place, "load-balancers")
+        assert not listed(place, "forwards")
+        forget_network(session)
+
+
+def test_while_a_daemon_is_stopped_a_cluster_on_ovn_is_scaled(it, place):
+    with it.session() as session:
+        session.call("POST", "/v1/networks", BACK)
+        session.call("POST", "/v1/clusters", ON_BACK)
+        url = it.settled("web")["load_balancer_url"]
+        with Load(url, clients=2) as load:
+            machine.end_daemon(place, "m3", signal.SIGTERM)
+            began = monotonic()
+            try:
+                change(session, it.details(session, "web"), desired_size=4)
+                until(lambda: len(_heard(url)) == 4, 90, "the new ones serve as well")
+                print(f"scaled out on OVN {monotonic() - began:.1f} s after a daemon's end")
+                assert past_incus(place)
+            finally:
+                machine.start(place, "m3")
+            until(lambda: not past_incus(place), 90, "Incus knows all that OVN does")
+            assert len(_heard(url)) == 4
+        assert not load.failed, load.failed[:3]
+        [balancer] = listed(place, "load-balancers")
+        assert len(balancer["backends"]) == 4
+        session.call("DELETE", "/v1/clusters/web")
+        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 60, "it is gone")
+        forget_network(session)
+
+
+def _new(place: Place, before: dict[str, str]) -> bool:
+    """Return whether as many run elsewhere as are on the member that is away."""
+    made = instances(place)
+    new = [each for name, each in made.items() if name not in before]
+    gone = [name for name, where in before.items() if where == "m3"]
+    return len(new) == len(gone) and all(each["status"] == "Running" for each in new)
+
+
+def _heard(url: str) -> set[str]:
+    """Return the instances that answer some requests; nobody who is gone may be asked."""
+    with suppress(OSError):
+        return {str(ask(url)["instance"]) for _ in range(30)}
+    return set()
+
+
+def _somebody_tries_a_change(place: Place) -> None:
+    """Incus takes it back, and with it what it does not know."""
+    [known] = listed(place, "load-balancers")
+    where = f"/1.0/networks/back/load-balancers/{known['listen_address']}"
+    parts = {each: known[each] for each in ("config", "backends", "ports")}
+    with pytest.raises(RuntimeError, match=PEER):
+        rest.call(place.socket("m1"), "PUT", where, {**parts, "description": "other"})
+
+
+def past_incus(place: Place) -> str:
+    """Return the marks of Muster in OVN's northbound database."""
+    where = f"--db=unix:{place.base}/ovn/nb.sock"
+    command = ["ovn-nbctl", where, "--bare", "--columns=external_ids", "list", "Load_Balancer"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _scaled_and_healed(it: House, session: Session, place: Place, url: str) -> None:

@@ -3,20 +3,23 @@
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from drivers.pem.made import CERTIFICATE, KEY
+from drivers.pem.made import CERTIFICATE, KEY, NEXT, NEXT_KEY
 from memory import in_memory
 from muster.base.clock import ManualClock
 from muster.base.errors import Conflict
+from muster.engine.pace import EnginePace
+from muster.engine.worker import Engine
 from muster.model.admission import Admitted, CloudAsk, cloud_id
 from muster.ports.store import Query, Store
 from muster.settings import Settings
 from muster.store.signals import LocalSignal
-from muster.wiring.clouds import Clouds
+from muster.wiring.clouds import SHOWN, Clouds
 
 LAB = CloudAsk(name="lab", kind="simulated")
 
@@ -123,6 +126,70 @@ async def test_papers_are_in_every_home_where_nobody_else_may_read_them(
     async with process(store, tmp_path / "a") as one:
         assert names(one) == set()
     assert not (tmp_path / "a" / "clouds" / "far" / "papers").exists()
+
+
+async def test_a_cluster_of_servers_goes_on_when_its_hosts_or_their_certificate_change(
+    store: Store, tmp_path: Path
+) -> None:
+    papers = {"certificate": CERTIFICATE, "key": KEY, "server_certificate": CERTIFICATE}
+    row = Admitted(
+        id=cloud_id("c1"),
+        name="c1",
+        created_at=ManualClock().now(),
+        options={"kind": "incus", "url": "https://127.0.0.1:1"},
+        papers=papers,
+        servers=UUID(int=3),
+    )
+    await keep(store, row)
+    async with process(store, tmp_path) as one:
+        before = one.open["c1"]
+        options = {**row.options, "members": ["https://127.0.0.1:2"]}
+        await keep(store, replace(row, options=options, papers={**papers, SHOWN: NEXT}))
+        await one.refresh()
+        assert one.open["c1"].compute is before.compute
+        assert one.admitted()["c1"].options == options
+        assert (tmp_path / "clouds" / "c1" / "papers" / f"{SHOWN}.pem").read_text() == NEXT
+        await keep(store, replace(row, papers={**papers, "key": NEXT_KEY, "certificate": NEXT}))
+        await one.refresh()
+        assert one.open["c1"].compute is not before.compute  # we are somebody else there
+
+
+async def test_its_zones_are_those_of_the_hosts_that_it_has_now(
+    store: Store, tmp_path: Path
+) -> None:
+    row = Admitted(
+        id=cloud_id("c1"),
+        name="c1",
+        created_at=ManualClock().now(),
+        options={"kind": "simulated", "zones": ["a"]},
+        servers=UUID(int=3),
+    )
+    async with process(store, tmp_path) as one:
+        engine = Engine(store, {}, one.clock, one.signal, EnginePace(owner="tests"))
+        one.engine = engine
+        await keep(store, row)
+        await one.refresh()
+        await keep(store, replace(row, options={**row.options, "zones": ["a", "b"]}))
+        await one.refresh()
+        known = (one.open["c1"], engine.site.clouds["c1"].cloud)
+        assert [each.about.zones for each in known] == [("a", "b")] * 2
+        await engine.dismiss("c1")
+
+
+async def test_who_a_cluster_of_servers_knows_us_as_is_not_forgotten_with_its_cloud(
+    store: Store, tmp_path: Path
+) -> None:
+    missing = {"certificate": "nothing that could be read"}
+    row = Admitted(
+        id=cloud_id("c1"),
+        name="c1",
+        created_at=ManualClock().now(),
+        options={"kind": "incus", "url": "https://127.0.0.1:1"},
+        papers=missing,
+        servers=UUID(int=3),
+    )
+    async with process(store, tmp_path) as one:
+        await one.part(row)  # asks nobody to trust us no more
 
 
 async def test_one_that_cannot_be_opened_hinders_no_other(store: Store, tmp_path: Path) -> None:

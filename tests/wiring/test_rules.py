@@ -48,6 +48,13 @@ async def status(office: Office, method: str, path: str, who: str) -> int:
         ("GET", "/v1/profile-types", "profile_types:index"),
         ("POST", "/v1/nodes/adopt-preview", "nodes:adopt_preview"),
         ("POST", "/v1/receivers/{id}/notify", "receivers:notify"),
+        ("GET", "/1.0/provisioning/servers", "provisioning_servers:index"),
+        ("POST", "/1.0/provisioning/servers/{name}/:resync", "provisioning_servers:resync"),
+        (
+            "PUT",
+            "/1.0/provisioning/cluster-templates/{name}",
+            ("provisioning_cluster_templates:update"),
+        ),
         ("GET", "/metrics", "metrics:index"),
         ("GET", "/", "versions:index"),
     ],

@@ -50,6 +50,22 @@ from muster.api.clustering_v1.versions import Versioned
 from muster.api.enrolment import ways
 from muster.api.guard import Door, guard
 from muster.api.http import Watched
+from muster.api.provisioning_1_0 import bulk as bulk_updates
+from muster.api.provisioning_1_0 import (
+    channels,
+    desired,
+    inventory,
+    passing,
+    seeds,
+    servers,
+    system,
+    templates,
+    warnings,
+)
+from muster.api.provisioning_1_0 import clusters as server_clusters
+from muster.api.provisioning_1_0 import envelope as provisioning_faults
+from muster.api.provisioning_1_0 import orders as server_orders
+from muster.api.provisioning_1_0 import tokens as machine_tokens
 from muster.api.vclusters_v2 import vclusters
 from muster.ports.identity import Identity
 from muster.service.desk import Desk
@@ -85,6 +101,21 @@ CLUSTERING = (
     *policies.ROUTES,
     *types.ROUTES,
     *revisions.ROUTES,
+)
+PROVISIONING = (
+    *machine_tokens.ROUTES,
+    *seeds.ROUTES,
+    *servers.ROUTES,
+    *templates.ROUTES,
+    *server_clusters.ROUTES,
+    *server_orders.ROUTES,
+    *passing.ROUTES,
+    *channels.ROUTES,
+    *bulk_updates.ROUTES,
+    *desired.ROUTES,
+    *inventory.ROUTES,
+    *warnings.ROUTES,
+    *system.ROUTES,
 )
 OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = webhooks.ROUTES  # asked without saying who one is
 
@@ -131,8 +162,16 @@ def _routed() -> Litestar:
         )
         for routes, guards in ((CLUSTERING, [guard]), (OPEN_CLUSTERING, []))
     )
+    machines, registering = (
+        Router("/", route_handlers=list(routes), guards=guards)
+        for routes, guards in ((PROVISIONING, [guard]), ((*servers.OPEN, *seeds.OPEN), []))
+    )
     return Litestar(
-        route_handlers=[guarded, clustering, doors, *discovery.OPEN, *about.OPEN],
+        route_handlers=[
+            *(guarded, clustering, doors, machines, registering),
+            *discovery.OPEN,
+            *about.OPEN,
+        ],
         dependencies={"call": Provide(_call)},
         exception_handlers=ON_ERROR,
         request_max_body_size=BODY_LIMIT,
@@ -169,6 +208,8 @@ def _pages() -> bytes:
 
 def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """Return the answer for an error in the words of the surface that was asked."""
+    if request.scope["path"].startswith("/1.0/"):
+        return provisioning_faults.fault(request, error)
     handler = request.scope.get("route_handler")
     lost = isinstance(error, NotFoundException | MethodNotAllowedException)
     if lost and (back := discovery.way_back(request)):

@@ -60,6 +60,7 @@ _SPELLED = {"actions": "action", "ops": "operation", "attrs": "collect"}  # as t
 
 
 _SURFACE = re.compile(r"^/v1|^/v2/\{[^}]*\}(?=/)")
+_PROVISIONING = "/1.0/provisioning/"
 
 
 @cache
@@ -70,11 +71,14 @@ def call_of(method: str, path: str) -> str:
     clusters:delete, GET /v1/clusters is clusters:index.
     """
     inside = _SURFACE.sub("", path, count=1)
+    if path.startswith(_PROVISIONING):
+        inside = path.replace(_PROVISIONING, "/provisioning-", 1)
+    inside = inside.removeprefix("/1.0")
     noun, *rest = [part for part in inside.split("/") if part] or ["versions"]
     noun = noun.replace("-", "_")
     said = [part for part in rest if not part.startswith("{")]
     if said:
-        verb = _SPELLED.get(said[-1], said[-1]).replace("-", "_")
+        verb = _SPELLED.get(said[-1], said[-1]).lstrip(":").replace("-", "_")
         return f"{noun}:{verb}"
     reading = "get" if rest else "index"
     return f"{noun}:{_VERBS.get(method, reading)}"

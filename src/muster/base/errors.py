@@ -10,9 +10,11 @@ MusterError            code: stable, listed in the reference; text: for people; 
     NotFound           the named thing is not there, or not yours                404
     Conflict           the thing is busy, or the name is taken                   409
       StalePlan        what was planned is no longer what would happen           409
+      Changed          it is no longer as the caller has seen it                  412
       Unplaceable      it is proved that no hosts will do, and why               409
       Undecided        time was up before hosts were found or proved not to be   409
     Unsupported        this cloud cannot do that, and why                        400
+      Lacking          a machine is not able to be so, and why                   409
     TooOften           asked for more often than is allowed                      429
   DriverError          a cloud said no, or said nothing
     Transient          the same call may succeed later
@@ -77,6 +79,10 @@ class StalePlan(Conflict):
     code = "stale_plan"
 
 
+class Changed(Conflict):
+    code = "changed"
+
+
 class Unplaceable(Conflict):
     """`details["answer"]` is the proof, and the ways out: `Impossible` of model/placing.py."""
 
@@ -91,6 +97,10 @@ class Undecided(Conflict):
 
 class Unsupported(Refused):
     code = "unsupported"
+
+
+class Lacking(Unsupported):
+    code = "lacking"
 
 
 class TooOften(Refused):

@@ -132,6 +132,20 @@ class Session:
         answer = self._asked(method, path, body, query)
         return _read(answer), answer.headers.get("location", "").rpartition("/")[2]
 
+    def revise(self, path: str, changes: Mapping[str, object]) -> None:
+        """Change some fields of what is at a path of provisioning, and leave the others.
+
+        It is held to what was there when we looked: raises `ApiError` where others changed it.
+        """
+        try:
+            seen = self._http.get(path)
+            whole = {**_read(seen)["metadata"], **changes}
+            held = {"If-Match": seen.headers.get("etag", "*")}
+            answer = self._http.put(path, json=whole, headers=held)
+        except httpx2.TransportError as error:
+            raise self._unreachable(error) from None
+        _read(answer)
+
     def _asked(
         self, method: str, path: str, body: object, query: Mapping[str, object] | None
     ) -> httpx2.Response:
@@ -140,9 +154,9 @@ class Session:
         try:
             if isinstance(body, bytes):
                 return self._http.request(
-                    method, path, content=body, params=params, headers=as_it_stands
+                    method, path, content=body, params=params or None, headers=as_it_stands
                 )
-            return self._http.request(method, path, json=body, params=params)
+            return self._http.request(method, path, json=body, params=params or None)
         except httpx2.TransportError as error:
             raise self._unreachable(error) from None
 
@@ -209,6 +223,9 @@ def _read(answer: httpx2.Response) -> Answer:
     if not answer.is_error:
         return said
     fault = said.get("error", said) if isinstance(said, dict) else {}
+    if isinstance(fault, str):  # by the words of provisioning
+        found = (said or {}).get("metadata") or {}
+        raise ApiError(answer.status_code, str(answer.status_code), fault, found.get("errors", []))
     raise ApiError(
         answer.status_code,
         str(fault.get("type") or fault.get("code") or answer.status_code),

@@ -124,6 +124,16 @@ def until_whole(session: Session, where: str, timeout_s: float) -> Any:
     raise Failed(f"not there after {timeout_s:g} s; see it: muster vcluster list")
 
 
+def until_over(session: Session, where: str, timeout_s: float) -> Any:
+    """Return a bulk update once it has ended, however that was."""
+    for answer in _looks(lambda: session.call("GET", where), timeout_s):
+        seen = answer["metadata"]
+        if seen["status"] not in ("running", "reverting"):
+            return seen
+    id = where.rpartition("/")[2]
+    raise Failed(f"not over after {timeout_s:g} s; see it: muster server-cluster bulk-show {id}")
+
+
 def _looks(ask: Callable[[], Any], timeout_s: float) -> Iterator[Any]:
     end = time.monotonic() + timeout_s
     pause = 0.1

@@ -74,7 +74,7 @@ def _difference(draft: Draft, seen: PoolSeen | None, wanted: Sequence[Wanted]) -
         f"{names(back)} to serve" if back else "",
         f"{names(gone) or len(lost)} out" if lost else "",
     )
-    return ", ".join(part for part in parts if part)
+    return ", ".join(part for part in parts if part) or seen.owed
 
 
 def _lost(seen: PoolSeen, wanted: Sequence[Wanted]) -> Set[UUID]:

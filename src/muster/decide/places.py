@@ -161,7 +161,7 @@ def release(draft: Draft, each: Place, why: Why, reason: str) -> None:
 
 def _fit_standby(draft: Draft) -> None:
     """Keep as many standing by as asked for; outdated ones serve nobody, so they just go."""
-    wanted, standing = draft.cluster.warm_pool, [e for e in draft.staying if e.standby]
+    wanted, standing = draft.cluster.standing_by, [e for e in draft.staying if e.standby]
     if not (wanted or standing):
         return
     profile_id = draft.opening

@@ -33,6 +33,7 @@ def budget(cluster: Cluster) -> Budget:
     rollout = cluster.rollout
     strategy = rollout.strategy if rollout and rollout.under_way else cluster.strategy
     surge, spare = _shares(strategy, cluster.desired)
+    surge, spare = _within_cap(cluster, surge, spare)
     if rollout and rollout.under_way and strategy.kind is UpdateKind.IN_PLACE:
         surge, spare = 0, batch_size(cluster, strategy)
     return Budget(surge=surge, floor=max(0, cluster.desired - spare))
@@ -42,6 +43,15 @@ def _shares(strategy: Strategy, desired: int) -> tuple[int, int]:
     surge = strategy.max_surge.of(desired, up=True)
     spare = strategy.max_unavailable.of(desired, up=False)
     return (surge or (0 if spare else 1)), spare
+
+
+def _within_cap(cluster: Cluster, surge: int, spare: int) -> tuple[int, int]:
+    """Return surge and spare where the region takes no more than so many: then one goes first."""
+    cap = cluster.placement.cap
+    if cap is None:
+        return surge, spare
+    surge = min(surge, max(cap - cluster.desired - cluster.standing_by, 0))
+    return surge, (spare or (0 if surge else 1))
 
 
 def batch_size(cluster: Cluster, strategy: Strategy) -> int:

@@ -181,9 +181,7 @@ def _by_policy(cluster: Cluster, current: int, policy: Attached, ask: Scale) -> 
         return Refusal(f"Invalid count ({said}) for action '{ask.verb}'.")
     if not adjustment["best_effort"]:
         return _admitted(cluster, current, count, ask)
-    high = ask.limit if cluster.max_size is None else min(cluster.max_size, ask.limit)
-    if cluster.placement.cap is not None:
-        high = min(high, cluster.placement.cap)
+    high = ask.limit if cluster.ceiling is None else min(cluster.ceiling, ask.limit)
     room = high - current if ask.verb is Verb.CLUSTER_SCALE_OUT else current - cluster.min_size
     count = max(0, min(count, room))
     return Scaled(desired=current + SIGNS[ask.verb] * count, count=count)

@@ -1,9 +1,10 @@
 """Questions of lifecycle hooks: into a queue that is here, or to a URL that is elsewhere."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import httpx2
 
@@ -33,7 +34,7 @@ class Post:
         if question.hook.type is HookType.QUEUE:
             await self._put(question)
         else:
-            await self._send(question)
+            await self.send(question.hook.url, question.token, _body(question))
 
     async def close(self) -> None:
         await self._http.aclose()
@@ -56,16 +57,15 @@ class Post:
 
         await self._store.write(work)
 
-    async def _send(self, question: PostHook) -> None:
-        url = question.hook.url
+    async def send(self, url: str, token: UUID, body: Mapping[str, Any]) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Permanent("the hook's URL must begin with http:// or https://")
         where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"  # the rest may be secret
-        headers = {"Idempotency-Key": str(question.token)}
+        headers = {"Idempotency-Key": str(token)}
         try:
             async with asyncio.timeout(DEADLINE_S):
-                answer = await self._http.post(url, json=_body(question), headers=headers)
+                answer = await self._http.post(url, json=dict(body), headers=headers)
         except httpx2.InvalidURL as error:
             raise Permanent(f"the hook's URL at {where}: {error}") from None
         except (httpx2.HTTPError, TimeoutError) as error:

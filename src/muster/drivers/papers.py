@@ -1,20 +1,25 @@
 """Certificates that servers of our own show: signed by themselves, known by their fingerprints."""
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from ssl import PEM_cert_to_DER_cert
 
 LASTS = timedelta(days=3650)
 EARLIER = timedelta(days=1)  # so that a clock a little behind takes it as well
 
 
+# Note [Made once]
+# What makes certificates takes 8 MiB for as long as the process lives, and an installation makes
+# its own once. So it is loaded when one is made.
 def made(name: str, now: datetime) -> tuple[str, str]:
-    """Return a new certificate and its key, both as PEM."""
+    """Return a new certificate and its key, both as PEM. See Note [Made once]."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+    from cryptography.x509.oid import NameOID
+
     key = ec.generate_private_key(ec.SECP384R1())
     whose = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     certificate = (
@@ -33,5 +38,4 @@ def made(name: str, now: datetime) -> tuple[str, str]:
 
 def fingerprint(file: Path) -> str:
     """Return SHA-256 of the certificate in a PEM file, in hex."""
-    certificate = x509.load_pem_x509_certificate(file.read_bytes())
-    return certificate.fingerprint(hashes.SHA256()).hex()
+    return sha256(PEM_cert_to_DER_cert(file.read_text().strip())).hexdigest()

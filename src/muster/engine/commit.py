@@ -67,9 +67,19 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
         tx.solos.put(*plan.solos)
         tx.marks.mark(*(each.id for each in plan.solos))
     tx.nodes.drop(*plan.drop)
+    _give_back(tx, decided)
     tx.probes.put(*_untold(decided))
     tx.probes.drop(*plan.drop)
     return cluster
+
+
+def _give_back(tx: Transaction, decided: Decided) -> None:
+    """Drop what was claimed for servers of nodes that are not there any more."""
+    dropped = {*decided.plan.drop}
+    placement = decided.plan.cluster.placement
+    if dropped and (placement.group or placement.shares):
+        nodes = [n for n in decided.gathered.snapshot.nodes if n.id in dropped]
+        tx.reservations.drop(*(each.server_id for each in nodes))
 
 
 def _untold(decided: Decided) -> Iterable[Probe]:
@@ -99,6 +109,8 @@ def _strike_out(tx: Transaction, who: Subject) -> None:
     tx.decisions.drop(*(each.id for each in tx.decisions.find(ours)))
     tx.bindings.drop(*(each.id for each in tx.bindings.find(ours)))
     tx.receivers.drop(*(each.id for each in tx.receivers.find(ours)))
+    mine = tx.reservations.find(Query(where={"owner": (cluster.id,)}))
+    tx.reservations.drop(*(each.id for each in mine))
     tx.pushed.drop(cluster.id)
     tx.loads.drop(*(each.id for each in tx.loads.find(ours)))
     table(tx, solo=who.solo).drop(cluster.id)

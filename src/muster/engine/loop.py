@@ -12,13 +12,14 @@ from muster.base.errors import DriverError, Stale, StoreError
 from muster.base.log import log
 from muster.decide.converge import plan
 from muster.engine import outcomes
+from muster.engine.bulk import carry_on
 from muster.engine.commit import Decided, commit
 from muster.engine.gather import gather
 from muster.engine.gauges import PASS_SECONDS, PASSES
 from muster.engine.journal import begun
 from muster.engine.passed import Passed
-from muster.engine.run import run_steps
 from muster.engine.site import Reach, Remembered, Site
+from muster.engine.spots import run_on_hosts
 from muster.engine.vclusters import tend
 from muster.model.cluster import Cluster
 from muster.model.plan import Plan, Snapshot
@@ -113,7 +114,8 @@ async def one_pass(site: Site, claim: Claim) -> Passed:
     cluster_id = claim.cluster_id
     gathered = await gather(site, cluster_id)
     if gathered is None:
-        return await tend(site, claim) or _gone(site, cluster_id)
+        ours = await tend(site, claim) or await carry_on(site, claim)
+        return ours or _gone(site, cluster_id)
     snapshot = gathered.snapshot
     decided_plan = await _plan(snapshot)
     written = begun(snapshot, decided_plan, site.pace.owner)
@@ -146,9 +148,10 @@ async def _plan(snapshot: Snapshot) -> Plan:
 async def _carry_out(site: Site, decided: Decided, cluster: Cluster) -> Passed:
     reach = site.clouds[cluster.cloud]
     steps = decided.plan.steps
-    ended = list(zip(steps, await run_steps(reach, cluster, steps), strict=True))
+    snapshot = decided.gathered.snapshot
+    ended = list(zip(steps, await run_on_hosts(site, snapshot, steps), strict=True))
     now = site.clock.now()
-    _tell_lookout(reach, _tags(decided.gathered.snapshot), ended, now)
+    _tell_lookout(reach, _tags(snapshot), ended, now)
     aftermath = await outcomes.record(site.store, decided, cluster, ended, now)
     if aftermath is None:
         site.memory.pop(cluster.id, None)

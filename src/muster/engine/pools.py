@@ -8,12 +8,12 @@ from muster.engine.site import Reach, Site
 from muster.engine.subjects import subject
 from muster.model.pool import Condition, MemberState, PoolSeen
 
-Members = dict[UUID, tuple[Condition, int]]  # node -> health, open requests
+Members = dict[UUID, tuple[Condition, int, str]]  # node -> health, open requests, address
 Told = dict[UUID, tuple[PoolSeen | None, Members]]  # cluster -> its pool, and what matters of it
 
 
 async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Known]) -> None:
-    """Mark every cluster whose members' health or draining sessions have changed."""
+    """Mark every cluster whose pool is owed something, or members have changed."""
     balancer = reach.cloud.balancer
     if balancer is None:
         return
@@ -27,7 +27,7 @@ async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Kn
             continue
         now = _telling(pool)
         told[known.cluster.id] = pool, now
-        if before is not None and before[1] != now:
+        if before is not None and (before[1] != now or (pool and pool.owed)):
             turned.append(known.cluster.id)
     for gone in told.keys() - {known.cluster.id for known in crowd}:
         del told[gone]
@@ -43,6 +43,7 @@ def _telling(pool: PoolSeen | None) -> Members:
         member.node_id: (
             member.condition,
             member.open_requests if member.state is MemberState.DRAIN else 0,
+            member.address,
         )
         for member in (pool.members.values() if pool else ())
     }

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muster.base.errors import Stale, Transient
-from muster.decide.vclusters.claims import arrivals, claims_of, left, overdrawn
+from muster.decide.vclusters.claims import arrivals, claims_of, in_force, left, overdrawn
 from muster.decide.vclusters.problem import placed, problem_of
 from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import taken_back
@@ -40,7 +40,7 @@ async def placed_again(
     shunned = _shunned(vcluster, refusals)
     tried = replace(vcluster, shunned=shunned, tries=vcluster.tries + 1)
     room = await _room(site, vcluster)
-    others = await site.store.read(lambda tx: _others(tx, vcluster))
+    others = in_force(await site.store.read(lambda tx: _others(tx, vcluster)), site.clock.now())
     moving = bool(vcluster.update and vcluster.update.moved)
     found = None if final or moving else await _solved(site, tried, room, others)
     if found is None or found.places == vcluster.places:
@@ -109,11 +109,11 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: date
     there = tx.vclusters.get(found.id)
     if there is None or there.generation != found.generation:
         raise Stale(f"vcluster {found.name} was changed meanwhile")
-    tx.leases.take("vclusters", str(found.id), found.init_at, found.init_at)
+    tx.leases.take("vclusters", str(found.id), now + timedelta(days=1), now)
     mine = claims_of(found, found.init_at)
     new = [each for each in mine if each.id not in room.counted]
     moved = found.places != there.places
-    if moved and (short := overdrawn(left(room, _others(tx, found)), new)):
+    if moved and (short := overdrawn(left(room, in_force(_others(tx, found), now)), new)):
         raise Stale(short[0])
     tx.vclusters.put(found)
     tx.events.append(*told(there, found, now))

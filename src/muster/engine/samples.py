@@ -66,7 +66,7 @@ def crew(known: Known, highest: int, now: datetime) -> Crew:
         warming=max(staying - ready, 0),
         draining=sum(node.leaving is not None for node in known.nodes),
         low=cluster.min_size,
-        high=highest if cluster.max_size is None else cluster.max_size,
+        high=highest if cluster.ceiling is None else cluster.ceiling,
         boot_s=cluster.boot_s,
     )
 

@@ -15,6 +15,7 @@ from muster.model.node import Node
 from muster.model.policy_type import PolicyType
 from muster.model.profile import Profile
 from muster.model.step import Step
+from muster.ports.agent import Agents
 from muster.ports.cloud import Cloud
 from muster.ports.hooks import Hooks
 from muster.ports.prober import Visitor
@@ -61,6 +62,9 @@ class Site:
     pace: EnginePace
     solver: Solver | None = None  # who finds other hosts; None: nobody does
     visitor: Visitor | None = None  # who polls addresses; None: nobody does
+    agents: Agents | None = None  # by whom machines are asked; None: by nobody
+    hooks: Hooks | None = None  # who tells hooks of servers; None: nobody
+    url: str = ""  # where machines find us; "": where they have before
     policy_types: Mapping[str, PolicyType] = field(default_factory=lambda: POLICY_TYPES)
     memory: dict[UUID, Remembered] = field(default_factory=dict)
     under_way: set[UUID] = field(default_factory=set)  # whom this engine passes over now

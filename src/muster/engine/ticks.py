@@ -9,16 +9,21 @@ from time import perf_counter
 
 from muster.engine.autoscale import Watches, autoscale
 from muster.engine.census import Census
+from muster.engine.certificates import look_at_certificates
+from muster.engine.drift import look_at_drift
 from muster.engine.gauges import TICK_SECONDS, TICKS
 from muster.engine.lending import lend
 from muster.engine.look import look
 from muster.engine.loop import attempt
+from muster.engine.machines import Patrol
 from muster.engine.pools import Told, look_at_pools
 from muster.engine.presence import SAY_EVERY, Presence
 from muster.engine.probes import probe
 from muster.engine.progress import tell
 from muster.engine.rounds import Rounds
+from muster.engine.server_jobs.jobs import Jobs
 from muster.engine.site import Reach, Site
+from muster.engine.stocktaking import Stocktaking
 from muster.engine.sweep import mark_all, tidy
 from muster.engine.trim import trim
 from muster.engine.turns import Turns
@@ -26,8 +31,12 @@ from muster.model.scaling import Decision
 from muster.ports.stirs import Stirs
 from muster.ports.tasks import Tasks
 
+MACHINES_EVERY = timedelta(seconds=1)
+INVENTORY_EVERY = timedelta(seconds=1)
 LEND_EVERY = timedelta(seconds=5)
 TRIM_EVERY = timedelta(hours=1)
+CERTIFICATES_EVERY = timedelta(hours=1)
+DRIFT_EVERY = timedelta(minutes=5)
 AGAIN_S = 5.0  # after a cloud could not say how far it is
 LEAST_REST_S = 0.25  # between two looks, however much there is to hear
 
@@ -42,6 +51,9 @@ class Ticks:
         self._turns = Turns(site.store, site.clock, pace.owner, timedelta(seconds=pace.lease_s))
         self._census = Census(site.store, site.memory)
         self._rounds = Rounds(site)
+        self._patrol = Patrol(site)
+        self._jobs = Jobs(site)
+        self._stocktaking = Stocktaking(site)
         self._watches: dict[str, Watches] = {}
         self._told: dict[str, Told] = {}
         self._of_cloud: dict[str, list[asyncio.Task[None]]] = {}
@@ -56,7 +68,12 @@ class Ticks:
         tasks = (
             self._repeat("sweep", self.sweep, every),
             self._repeat("trim", self.trim, TRIM_EVERY),
+            self._repeat("certificates", self.certificates, CERTIFICATES_EVERY),
+            self._repeat("drift", self.drift, DRIFT_EVERY),
             self._repeat("presence", self.presence.tell, SAY_EVERY),
+            self._patrol_on(),
+            self._jobs_on(),
+            self._stock_on(),
         )
         return [asyncio.create_task(task) for task in tasks]
 
@@ -87,6 +104,7 @@ class Ticks:
     async def stop(self) -> None:
         """End what concerns any cloud."""
         self._started = False
+        await self.stop_inventory()
         for name in list(self._of_cloud):
             await self.end(name)
 
@@ -132,9 +150,38 @@ class Ticks:
             for reach in list(self._site.clouds.values()):
                 await tidy(self._site, reach)
 
+    async def machines(self) -> list[asyncio.Task[bool | None]]:
+        """Begin to ask the machines that are due; return what is under way."""
+        return await self._patrol.begin() if await self._turns.ours("machines") else []
+
+    async def jobs(self) -> list[asyncio.Task[bool | None]]:
+        """Go on with the jobs on clusters of servers; return what is under way."""
+        return await self._jobs.begin() if await self._turns.ours("machines") else []
+
+    async def inventory(self) -> list[asyncio.Task[bool | None]]:
+        """Begin to read what is due of what clusters have; return what is under way."""
+        if await self._turns.ours("inventory"):
+            return await self._stocktaking.begin()
+        await self.stop_inventory()
+        return []
+
+    async def stop_inventory(self) -> None:
+        """Listen to no cluster any more."""
+        await self._stocktaking.stop()
+
     async def trim(self) -> int:
         """Remove what is too old to be kept; return how much it was."""
         return await trim(self._site) if await self._turns.ours("trim") else 0
+
+    async def certificates(self) -> None:
+        """Warn of certificates that expire soon."""
+        if await self._turns.ours("machines"):
+            await look_at_certificates(self._site)
+
+    async def drift(self) -> None:
+        """Warn of servers that are not as they are to be."""
+        if await self._turns.ours("machines"):
+            await look_at_drift(self._site)
 
     async def _follow(self, cloud: str, tasks: Tasks) -> None:
         """Tell how far the cloud is with what this engine has asked of it."""
@@ -152,6 +199,24 @@ class Ticks:
             await self._repeat("watch", partial(self.watch, cloud), every)
         finally:
             self._rounds.stop()
+
+    async def _patrol_on(self) -> None:
+        try:
+            await self._repeat("machines", self.machines, MACHINES_EVERY)
+        finally:
+            self._patrol.stop()
+
+    async def _jobs_on(self) -> None:
+        try:
+            await self._repeat("server jobs", self.jobs, MACHINES_EVERY)
+        finally:
+            self._jobs.stop()
+
+    async def _stock_on(self) -> None:
+        try:
+            await self._repeat("inventory", self.inventory, INVENTORY_EVERY)
+        finally:
+            await self.stop_inventory()
 
     async def _turn(self, cloud: str) -> Reach | None:
         """Return the cloud if this engine is the one that looks after it now."""

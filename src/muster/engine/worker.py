@@ -13,6 +13,7 @@ from muster.engine.pace import EnginePace
 from muster.engine.site import Site, reach
 from muster.engine.ticks import Ticks
 from muster.model.policy_type import PolicyType
+from muster.ports.agent import Agents
 from muster.ports.cloud import Cloud
 from muster.ports.fleeting import Fleeting
 from muster.ports.hooks import Hooks
@@ -47,7 +48,7 @@ class Engine:
 
     def ask_by(self, hooks: Hooks) -> None:
         """Have questions of lifecycle hooks delivered by `hooks`; without, nobody is asked."""
-        self._hooks = hooks
+        self._hooks = self.site.hooks = hooks
         for each in self.site.clouds.values():
             each.hooks = hooks
 
@@ -57,6 +58,11 @@ class Engine:
         self.site.clouds[name] = reach(cloud)
         self.site.clouds[name].hooks = self._hooks
         self.ticks.begin(name)
+
+    def inform(self, cloud: Cloud) -> None:
+        """Know of a cloud what it tells of itself by now."""
+        if known := self.site.clouds.get(cloud.about.name):
+            known.cloud = cloud
 
     async def dismiss(self, name: str) -> None:
         """Look after that cloud no more; whoever had something there has left it."""
@@ -70,6 +76,14 @@ class Engine:
     def place_by(self, solver: Solver) -> None:
         """Have `solver` find other hosts for what its host refuses; without, nobody does."""
         self.site.solver = solver
+
+    def ask_machines_by(self, agents: Agents, url: str = "") -> None:
+        """Have machines looked after over `agents`; without, nobody asks them anything.
+
+        `url` is what machines are told that are to register again.
+        """
+        self.site.agents = agents
+        self.site.url = url
 
     def know(self, policy_types: Mapping[str, PolicyType]) -> None:
         """Have policies be of these types; without, of the built-in ones."""

@@ -97,7 +97,7 @@ async def update(
     rules, rule_faults = parts.scaling(ask, seen.scaling)
     faults = [*ask.faults, *_fixed_faults(ask, seen), *found.faults, *rule_faults]
     faults += parts.size_faults(ask, _sizes(ask, seen), desk.max_cluster_size)
-    faults += ability_faults(cloud, ask)
+    faults += [*ability_faults(cloud, ask), *parts.cap_faults(seen, _sizes(ask, seen)[1])]
     service = _service(ask, seen, old.server, found)
     faults += parts.tls_faults(ask, service)
     if faults:

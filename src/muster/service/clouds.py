@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
 from muster.base.ids import new_id
+from muster.decide.server_clusters.clouds import becomes_cloud
 from muster.model.admission import Admitted, CloudAsk, cloud_id
 from muster.model.catalog import Network
 from muster.model.cloud import About
@@ -37,10 +38,9 @@ def show(desk: Desk, name: str) -> About:
     return desk.clouds[name].about
 
 
-def url_of(desk: Desk, name: str) -> str | None:
-    """Return where a cloud is that was taken on while we ran; None for those of the settings."""
-    added = desk.admission.admitted() if desk.admission else {}
-    return str(added[name].options.get("url", "")) if name in added else None
+def added(desk: Desk, name: str) -> Admitted | None:
+    """Return the row of a cloud that came while we ran; None for those of the settings."""
+    return desk.admission.admitted().get(name) if desk.admission else None
 
 
 async def addition(desk: Desk, who: Who, ask: CloudAsk) -> Intent[About]:
@@ -50,6 +50,11 @@ async def addition(desk: Desk, who: Who, ask: CloudAsk) -> Intent[About]:
     def check(tx: Transaction) -> None:
         if ask.name in desk.clouds or tx.clouds.get(cloud_id(ask.name)):
             raise Conflict(f"there is a cloud '{ask.name}' already", field="name")
+        named = tx.server_clusters.find(Query(where={"name": (ask.name,)}))
+        certificate = desk.agents.certificate if desk.agents else ""
+        if any(becomes_cloud(each, certificate) for each in named):
+            text = f"cluster of servers '{ask.name}' is, or becomes, the cloud of that name"
+            raise Conflict(text, field="name")
 
     async def add() -> About:
         met = await admission.introduce(ask)
@@ -57,7 +62,7 @@ async def addition(desk: Desk, who: Who, ask: CloudAsk) -> Intent[About]:
         def keep(tx: Transaction) -> None:
             check(tx)
             tx.clouds.put(met)
-            tx.events.append(_told(desk, who, ask.name, "cloud.added"))
+            tx.events.append(told(desk, who.user, ask.name, "cloud.added"))
 
         async with AsyncExitStack() as unless_kept:
             unless_kept.push_async_callback(admission.part, met)
@@ -81,16 +86,18 @@ async def removal(desk: Desk, who: Who, name: str) -> Intent[None]:
         if known is None:
             text = f"cloud '{name}' is built in or stands in the settings: take it out there"
             raise Conflict(text)
+        if known.servers and (cluster := tx.server_clusters.get(known.servers)):
+            raise Conflict(f"cloud '{name}' is server cluster '{cluster.name}': delete that")
         if name == desk.default_cloud:
             raise Conflict(f"cloud '{name}' is the default cloud: set another first")
-        if user := _user(tx, name):
+        if user := user_of(tx, name):
             raise Conflict(f"cloud '{name}' is in use by {user}: delete that first")
         return known
 
     def strike(tx: Transaction) -> Admitted:
         known = check(tx)
         tx.clouds.drop(known.id)
-        tx.events.append(_told(desk, who, name, "cloud.removed"))
+        tx.events.append(told(desk, who.user, name, "cloud.removed"))
         return known
 
     async def remove() -> None:
@@ -103,7 +110,7 @@ async def removal(desk: Desk, who: Who, name: str) -> Intent[None]:
     return plain(remove, f"let go of cloud {name}", loses=lost)
 
 
-def _told(desk: Desk, who: Who, name: str, kind: str) -> Event:
+def told(desk: Desk, user: str, name: str, kind: str) -> Event:
     return Event(
         id=new_id(),
         at=desk.clock.now(),
@@ -112,7 +119,7 @@ def _told(desk: Desk, who: Who, name: str, kind: str) -> Event:
         oid=cloud_id(name),
         oname=name,
         project="",
-        user=who.user,
+        user=user,
     )
 
 
@@ -122,7 +129,7 @@ def _admission(desk: Desk) -> Admission:
     return desk.admission
 
 
-def _user(tx: Transaction, name: str) -> str:
+def user_of(tx: Transaction, name: str) -> str:
     """Return what is made for that cloud, or ""."""
     there = Query(where={"cloud": (name,)}, limit=1)
     for word, rows in (("cluster", tx.clusters), ("node", tx.solos)):

@@ -10,7 +10,9 @@ from muster.base.errors import Bug, Unsupported
 from muster.model.enrolment import Doorway
 from muster.model.policy_type import Floor, PolicyType
 from muster.model.profile_type import ProfileType
+from muster.model.system import Fixed
 from muster.ports.admission import Admission
+from muster.ports.agent import Agents
 from muster.ports.cloud import Cloud
 from muster.ports.signal import Signal
 from muster.ports.solver import Solver
@@ -35,9 +37,11 @@ class Desk:
     delete_with_dependency: bool = False  # policies and receivers go with their cluster
     name_unique: bool = False  # two things of one kind and project may not share a name
     public_url: str = ""  # where callers from outside reach this; "": where this caller did
+    fixed: Fixed = Fixed()  # what nobody changes while this server runs
     turnstile: Turnstile = field(default_factory=Turnstile)
     placer: Solver | None = None  # None: nothing is placed as a whole
     doorway: Doorway | None = None  # where machines become members; None: nowhere
+    agents: Agents | None = None  # None: no machine is looked after
     placing: Lock = field(default_factory=Lock)  # see Note [One slot, one vcluster]
 
     @property

@@ -6,8 +6,9 @@ from typing import Any
 
 from muster.decide.calendar import schedule_fault
 from muster.decide.forecast import subject
+from muster.decide.policies import infeasible
 from muster.model.cloud import Ability
-from muster.model.cluster import Healing, Service
+from muster.model.cluster import Cluster, Healing, Service
 from muster.model.pool import Traffic
 from muster.model.rollout import Strategy
 from muster.model.scaling import Floor, Metric, Scaling, Steps, Target, Thresholds
@@ -183,6 +184,12 @@ def size_faults(ask: Ask, now: tuple[int, int, int], limit: int) -> Iterator[Fau
         yield Fault(field, f"min_size ({low}) must be at most max_size ({high})")
     elif ask.says("desired_size") and not low <= desired <= high:
         yield Fault("desired_size", f"must be between {low} and {high}, not {desired}")
+
+
+def cap_faults(cluster: Cluster, desired: int) -> Iterator[Fault]:
+    """Yield a fault for more nodes than the region of the cluster takes."""
+    if why := infeasible(cluster, desired):
+        yield Fault("desired_size", f"{why} Its region takes {cluster.placement.cap}.")
 
 
 # field of the form -> what a cloud must be able to do for it, and when it is asked for at all

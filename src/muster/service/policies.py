@@ -7,7 +7,7 @@ from typing import Any
 from muster.base.errors import Conflict, DriverError, Invalid
 from muster.base.ids import new_id
 from muster.decide.policies import properties_of
-from muster.decide.policies.named import unknown
+from muster.decide.policies.named import no_region, unknown
 from muster.model.policy import Policy
 from muster.model.policy_type import Named, PolicyType
 from muster.model.who import Who
@@ -47,7 +47,10 @@ def checked(desk: Desk, spec: Mapping[str, Any]) -> Checked:
 
 async def _refuse_unknown(desk: Desk, named: Named) -> None:
     """Raise `Invalid` where no cloud has what is named. See Note [Named things]."""
-    if named == Named():
+    open_to_any = any(cloud.about.open_catalog for cloud in desk.clouds.values())
+    if not open_to_any and (why := no_region(named, desk.clouds)):
+        raise Invalid(why, type="InvalidSpec")
+    if not (named.zones or named.networks):
         return
     reasons = []
     for cloud in desk.clouds.values():

@@ -16,6 +16,19 @@ class Prepared:
     constants: Mapping[str, Any]
 
 
+# Note [One dialect of a kind]
+# Every engine has a dialect of its own, and a store has several engines, but the text of a
+# statement depends on the kind of database alone. Remembered by the dialect of an engine, each
+# statement would be put together once for each, and kept when the engine is long gone.
+_DIALECTS: dict[tuple[str, str], Dialect] = {}
+
+
+def of_kind(conn: Connection) -> Dialect:
+    """Return the dialect that statements are kept for. See Note [One dialect of a kind]."""
+    own = conn.dialect
+    return _DIALECTS.setdefault((own.name, own.driver), own)
+
+
 @cache
 def prepared(dialect: Dialect, statement: ClauseElement) -> Prepared:
     """Return a statement as text; for those that are kept, being remembered for ever."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from muster.base.clock import Clock
 from muster.base.errors import Stale
 from muster.ports.store import Claim
-from muster.store.bare import changed, prepared, run
+from muster.store.bare import changed, of_kind, prepared, run
 from muster.store.rows import EPOCH, micros, moment
 from muster.store.tables import marks as table
 
@@ -167,10 +167,10 @@ class MarkRows:
         return many, max(0.0, (micros(now) - oldest) / 1e6) if many else 0.0
 
     def _rows(self, statement: ClauseElement, cells: Mapping[str, Any]) -> Sequence[Any]:
-        return run(self._conn, prepared(self._conn.dialect, statement), cells)
+        return run(self._conn, prepared(of_kind(self._conn), statement), cells)
 
     def _change(self, statement: ClauseElement, cells: Mapping[str, Any]) -> int:
-        return changed(self._conn, prepared(self._conn.dialect, statement), cells)
+        return changed(self._conn, prepared(of_kind(self._conn), statement), cells)
 
     def _fences(self, many: int) -> list[int]:
         if many == 0:

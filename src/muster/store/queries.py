@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from muster.base.errors import Bug
 from muster.ports.store import Query
-from muster.store.bare import Prepared, prepared, run
+from muster.store.bare import Prepared, of_kind, prepared, run
 from muster.store.positions import digest, ended, place_of
 from muster.store.rows import Noun, cell
 
@@ -110,7 +110,7 @@ def rows(conn: Connection, noun: Noun[Any], query: Query, what: What = What.BODY
         limit=limited,
         placed=limited and query.paged,
     )
-    found = run(conn, _prepared(conn.dialect, noun, shape), cells)
+    found = run(conn, _prepared(of_kind(conn), noun, shape), cells)
     return _placed(conn, noun, query, what, found) if shape.placed else found
 
 

@@ -14,11 +14,18 @@ from sqlalchemy import ColumnElement, Table, case
 
 from muster.model.action import Action
 from muster.model.admission import Admitted
+from muster.model.bulk import Bulk
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.desired import Desired
 from muster.model.engine import EngineSeen
 from muster.model.enrolment import Enrolment
 from muster.model.event import Event, Level
+from muster.model.host_number import HostNumber
+from muster.model.inventory import Record, Stocktake
+from muster.model.machine import Machine
+from muster.model.machine_template import MachineTemplate
+from muster.model.machine_token import MachineToken
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
@@ -26,7 +33,9 @@ from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
 from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.server_cluster import ServerCluster
 from muster.model.vcluster import VCluster
+from muster.model.warning import Warning
 from muster.ports.store import Token
 from muster.store import tables
 
@@ -136,6 +145,16 @@ ENROLMENTS = Noun(tables.enrolments, Enrolment)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 VCLUSTERS = Noun(tables.vclusters, VCluster, unique=True)
 RESERVATIONS = Noun(tables.reservations, Reservation)
+MACHINES = Noun(tables.machines, Machine)
+MACHINE_TOKENS = Noun(tables.machine_tokens, MachineToken)
+MACHINE_TEMPLATES = Noun(tables.machine_templates, MachineTemplate)
+SERVER_CLUSTERS = Noun(tables.server_clusters, ServerCluster)
+HOST_NUMBERS = Noun(tables.host_numbers, HostNumber)
+BULKS = Noun(tables.bulks, Bulk)
+WARNINGS = Noun(tables.warnings, Warning)
+INVENTORY = Noun(tables.inventory, Record)
+STOCKTAKES = Noun(tables.stocktakes, Stocktake)
+DESIRED = Noun(tables.desired, Desired)
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
 PUSHED = Noun(tables.pushed, Pushed, named={"id": "cluster_id"})

@@ -43,7 +43,7 @@ _READ_ONLY = ("PRAGMA query_only = ON", "PRAGMA cache_size = -2000")
 def engine(place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
     """Return an engine whose transactions begin as told, and none by itself."""
     made = create_engine("sqlite://", creator=lambda: _opened(place), poolclass=NullPool)
-    event.listen(made, "begin", lambda conn: conn.exec_driver_sql(begin))
+    event.listen(made, "begin", lambda conn: dbapi(conn).execute(begin))
     return made
 
 
@@ -116,12 +116,13 @@ class SqliteStore:
         self._recent = Recent()
         self._ledger = Ledger(self._write_pages, clock)
         self._keeping: set[asyncio.Task[None]] = set()
-        self._writer = Writer(self._lent(engine(place)), clock)
+        self._writer = Writer(self._engine(place), clock)
         # In memory there is one connection, and so one thread for everything.
         beside = place.path is not None
-        self._readers = _Readers(self._lent(engine(place, "BEGIN")), clock) if beside else None
+        self._readers = _Readers(self._engine(place, "BEGIN"), clock) if beside else None
 
-    def _lent(self, made: Engine) -> Engine:
+    def _engine(self, place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
+        made = engine(place, begin)
         event.listen(made, "connect", self._recent.lent)
         return made
 

@@ -220,6 +220,112 @@ reservations = Table(
     Index("reservations_by_owner", "owner"),
 )
 
+machines = Table(
+    "machines",
+    metadata,
+    _key(),
+    _word("name"),
+    _word("cluster"),
+    _word("status"),
+    _moment("created_at"),
+    _moment("updated_at", null=True),
+    _body(),
+    Index("machines_by_name", "name"),
+)
+
+machine_tokens = Table(
+    "machine_tokens",
+    metadata,
+    _key(),
+    _moment("created_at"),
+    _moment("expire_at"),
+    _body(),
+)
+
+machine_templates = Table(
+    "machine_templates",
+    metadata,
+    _key(),
+    _word("name"),
+    _moment("created_at"),
+    _body(),
+    Index("machine_templates_by_name", "name"),
+)
+
+server_clusters = Table(
+    "server_clusters",
+    metadata,
+    _key(),
+    _word("name"),
+    _word("status"),
+    _moment("created_at"),
+    _body(),
+    Index("server_clusters_by_name", "name"),
+)
+
+# One row per number that a machine bears among those that share disks; the number is in the id.
+host_numbers = Table(
+    "host_numbers",
+    metadata,
+    _key(),
+    _word("domain"),
+    _word("machine_id"),
+    _number("number"),
+    _body(),
+    Index("host_numbers_by_domain", "domain"),
+)
+
+warnings = Table(
+    "warnings",
+    metadata,
+    _key(),
+    _word("scope"),
+    _moment("last_at"),
+    _body(),
+    Index("warnings_by_scope", "scope"),
+)
+
+inventory = Table(
+    "inventory",
+    metadata,
+    _key(),
+    _word("kind"),
+    _word("cluster"),
+    _word("server"),
+    _word("project"),
+    _word("parent"),
+    _word("name"),
+    _body(),
+    Index("inventory_by_kind", "kind", "cluster", "name"),
+    Index("inventory_by_cluster", "cluster"),
+)
+
+stocktakes = Table(
+    "stocktakes",
+    metadata,
+    _key(),
+    _word("cluster"),
+    _body(),
+)
+
+desired = Table(
+    "desired",
+    metadata,
+    _key(),
+    _body(),
+)
+
+bulks = Table(
+    "bulks",
+    metadata,
+    _key(),
+    _word("cluster_id"),
+    _word("status"),
+    _moment("created_at"),
+    _body(),
+    Index("bulks_by_cluster", "cluster_id", "created_at"),
+)
+
 probes = Table(
     "probes",
     metadata,

@@ -8,10 +8,17 @@ from sqlalchemy import Connection
 from muster.base.clock import Clock
 from muster.model.action import Action
 from muster.model.admission import Admitted
+from muster.model.bulk import Bulk
 from muster.model.catalog import Flavor, Keypair
 from muster.model.cluster import Cluster
+from muster.model.desired import Desired
 from muster.model.engine import EngineSeen
 from muster.model.enrolment import Enrolment
+from muster.model.host_number import HostNumber
+from muster.model.inventory import Record, Stocktake
+from muster.model.machine import Machine
+from muster.model.machine_template import MachineTemplate
+from muster.model.machine_token import MachineToken
 from muster.model.node import Node
 from muster.model.observed import Probe
 from muster.model.policy import Binding, Policy
@@ -19,7 +26,9 @@ from muster.model.profile import Profile
 from muster.model.receiver import Message, Receiver
 from muster.model.reservation import Reservation
 from muster.model.scaling import DecisionRecord, LoadDay, Pushed
+from muster.model.server_cluster import ServerCluster
 from muster.model.vcluster import VCluster
+from muster.model.warning import Warning
 from muster.ports.signal import EVENTS, MARKS
 from muster.ports.store import Token
 from muster.store import positions, rows
@@ -89,6 +98,46 @@ class SqlTransaction:
     @cached_property
     def reservations(self) -> Rows[Reservation]:
         return Rows(self._conn, rows.RESERVATIONS)
+
+    @cached_property
+    def machines(self) -> Rows[Machine]:
+        return Rows(self._conn, rows.MACHINES)
+
+    @cached_property
+    def machine_tokens(self) -> Rows[MachineToken]:
+        return Rows(self._conn, rows.MACHINE_TOKENS)
+
+    @cached_property
+    def machine_templates(self) -> Rows[MachineTemplate]:
+        return Rows(self._conn, rows.MACHINE_TEMPLATES)
+
+    @cached_property
+    def server_clusters(self) -> Rows[ServerCluster]:
+        return Rows(self._conn, rows.SERVER_CLUSTERS)
+
+    @cached_property
+    def host_numbers(self) -> Rows[HostNumber]:
+        return Rows(self._conn, rows.HOST_NUMBERS)
+
+    @cached_property
+    def bulks(self) -> Rows[Bulk]:
+        return Rows(self._conn, rows.BULKS)
+
+    @cached_property
+    def warnings(self) -> Rows[Warning]:
+        return Rows(self._conn, rows.WARNINGS)
+
+    @cached_property
+    def inventory(self) -> Rows[Record]:
+        return Rows(self._conn, rows.INVENTORY)
+
+    @cached_property
+    def stocktakes(self) -> Rows[Stocktake]:
+        return Rows(self._conn, rows.STOCKTAKES)
+
+    @cached_property
+    def desired(self) -> Rows[Desired]:
+        return Rows(self._conn, rows.DESIRED)
 
     @cached_property
     def probes(self) -> Rows[Probe]:

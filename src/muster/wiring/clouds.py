@@ -27,6 +27,8 @@ from muster.wiring.fittings import fitted, fittings, parted
 EVERY_S = 5.0  # the rows are looked at, in case that news of them was lost
 AGAIN_S = 30.0  # until a cloud that cannot be opened is tried again
 LEAST_REST_S = 0.2  # between two looks: every event is taken for news
+AROUND_S = 60.0  # nobody tells which zones the hosts of a cluster of servers are given
+SHOWN = "server_certificate"
 Options = Mapping[str, Any]
 
 
@@ -46,6 +48,7 @@ class Clouds:
     _met: dict[UUID, tuple[Admitted, Cloud]] = field(default_factory=dict)  # open, without a row
     _coming: set[str] = field(default_factory=set)  # names of those whose acquaintance is made
     _shut: dict[str, float] = field(default_factory=dict)  # until when nobody tries to open it
+    _around_at: float = 0.0
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def open_all(self) -> None:
@@ -70,6 +73,7 @@ class Clouds:
             await self.signal.wait(EVENTS, EVERY_S)
             try:
                 await self.refresh()
+                await self._look_around()
             except MusterError as error:
                 log().warning("clouds.not_refreshed", code=error.code, reason=error.text)
             await asyncio.sleep(LEAST_REST_S)
@@ -81,7 +85,10 @@ class Clouds:
         async with self._turn:
             said = await self.store.read(lambda tx: {x.name: x for x in tx.clouds.find(Query())})
             for name, row in list(self._rows.items()):
-                if said.get(name) != row:
+                now = said.get(name)
+                if now is not None and now != row and _goes_on(row, now):
+                    await self._renew(now)
+                elif now != row:
                     await self._dismiss(name)
             for name, row in said.items():
                 if name not in self.open and self._may_be_tried(name):
@@ -94,14 +101,39 @@ class Clouds:
     async def look_again(self, name: str) -> None:
         """Have a cloud of the settings be known as it is now. See Note [Another host]."""
         async with self._turn:
-            was = self._bare[name]
-            beside = await self._driven(name, _told(self.settings)[name])
-            await beside.close()
-            now, cloud = beside.about, self.open[name]
-            kept = {k: v for k, v in cloud.about.cannot.items() if was.cannot.get(k) != v}
-            about = replace(cloud.about, zones=now.zones, cannot={**now.cannot, **kept})
-            self._bare[name] = now
-            self.open[name] = replace(cloud, about=about)
+            await self._look(name, _told(self.settings)[name])
+
+    async def _look(self, name: str, options: Options) -> None:
+        """See Note [Another host]."""
+        was = self._bare[name]
+        beside = await self._driven(name, options)
+        await beside.close()
+        now, cloud = beside.about, self.open[name]
+        if was.zones and not now.zones:  # nobody answers
+            return
+        kept = {k: v for k, v in cloud.about.cannot.items() if was.cannot.get(k) != v}
+        about = replace(cloud.about, zones=now.zones, cannot={**now.cannot, **kept})
+        self._bare[name] = now
+        self.open[name] = replace(cloud, about=about)
+        if self.engine:
+            self.engine.inform(self.open[name])
+
+    async def _look_around(self) -> None:
+        """See which zones the hosts of clusters of servers have by now."""
+        now = asyncio.get_running_loop().time()
+        if now < self._around_at:
+            return
+        self._around_at = now + AROUND_S
+        async with self._turn:
+            for name, row in self._rows.items():
+                if row.servers:
+                    await self._look(name, self._options_of(row))
+
+    async def _renew(self, row: Admitted) -> None:
+        """Have a cloud go on with other hosts, or with another certificate of theirs."""
+        options = self._with_papers(row)
+        self._rows[row.name] = row
+        await self._look(row.name, options)
 
     def _may_be_tried(self, name: str) -> bool:
         return asyncio.get_running_loop().time() >= self._shut.get(name, 0.0)
@@ -137,7 +169,8 @@ class Clouds:
         self._coming.discard(cloud.name)
         if met := self._met.pop(cloud.id, None):
             await met[1].close()
-        await _forgotten(self._with_papers(cloud))
+        if cloud.servers is None:  # else they know us as machines by it
+            await _forgotten(self._with_papers(cloud))
         self._strike(cloud.name)
 
     async def _take_on(self, row: Admitted) -> None:
@@ -216,10 +249,21 @@ class Clouds:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for option, file in files.items():
             _write(file, row.papers[option])
-        return {**row.options, **{option: str(file) for option, file in files.items()}}
+        return self._options_of(row)
+
+    def _options_of(self, row: Admitted) -> Options:
+        folder = self._papers(row.name)
+        return {**row.options, **{option: str(folder / f"{option}.pem") for option in row.papers}}
 
     def _strike(self, name: str) -> None:
         shutil.rmtree(self._papers(name), ignore_errors=True)
+
+
+def _goes_on(was: Admitted, now: Admitted) -> bool:
+    """Return whether only the hosts of a cluster of servers have changed, or what they show."""
+    ours = [{k: v for k, v in each.papers.items() if k != SHOWN} for each in (was, now)]
+    alike = replace(was, options=now.options, papers=now.papers) == now
+    return was.servers is not None and alike and ours[0] == ours[1]
 
 
 def _without_papers(options: Options, folder: Path) -> tuple[Options, Mapping[str, str]]:

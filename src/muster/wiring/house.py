@@ -16,12 +16,15 @@ from muster.drivers.visitor import HttpVisitor
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.policy_type import Floor
+from muster.model.system import Fixed
 from muster.ports.store import Store, Transaction
 from muster.service.desk import Desk
 from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.signals import LocalSignal
+from muster.wiring import loudness
+from muster.wiring.agents import open_agents
 from muster.wiring.clouds import Clouds
 from muster.wiring.door import doorway_of
 from muster.wiring.solver import open_solver
@@ -62,6 +65,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         await clouds.open_all()
         solver = open_solver()
         closing.push_async_callback(solver.close)
+        agents = await open_agents(store, clock.now())
+        closing.push_async_callback(agents.close)
         desk = Desk(
             store=store,
             clouds=clouds.open,
@@ -75,25 +80,20 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             profile_types=profile_types(),
             policy_types=policy_types(),
             public_url=settings.public_url,
+            fixed=Fixed(listen=settings.listen, log_level=settings.log_level),
             doorway=doorway_of(settings, clock.now()),
             turnstile=Turnstile(settings.webhooks_per_minute),
             placer=solver,
+            agents=agents,
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
             delete_with_dependency=settings.delete_with_dependency,
             name_unique=settings.name_unique,
         )
         engine = Engine(store, clouds.open, clock, store.signal, _pace(settings))
         clouds.engine = engine
-        hooks = Post(store, clock)
-        closing.push_async_callback(hooks.close)
-        engine.ask_by(hooks)
-        engine.place_by(solver)
-        engine.know(desk.policy_types)
-        visitor = HttpVisitor()
-        closing.push_async_callback(visitor.close)
-        engine.visit_by(visitor)
-        following = asyncio.create_task(clouds.follow())
-        closing.callback(following.cancel)
+        _equip(engine, desk, closing)
+        for forever in (clouds.follow(), loudness.follow(store, settings)):
+            closing.callback(asyncio.create_task(forever).cancel)
         yield House(
             settings=settings,
             clock=clock,
@@ -103,6 +103,19 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             closing=closing,
             look_again=clouds.look_again,
         )
+
+
+def _equip(engine: Engine, desk: Desk, closing: AsyncExitStack) -> None:
+    """Give the engine whom it asks beside its clouds; that ends together with the house."""
+    hooks, visitor = Post(desk.store, desk.clock), HttpVisitor()
+    closing.push_async_callback(hooks.close)
+    closing.push_async_callback(visitor.close)
+    engine.ask_by(hooks)
+    engine.visit_by(visitor)
+    engine.place_by(desk.solver)
+    engine.know(desk.policy_types)
+    if desk.agents:
+        engine.ask_machines_by(desk.agents, desk.public_url)
 
 
 def _installation(tx: Transaction) -> UUID:

@@ -75,10 +75,12 @@ RARELY = (20_000, 250, 100)
 # which takes a few milliseconds then, and hardly ever on the old ones. What is there once the
 # service has begun stays there, and is not looked through at all.
 def prepare(settings: Settings) -> None:
-    """Set logs and memory up for a process that runs for long. See Note [Rarely collected]."""
+    """Set a process up that runs for long: logs, memory, signals. See Note [Rarely collected]."""
     from muster.base.log import set_up
+    from muster.wiring.inherited import keep_deafness_to_ourselves
 
     set_up(settings.log_level, settings.log_format)
+    keep_deafness_to_ourselves()
     gc.set_threshold(*RARELY)
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from testbed.incus.place import PORT, Place, address, run, url
 
 OFFLINE_AFTER_S = 12  # the least is 11
 DEMOS = (Recipe(), Recipe(name="demo-web-v2", version="2"))
+Furnish = Callable[[Place, str], None]  # what a member has before it is given power
 
 
 def up(place: Place, count: int) -> None:
@@ -37,12 +38,14 @@ def up(place: Place, count: int) -> None:
         list(threads.map(begin, place.members()))
 
 
-def bare(place: Place, count: int) -> str:
+def bare(place: Place, count: int, furnish: Furnish | None = None) -> str:
     """Put up members whose Incus is as it comes, and return a certificate that none trusts."""
     down(place)
     members = [f"m{number}" for number in range(1, count + 1)]
     for member in members:
         (place.folder(member) / "incus").mkdir(parents=True)
+        if furnish:
+            furnish(place, member)
     trusted = _certificate(place)
     fabric.lay(place, members)
     fabric.lease_addresses(place)
@@ -156,13 +159,13 @@ def down(place: Place) -> None:
 
 
 @contextmanager
-def lent_bare(count: int) -> Iterator[Place]:
+def lent_bare(count: int, furnish: Furnish | None = None) -> Iterator[Place]:
     """Lend `count` machines with an Incus that nobody has touched; they do not outlive us."""
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}bare"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}bare")
     with held(base), _guarded(place):
-        bare(place, count)
+        bare(place, count, furnish)
         yield place
 
 

@@ -32,6 +32,12 @@ def _trees() -> Iterator[Path]:
 
 def boot(place: Place, member: str) -> None:
     """Give the member power: incusd runs when this returns."""
+    power(place, member)
+    rest.await_answer(place.socket(member))
+
+
+def power(place: Place, member: str) -> None:
+    """Give the member power; its incusd may never come up, say without the others."""
     folder = place.folder(member)
     groups = [tree / place.name / member for tree in _trees()]
     for group in groups:
@@ -50,7 +56,8 @@ def boot(place: Place, member: str) -> None:
         "TB_V1": " ".join(controllers()),
         "PATH": os.environ.get("PATH", os.defpath),
     }
-    command = inside(place.namespace(member), "unshare", *SPACES, "--fork", "--kill-child=SIGKILL")
+    own = ("unshare", *SPACES, *_clock(folder), "--fork", "--kill-child=SIGKILL")
+    command = inside(place.namespace(member), *own)
     with (folder / "init.log").open("a") as log:
         process = subprocess.Popen(
             [str(each) for each in (*command, "bash", SCRIPT, folder)],
@@ -62,7 +69,14 @@ def boot(place: Place, member: str) -> None:
             env=environ,
         )
     (folder / "unshare.pid").write_text(str(process.pid))
-    rest.await_answer(place.socket(member))
+
+
+def _clock(folder: Path) -> tuple[str, ...]:
+    """Return how a machine of metal counts for how long it runs; others have no clock of theirs."""
+    if not (folder / "metal.sh").exists():
+        return ()
+    up = Path("/proc/uptime").read_text().partition(".")[0]
+    return ("--time", f"--boottime=-{up}")
 
 
 def _weigh(place: Place) -> None:

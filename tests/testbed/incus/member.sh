@@ -28,8 +28,10 @@ export INCUS_DIR="$TB_DIR/incus" PATH=/usr/libexec/incus:/usr/sbin:/usr/bin:/sbi
 cd "$TB_DIR" || exit 1
 start() {
     setsid "$TB_INCUSD" --group root --logfile "$TB_DIR/incusd.log" >>"$TB_DIR/incusd.out" 2>&1 </dev/null &
+    echo $! >/run/incusd.pid
 }
 [ ! -e "$TB_DIR/ovn.sh" ] || bash "$TB_DIR/ovn.sh"
+[ ! -e "$TB_DIR/metal.sh" ] || . "$TB_DIR/metal.sh"
 trap start USR1
 trap 'exit 0' TERM
 start

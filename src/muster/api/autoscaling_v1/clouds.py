@@ -7,14 +7,15 @@ import msgspec
 from litestar import Response, delete, get, post
 
 from muster.api.autoscaling_v1.catalog import gone
-from muster.api.call import PLAN, Asked, Call, Word, carried_out
+from muster.api.call import PLAN, Asked, Call, Param, Word, carried_out
 from muster.api.reading import At, Field, Fields, Kind, shown, text
 from muster.api.words import moment
 from muster.model.admission import CloudAsk
 from muster.model.cloud import About
+from muster.model.rebalancing import Transfer
 from muster.model.task import Task
 from muster.model.who import Right
-from muster.service import clouds, tasks
+from muster.service import clouds, rebalancing, tasks
 
 
 def _options() -> Kind:
@@ -104,6 +105,73 @@ async def cancel_operation(call: Asked, name: Word, id: Word) -> Response[Any]:
     return await carried_out(call, partial(tasks.cancellation, call.desk, call.who, name, id), gone)
 
 
+class TransferOut(msgspec.Struct):
+    node_id: str
+    name: str
+    cluster_id: str | None
+    cluster: str
+    source: str
+    target: str
+    benefit: float
+    disruption: float
+    reason: str
+    vcluster_id: str | None = None  # what moves is of this one, then, and no node
+    instances: list[str] = []  # of it, which move together
+
+
+class Rebalance(msgspec.Struct):
+    cloud: str
+    transfers: list[TransferOut]
+    benefit: float
+    disruption: float
+    before: float
+    after: float
+    unsolved: list[str]
+    complete: bool
+
+
+class RebalanceOut(msgspec.Struct):
+    rebalance: Rebalance
+
+
+AWAY = {"away": Param("hosts that all who can move are to leave, with commas between")}
+
+
+@get("/v1/clouds/{name:str}/rebalance", opt={"query": AWAY, "right": Right.OPERATE})
+async def plan_rebalance(call: Asked, name: Word) -> RebalanceOut:
+    """Plan which nodes would better be on other hosts of a cloud; nothing is moved."""
+    away = tuple(host for host in call.word("away").split(",") if host)
+    said = await rebalancing.proposed(call.desk, name, away)
+    return RebalanceOut(
+        Rebalance(
+            cloud=name,
+            transfers=[_transfer(each) for each in said.transfers],
+            benefit=said.benefit,
+            disruption=said.disruption,
+            before=said.before,
+            after=said.after,
+            unsolved=list(said.unsolved),
+            complete=said.whole,
+        )
+    )
+
+
+def _transfer(each: Transfer) -> TransferOut:
+    return TransferOut(
+        node_id=str(each.node),
+        name=each.name,
+        cluster_id=None if each.members or each.crowd == each.node else str(each.crowd),
+        vcluster_id=str(each.crowd) if each.members else None,
+        instances=list(each.members),
+        cluster=each.crowd_name if each.crowd != each.node else "",
+        source=each.source,
+        target=each.target,
+        benefit=each.benefit,
+        disruption=each.disruption,
+        reason=each.why,
+    )
+
+
 def _task(task: Task) -> TaskOut:
     return TaskOut(
         id=task.id,
@@ -119,16 +187,25 @@ def _task(task: Task) -> TaskOut:
 
 
 def _cloud(call: Call, about: About) -> dict[str, Any]:
-    url = clouds.url_of(call.desk, about.name)
+    row = clouds.added(call.desk, about.name)
     return {
         "name": about.name,
         "kind": about.kind,
         "default": about.name == call.desk.default_cloud,
         "cannot": {str(ability): why for ability, why in about.cannot.items()},
         "zones": list(about.zones),
-        "added": url is not None,
-        "url": url or None,
+        "added": row is not None,
+        "url": (row.options.get("url") or None) if row else None,
+        "server_cluster": row is not None and row.servers is not None,
     }
 
 
-ROUTES = (list_clouds, show_cloud, add_cloud, remove_cloud, list_operations, cancel_operation)
+ROUTES = (
+    list_clouds,
+    show_cloud,
+    add_cloud,
+    remove_cloud,
+    list_operations,
+    cancel_operation,
+    plan_rebalance,
+)

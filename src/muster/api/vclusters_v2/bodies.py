@@ -232,6 +232,8 @@ CHANGE: Fields = {
     "groupings": Field(_elements("grouping", object_of(GROUPING, _grouping)), "rules to be added"),
     "remove_instances": Field(list_of(_NAME, MANY), "names; what is on volumes is lost"),
     "remove_groupings": Field(list_of(text(low=0), MANY), "names; all that are called so"),
+    "move_instances": Field(list_of(_NAME, MANY), "names; what goes together has to be named"),
+    "to_host": Field(text(high=255), "the host that move_instances move to"),
     "allow_moves": Field(boolean(), "whether members that are there may move; default false"),
     "seconds": Field(number(0, 60, above=True), "that placing may take; default 10"),
 }

@@ -1,6 +1,6 @@
 """Whether a cloud has what a policy names: zones, networks, regions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from muster.model.catalog import Network
 from muster.model.cloud import Ability, About
@@ -29,13 +29,19 @@ def zones_refusal(names: Sequence[str], cloud: About) -> str | None:
 # cluster's own when it is attached. A cloud that takes any name, or has just one of a kind and
 # so nothing to choose from, cannot tell a name that is wrong; nor is a policy refused when it is
 # made for what a cloud cannot do at all: it may be meant for another one, or for later.
+def no_region(named: Named, clouds: Collection[str]) -> str | None:
+    """Return which of the regions that are named is no cloud here, or None."""
+    lost = [name for name in named.regions if name not in clouds]
+    if not lost:
+        return None
+    said = ", ".join(f"'{name}'" for name in lost)
+    return f"There is no region {said}; there is {', '.join(sorted(clouds))}"
+
+
 def unknown(named: Named, cloud: About, networks: Sequence[Network]) -> str | None:
-    """Return what of the named things this cloud has not, or None. See Note [Named things]."""
+    """Return what of zones and networks this cloud has not, or None. See Note [Named things]."""
     if cloud.open_catalog:
         return None
-    if named.regions and cloud.name not in named.regions:
-        said = ", ".join(f"'{name}'" for name in named.regions)
-        return f"There is no region {said}; this one is '{cloud.name}'"
     if cloud.refusal(Ability.ZONES) is None and (why := zones_refusal(named.zones, cloud)):
         return why
     if cloud.refusal(Ability.NETWORKS) is not None or not networks:

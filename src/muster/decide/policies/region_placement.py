@@ -26,21 +26,30 @@ SCHEMA: Schema = {
 
 
 def _check(properties: Properties, floor: Floor) -> None:
-    for each in properties.get("regions", ()):
+    regions = properties.get("regions", ())
+    for each in regions:
         if not each.get("name"):
             raise Invalid("every one of the 'regions' needs a 'name'", field="name")
         if each["weight"] < 0:
             raise Invalid("the 'weight' of a region must be >= 0", field="weight")
+    if regions and not any(each["weight"] for each in regions):
+        raise Invalid("one of the 'regions' needs a 'weight' > 0", field="weight")
 
 
 # Note [Regions]
 # A region is a cloud that is configured here, and all nodes of a cluster are on one cloud.
-# Spreading over several would be a promise that nothing keeps, so it is refused, by name.
+# Spreading over several would be a promise that nothing keeps, so it is refused, by name. What
+# gets no node anyway is no matter: a region of no weight or with no room, and one that is not
+# there any more. The cluster's own has to be among them.
 def _refusal(properties: Properties, scene: Scene) -> str | None:
     """See Note [Regions]."""
-    here = scene.cluster.cloud
-    names = [each["name"] for each in properties.get("regions", ())]
-    other = [name for name in names if name != here]
+    here, known = scene.cluster.cloud, scene.regions
+    regions = properties.get("regions", ())
+    names = [each["name"] for each in regions]
+    gets = {each["name"] for each in regions if each["weight"] and each["cap"]}
+    other = [name for name in names if name != here and name in gets & (known or gets)]
+    if names and here not in names:
+        other = names
     if other:
         return (
             f"A cluster lives in one region, and this one in '{here}': it cannot be placed in "
@@ -55,9 +64,9 @@ def _names(properties: Properties) -> Named:
 
 def _effect(cluster: Cluster, attached: Attached) -> Cluster:
     caps = [
-        each["cap"]
+        each["cap"] if each["weight"] else 0  # without weight it has no share of anything
         for each in attached.properties.get("regions", ())
-        if each["name"] == cluster.cloud and each["cap"] >= 0
+        if each["name"] == cluster.cloud and (each["cap"] >= 0 or not each["weight"])
     ]
     return replace(cluster, placement=replace(cluster.placement, cap=min(caps, default=None)))
 

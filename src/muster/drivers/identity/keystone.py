@@ -50,9 +50,8 @@ class Keystone:
         self._clock = clock
         self._remember = remember
         self._room = room
-        self._http = httpx2.AsyncClient(
-            timeout=DEADLINE_S, transport=transport, verify=_trust(access)
-        )
+        trust = _trust(access) if transport is None else True  # who brings a way has its own
+        self._http = httpx2.AsyncClient(timeout=DEADLINE_S, transport=transport, verify=trust)
         self._key = token_bytes(32)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Who]] = {}

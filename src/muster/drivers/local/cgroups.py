@@ -14,6 +14,7 @@ from muster.base.log import log
 from muster.drivers.local.instance import Limits
 
 PERIOD_US = 100_000
+DELEGATED = "user.delegate"  # by which systemd marks groups that it leaves to others
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class Cgroups:
 NONE = Cgroups()
 
 
-def found(wish: str, installation: UUID) -> Cgroups:
+def found(wish: str, installation: UUID, proc: Path = Path("/proc/self")) -> Cgroups:
     """Return the groups that can be used here; proves it by making their parent."""
-    for parent, version in _places(wish, f"muster-{installation.hex[:12]}"):
+    for parent, version in _places(wish, f"muster-{installation.hex[:12]}", proc):
         try:
             _make_parent(parent, version)
         except OSError as error:
@@ -95,17 +96,25 @@ def starved(cgroups: Cgroups, server_id: UUID) -> bool:
     return False
 
 
-def _places(wish: str, name: str) -> list[tuple[Path, int]]:
+# Note [Beside us]
+# In version 2 a group either has processes or gives controllers to groups below it. So of the
+# group that we are in itself nothing can be had, but where systemd has us in a group below the
+# one that it has delegated (`DelegateSubgroup`), groups can be made beside ours.
+def _places(wish: str, name: str, proc: Path) -> list[tuple[Path, int]]:
+    """Return where groups might be made, with their version, the best first."""
     if wish == "off":
         return []
     if wish != "auto":
         return [(Path(wish) / name, 2)]
-    own = _own()
+    own = _own(proc)
     places = []
-    for line in Path("/proc/self/mounts").read_text().splitlines():
+    for line in (proc / "mounts").read_text().splitlines():
         _, folder, kind, flags, *_ = line.split()
         if kind == "cgroup2" and "" in own:
-            places.append((_below(folder, own[""]) / name, 2))
+            here = _below(folder, own[""])
+            places.append((here / name, 2))
+            if _is_delegated(here.parent):  # see Note [Beside us]
+                places.append((here.parent / name, 2))
         if kind == "cgroup" and "cpu" in flags.split(",") and "cpu" in own:
             places.append((_below(folder, own["cpu"]) / name, 1))
     return sorted(places, key=lambda place: -place[1])
@@ -115,10 +124,17 @@ def _below(folder: str, path: str) -> Path:
     return Path(folder + path.rstrip("/"))
 
 
-def _own() -> dict[str, str]:
+def _is_delegated(group: Path) -> bool:
+    try:
+        return os.getxattr(group, DELEGATED) == b"1"
+    except OSError:
+        return False
+
+
+def _own(proc: Path) -> dict[str, str]:
     """Return where this process is, by controller; "" is version 2."""
     own = {}
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
+    for line in (proc / "cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         own.update(dict.fromkeys(controllers.split(","), path))
     return own

@@ -162,6 +162,8 @@ class SimulatedCompute:
         """Return the host that is asked for, "" for any. One that will not do is refused."""
         if order.host and not self.world.state.hosts.takes(order.host):
             raise Transient(f"no room for {order.name}: {order.host} is full or down")
+        if order.host and not self.world.state.hosts.allows(order.host, order.group):
+            raise Transient(f"{order.host} will not do for {order.name}, by its group")
         flavor = order.spec.flavor
         needs = {"vcpus": flavor.vcpus, "ram": flavor.memory_mib, "disk": flavor.disk_gib}
         if order.host and (short := lacking(self.world, order.host, **needs)):

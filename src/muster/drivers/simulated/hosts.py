@@ -92,6 +92,11 @@ class Hosts:
         """Return whether there is such a host, in order and with a slot left."""
         return host in self.zones and not self.condition.get(host) and not self._full(host)
 
+    def allows(self, host: str, group: Group | None) -> bool:
+        """Return whether a group that insists takes one more of it on the host."""
+        soft = group is not None and group.affinity.value.startswith("soft-")
+        return soft or self._suits(host, group)
+
     def hosts_of(self, zone: str) -> list[str]:
         """Return the hosts of a zone; one that the options do not name has as many as others."""
         if zone in self._by_zone:

@@ -28,7 +28,7 @@ class SimulatedHosts:
                         vcpus=_left(options.host_vcpus, used[host, "vcpus"]),
                         ram_mib=_left(options.host_memory_mib, used[host, "ram"]),
                         disk_gib={"": _left(options.host_disk_gib, used[host, "disk"])},
-                        open=not state.hosts.condition.get(host),
+                        open=state.hosts.takes(host),
                     )
                     for host, zone in sorted(state.hosts.zones.items())
                 ),

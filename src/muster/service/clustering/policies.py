@@ -51,7 +51,12 @@ def attach(case: Case, said: str, *, enabled: bool) -> Action:
 def _refusal(case: Case, mine: Attached, others: Sequence[Attached]) -> str | None:
     """Return why the cluster on its cloud cannot have the policy, or None."""
     about = case.desk.cloud(case.cluster.cloud).about
-    scene = Scene(cluster=case.cluster, profile_type=case.profile_type, cloud=about)
+    scene = Scene(
+        cluster=case.cluster,
+        profile_type=case.profile_type,
+        cloud=about,
+        regions=frozenset(case.desk.clouds),
+    )
     why = refusal(mine.type, mine.properties, scene, others)
     named = mine.type.names(mine.properties)
     return why or unknown(named, about, case.networks if named.networks else ())

@@ -1,0 +1,236 @@
+"""Machines with a real agent and a real Incus each become clusters, and come out of them."""
+
+from collections.abc import Iterator
+from time import monotonic
+
+import pytest
+
+from incus_service import WEB, whereabouts
+from metal_sites import Site, metal_site, obeying
+from muster.cli.container_image import Recipe, build
+from testbed.incus import machine
+from testbed.incus.bed import give_image
+from testbed.incus.place import lacking
+from traffic import Load
+
+pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
+
+ALL = ("m1", "m2", "m3")
+FIRST_S, EACH_S = 15.0, 3.0  # promised: for the first server, and for each that joins
+APPLICATION = {
+    "storage_pools": [{"name": "local", "driver": "dir"}],
+    "networks": [
+        {
+            "name": "incusbr0",
+            "type": "bridge",
+            "config": {
+                "ipv4.address": "none",
+                "ipv6.address": "none",
+                "bridge.external_interfaces": "eth1",
+            },
+        }
+    ],
+    "config": {"user.rack": "7"},
+}
+
+
+@pytest.fixture(scope="module")
+def it(tmp_path_factory) -> Iterator[Site]:
+    if why := lacking():
+        pytest.skip(why)
+    with metal_site(3, tmp_path_factory.mktemp("metal") / "home") as made:
+        made.register(*ALL)
+        yield made
+
+
+def test_servers_become_a_cluster_and_are_new_when_it_has_gone(it):
+    for count in (1, 3):
+        names = ALL[:count]
+        began = monotonic()
+        it.create("c1", *names, application_seed_config=APPLICATION)
+        job = it.job("c1")
+        took = monotonic() - began
+        assert job["status"] == "done", job
+        holds(it, *names)
+        promised = FIRST_S + EACH_S * (count - 1)
+        print(f"cluster of {count}: {took:.1f} s (promised: {promised:.0f} s)")
+        began = monotonic()
+        it.dissolve("c1")
+        new(it, *names)
+        print(f"its servers are new again after {monotonic() - began:.1f} s")
+
+
+TEMPLATE = {
+    "name": "rack",
+    "service_config_template": """
+ceph:
+  enabled: @CEPH@
+  clusters: {ceph: {fsid: "@FSID@", monitors: ["10.77.0.9"]}}
+""",
+    "application_config_template": """
+config: {user.rack: "@RACK@", cluster.offline_threshold: @PATIENCE@}
+storage_pools: [{name: local, driver: dir}]
+networks: [{name: incusbr0, type: bridge, config: {ipv4.address: "@NET@", ipv6.address: none}}]
+""",
+    "variables": {
+        "CEPH": {"default": True, "type": "bool"},
+        "FSID": {"description": "of the Ceph cluster"},
+        "RACK": {"type": "int", "min": 1},
+        "NET": {"default": "none"},
+        "PATIENCE": {"default": 12},
+    },
+}
+VALUES = {"FSID": "2b1f36b6-8a6e-4b0b-9c0a-4f7f6e3a1a10", "RACK": 7}
+
+
+def test_a_template_is_followed_whenever_muster_dies_and_members_come_and_go(it):
+    it.ask("POST", "/cluster-templates", TEMPLATE)
+    values = {"cluster_template": "rack", "cluster_template_variable_values": VALUES}
+    it.create("c1", "m1", "m2", **values)
+    for step, of in (
+        ("begin the cluster", "m1"),
+        ("join the cluster", "m2"),
+        ("make an object of Incus", "m1"),
+    ):
+        it.restart_during("c1", step, of)
+    job = it.job("c1")
+    assert job["status"] == "done", job
+    holds(it, "m1", "m2")
+    assert ceph(it, "m1", "m2") == {VALUES["FSID"]}
+
+    began = monotonic()
+    it.ask("POST", "/clusters/c1/:add-servers", {"server_names": ["m3"]})
+    assert it.job("c1")["status"] == "done"
+    print(f"a third server: {monotonic() - began:.1f} s (promised: {EACH_S:g} s)")
+    holds(it, *ALL)
+    assert ceph(it, "m3") == {VALUES["FSID"]}
+
+    leaves(it, "m1")
+    comes_back_once_lost(it, "m3", of="m2")
+    it.dissolve("c1", meanwhile=it.restart)
+    new(it, "m2")
+
+
+def ceph(it: Site, *names: str) -> set[str]:
+    """Return of which clusters of Ceph these machines are clients, as their files have it."""
+    texts = (it.file(name, "/etc/ceph/ceph.conf") for name in names)
+    return {
+        line.removeprefix("fsid = ")
+        for text in texts
+        for line in text.split("\n")
+        if "fsid" in line
+    }
+
+
+def test_a_machine_that_dies_while_it_joins_is_as_good_as_new_and_one_whose_agent_dies_joins(it):
+    it.create("c2", *ALL, application_seed_config=APPLICATION)
+    it.during("c2", "join the cluster", "m2")
+    machine.crash(it.place, "m2")
+    it.ask("POST", "/clusters/c2/:rollback")
+    machine.power(it.place, "m2")
+    job = it.job("c2")
+    assert job["status"] == "turned back", job
+    assert it.cluster("c2")["status"] == "failed"
+    it.reset("m2")
+    it.ready(*ALL)
+    new(it, *ALL)
+
+    it.ask("DELETE", "/clusters/c2")
+    it.create("c1", *ALL, application_seed_config=APPLICATION)
+    for step, of in (("begin the cluster", "m1"), ("join the cluster", "m3")):
+        it.during("c1", step, of)
+        it.kill_agent(of)
+    job = it.job("c1")
+    assert job["status"] == "done", job
+    holds(it, *ALL)
+
+
+def test_servers_reboot_in_turn_and_what_they_carry_goes_on_serving(it, tmp_path):
+    """It goes on with the cluster that the one before has made.
+
+    An evacuation stops what it moves, so a request may fail that is being answered just then.
+    """
+    image = tmp_path / "image.tar.gz"
+    build(Recipe(), image)
+    give_image(it.place, image)
+    it.session.call("POST", "/v1/clusters", {**WEB, "cloud": "c1"})
+    url = it.office.settled("web")["load_balancer_url"]
+    assert set(whereabouts(it.place).values()) == set(ALL)
+    before = {name: machine.first_process(it.place, name) for name in ALL}
+    began = monotonic()
+    with Load(f"{url}/health", clients=2, rest_s=0.02) as load, obeying(it.place):
+        it.ask("POST", "/clusters/c1/:reboot", {})
+        job = it.job("c1")
+        took = monotonic() - began
+        load.more(100)
+    assert job["status"] == "done", job
+    count = f"{len(load.failed)} of {load.answered} failed (promised: 0)"
+    print(f"three servers evacuated, rebooted, restored: {took:.1f} s; {count}")
+    assert len(load.failed) <= len(ALL), load.failed
+    assert all(machine.first_process(it.place, name) not in (None, before[name]) for name in ALL)
+    holds(it, *ALL)
+
+
+def leaves(it: Site, name: str) -> None:
+    """Take the server out that began the cluster; it is as good as new."""
+    it.tell(name, "evacuate")
+    it.job("c1")
+    began = monotonic()
+    it.ask("POST", "/clusters/c1/:remove-servers", {"server_names": [name]})
+    job = it.job("c1")
+    assert job["status"] == "done", job
+    it.ready(name)
+    print(f"one server out, and ready again: {monotonic() - began:.1f} s")
+    holds(it, *(each for each in ALL if each != name))
+    new(it, name)
+    assert ceph(it, name) == set()
+
+
+def comes_back_once_lost(it: Site, name: str, *, of: str) -> None:
+    """Have a server lose its power and be struck out; it is as good as new when it returns."""
+    machine.crash(it.place, name)
+    it.tell_lost(name)
+    began = monotonic()
+    it.ask("POST", "/clusters/c1/:remove-servers", {"server_names": [name], "lost": True})
+    job = it.job("c1")
+    assert job["status"] == "done", job
+    print(f"a lost server is struck out: {monotonic() - began:.1f} s")
+    holds(it, of)
+    began = monotonic()
+    machine.power(it.place, name)
+    it.reset(name)
+    print(f"it is back and new: {monotonic() - began:.1f} s")
+    new(it, name)
+
+
+def holds(it: Site, *names: str) -> None:
+    """Hold a cluster to what it was asked to be, by what its members' own Incus say."""
+    first = names[0]
+    listed = it.incus(first, "/1.0/cluster/members?recursion=1")
+    assert {each["server_name"]: each["status"] for each in listed} == dict.fromkeys(
+        names, "Online"
+    )
+    for name in names:
+        pool = it.incus(name, "/1.0/storage-pools/local")
+        assert (pool["driver"], pool["status"], sorted(pool["locations"])) == (
+            "dir",
+            "Created",
+            sorted(names),
+        )
+        network = it.incus(name, "/1.0/networks/incusbr0")
+        assert (network["status"], network["config"]["ipv4.address"]) == ("Created", "none")
+        config = it.incus(name, "/1.0")["config"]
+        assert (config["user.rack"], config["storage.images_volume"]) == ("7", "local/images")
+    devices = it.incus(first, "/1.0/profiles/default")["devices"]
+    assert devices["root"]["pool"] == "local"
+    assert {it.servers()[name]["cluster"] for name in names} == {"c1"}
+
+
+def new(it: Site, *names: str) -> None:
+    """Hold servers to be as they were before anybody made anything of them."""
+    for name in names:
+        about = it.incus(name, "/1.0")
+        assert not about["environment"]["server_clustered"]
+        assert about["config"] == {}
+        assert not it.incus(name, "/1.0/storage-pools")
+    assert {it.servers()[name]["cluster"] for name in names} <= {"", None}
