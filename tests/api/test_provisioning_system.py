@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fleet import FakeFleet
+from muster.model.machine import Happening
 from muster.model.system import ADDRESS, Fixed
 from muster.ports.store import Transaction
 from office import Office, opened
@@ -81,7 +82,8 @@ async def test_servers_are_told_to_find_us_at_the_address_that_is_set(office):
 async def test_who_resets_himself_registers_again_at_that_address(tmp_path):
     async with opened_yard(tmp_path) as yard:
         where = "https://muster.example:8443"
-        owing = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        lost = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        owing = lost.met(Happening.OWES, yard.office.clock.now())
 
         def put(tx: Transaction) -> None:
             tx.machines.put(owing)
