@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fleet import FakeFleet
+from muster.model.machine import Happening
 from muster.model.system import ADDRESS, Fixed
 from muster.ports.store import Transaction
 from office import Office, opened
@@ -96,7 +97,8 @@ async def test_servers_are_told_whom_to_believe_where_no_authority_vouches_for_u
 async def test_who_resets_himself_registers_again_at_that_address(tmp_path):
     async with opened_yard(tmp_path) as yard:
         where = "https://muster.example:8443"
-        owing = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        lost = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        owing = lost.met(Happening.OWES, yard.office.clock.now())
 
         def put(tx: Transaction) -> None:
             tx.machines.put(owing)
