@@ -5,9 +5,9 @@ from time import monotonic
 
 import pytest
 
-from house import until
 from incus_service import WEB, whereabouts
-from metal_sites import JOB_S, READY_S, Site, metal_site, obeying
+from metal_clusters import APPLICATION, TEMPLATE, VALUES, holds, new
+from metal_sites import JOB_S, Site, metal_site, obeying
 from muster.cli.container_image import Recipe, build
 from testbed.incus import machine
 from testbed.incus.bed import give_image
@@ -18,21 +18,6 @@ pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
 ALL = ("m1", "m2", "m3")
 FIRST_S, EACH_S = 15.0, 3.0  # promised: for the first server, and for each that joins
-APPLICATION = {
-    "storage_pools": [{"name": "local", "driver": "dir"}],
-    "networks": [
-        {
-            "name": "incusbr0",
-            "type": "bridge",
-            "config": {
-                "ipv4.address": "none",
-                "ipv6.address": "none",
-                "bridge.external_interfaces": "eth1",
-            },
-        }
-    ],
-    "config": {"user.rack": "7"},
-}
 
 
 @pytest.fixture(scope="module")
@@ -59,29 +44,6 @@ def test_servers_become_a_cluster_and_are_new_when_it_has_gone(it):
         it.dissolve("c1")
         new(it, *names)
         print(f"its servers are new again after {monotonic() - began:.1f} s")
-
-
-TEMPLATE = {
-    "name": "rack",
-    "service_config_template": """
-ceph:
-  enabled: @CEPH@
-  clusters: {ceph: {fsid: "@FSID@", monitors: ["10.77.0.9"]}}
-""",
-    "application_config_template": """
-config: {user.rack: "@RACK@", cluster.offline_threshold: @PATIENCE@}
-storage_pools: [{name: local, driver: dir}]
-networks: [{name: incusbr0, type: bridge, config: {ipv4.address: "@NET@", ipv6.address: none}}]
-""",
-    "variables": {
-        "CEPH": {"default": True, "type": "bool"},
-        "FSID": {"description": "of the Ceph cluster"},
-        "RACK": {"type": "int", "min": 1},
-        "NET": {"default": "none"},
-        "PATIENCE": {"default": 12},
-    },
-}
-VALUES = {"FSID": "2b1f36b6-8a6e-4b0b-9c0a-4f7f6e3a1a10", "RACK": 7}
 
 
 def test_a_template_is_followed_whenever_muster_dies_and_members_come_and_go(it):
@@ -201,34 +163,3 @@ def comes_back_once_lost(it: Site, name: str, *, of: str) -> None:
     it.ready(name, within_s=JOB_S)
     print(f"it is back and new: {monotonic() - began:.1f} s")
     new(it, name)
-
-
-def holds(it: Site, *names: str) -> None:
-    """Hold a cluster to what it was asked to be, by what its members' own Incus say."""
-    first = names[0]
-    well = dict.fromkeys(names, "Online")  # by heartbeats, which are seconds apart
-    until(lambda: it.members(first) == well, READY_S, lambda: f"all well: {it.members(first)}")
-    for name in names:
-        pool = it.incus(name, "/1.0/storage-pools/local")
-        assert (pool["driver"], pool["status"], sorted(pool["locations"])) == (
-            "dir",
-            "Created",
-            sorted(names),
-        )
-        network = it.incus(name, "/1.0/networks/incusbr0")
-        assert (network["status"], network["config"]["ipv4.address"]) == ("Created", "none")
-        config = it.incus(name, "/1.0")["config"]
-        assert (config["user.rack"], config["storage.images_volume"]) == ("7", "local/images")
-    devices = it.incus(first, "/1.0/profiles/default")["devices"]
-    assert devices["root"]["pool"] == "local"
-    assert {it.servers()[name]["cluster"] for name in names} == {"c1"}
-
-
-def new(it: Site, *names: str) -> None:
-    """Hold servers to be as they were before anybody made anything of them."""
-    for name in names:
-        about = it.incus(name, "/1.0")
-        assert not about["environment"]["server_clustered"]
-        assert about["config"] == {}
-        assert not it.incus(name, "/1.0/storage-pools")
-    assert {it.servers()[name]["cluster"] for name in names} <= {"", None}
