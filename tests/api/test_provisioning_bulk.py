@@ -207,6 +207,19 @@ async def test_a_server_that_lacks_what_it_takes_is_told_before_anybody_is_chang
     assert server(office, 1).changes == []
 
 
+async def test_a_kernel_need_not_be_able_to_do_what_nothing_is_said_of(office):
+    for number in (1, 2, 3):
+        absent = {"can": "absent", "reason": "this kernel has no frequency scaling"}
+        there = server(office, number)
+        there.answers["/os/1.0/capabilities"] = {"kernel.cpu": absent, "kernel.console": absent}
+    said = {"console": [], "cpu": {"scaling_governor": ""}, "memory": {"persistent_hugepages": 8}}
+    shown = await carried_out(office, "update_system_kernel", {"config": said})
+    assert told(shown) == ALL
+    said = {"cpu": {"scaling_governor": "performance"}}
+    refused = await ask(office, "update_system_kernel", {"config": said})
+    assert (refused.status_code, "no frequency scaling" in refused.text) == (409, True)
+
+
 async def test_an_interface_that_one_server_does_not_have_is_told_before_anybody_is_changed(office):
     arguments = {"interface_name": "bond0", "vlan_tags": [7]}
     refused = await ask(office, "add_network_interface_vlan_tags", arguments)

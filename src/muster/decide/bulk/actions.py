@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from muster.decide.bulk import settings, targets
+from muster.decide.bulk.orders import same
 from muster.decide.bulk.words import Arg, Arguments, Fault, Refusal, faults_in, name, obj
 from muster.model.bulk import State
 
@@ -64,6 +65,12 @@ def _system(part: str, change: settings.Change, *features: str) -> Action:
     )
 
 
+def _of_kernel(said: Arguments) -> tuple[str, ...]:
+    """Return what a kernel has to be able to do; a part that says nothing asks for nothing."""
+    config = said["config"]
+    return tuple(f"kernel.{name}" for name in config if not same({name: config[name]}, {}))
+
+
 ACTIONS: Mapping[str, Action] = {
     "add_network_interface_vlan_tags": _vlans(True),
     "remove_network_interface_vlan_tags": _vlans(False),
@@ -72,7 +79,7 @@ ACTIONS: Mapping[str, Action] = {
         args={"config": obj("all of it: what is left out is reset")},
         parts=_always("system/kernel"),
         after=settings.replaced("system/kernel", settings.WHOLE),
-        features=lambda said: tuple(f"kernel.{each}" for each in said["config"]),
+        features=_of_kernel,
     ),
     "add_application": _application(True),
     "remove_application": _application(False),
