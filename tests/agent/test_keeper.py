@@ -1,5 +1,6 @@
 """A machine is as it was told to be, or as it was before."""
 
+import errno
 import os
 import signal
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from agent.ground import NET, Ground
 from muster.agent.failures import Undone
 from muster.agent.machine import Machine
+from muster.agent.memory import Memory, recalled
 from muster.agent.routes import assembled
 from muster.agent.runner import RecordingRunner, Result, answering
 from muster.base.errors import Invalid, Unsupported
@@ -138,6 +140,35 @@ class Dying(Machine):
     def turn(self, path: str, text: str) -> None:
         self._step()
         super().turn(path, text)
+
+
+@dataclass
+class Full(Machine):
+    """A machine whose disk has no room for the so-many-th file, and then has some again."""
+
+    left: int = 0
+
+    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
+        self.left -= 1
+        if self.left == -1:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        super().put(path, text, mode)
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_on_a_full_disk_it_is_all_as_before_and_can_be_told_again(
+    tmp_path: Path, step: int
+) -> None:
+    ground = Ground(tmp_path).begin()
+    before = ground.picture()
+    agent = assembled(Full(RecordingRunner(), tmp_path))
+    agent.start()
+    agent.machine.left = step
+    with pytest.raises((Undone, OSError), match="No space left"):
+        agent.keeper.put(KERNEL, MUCH)
+    assert ground.picture() == before
+    assert agent.keeper.memory == recalled(agent.machine) == Memory()
+    assert agent.keeper.put(KERNEL, MUCH)
 
 
 @dataclass

@@ -149,15 +149,19 @@ class Keeper:
         """Do a change, or take it back. See Note [Whole or not at all]."""
         entry = self._entry(noun.name, change)
         self.memory.journal[noun.name] = entry
-        self.memory.save(self.machine)
         try:
+            self.memory.save(self.machine)
             self._act(change, entry)
             fault = noun.verify(self.machine, new)
             if fault:
                 raise Undone(fault)
+            self._keep(noun, new, change, entry)
         except (Undone, Unsupported, OSError) as error:
             faults = self._take_back(noun.name, entry)
             raise _told(noun.name, error, faults) from error
+
+    def _keep(self, noun: Noun[Any], new: Any, change: Change, entry: dict[str, Any]) -> None:
+        """Have what was done be what the machine is, from when this is on disk."""
         self._remember(noun, new)
         for path in change.left:
             self.memory.originals.pop(path, None)
@@ -236,7 +240,10 @@ class Keeper:
             else:
                 self.memory.originals[path] = original
         self.memory.journal.pop(name, None)
-        self.memory.save(self.machine)
+        try:
+            self.memory.save(self.machine)
+        except OSError as error:  # on disk it is still to be taken back, which is so already
+            faults.append(f"{error.filename}: {error.strerror}")
         for fault in faults:
             doing.LOG.error("could not take back %s: %s", name, fault)
         return faults
