@@ -132,6 +132,7 @@ def test_a_device_of_another_kind_is_made_anew(site: Ground) -> None:
 def test_names_and_time_are_told_to_whoever_asks_for_them(tmp_path: Path) -> None:
     site = Ground(tmp_path).begin({**KNOBS, **CARDS, "/run/systemd/system/there": ""})
     dns = {"hostname": "node-1", "nameservers": ["10.0.0.1", "fd00::1"], "search_domains": ["lab"]}
+    site.write("/etc/timezone", "Asia/Tokyo\n")
     clock = {"ntp_servers": ["pool.example"], "timezone": "Europe/Berlin"}
     site.put(NETWORK, {**one(), "dns": dns, "time": clock})
     read = site.machine.text
@@ -146,8 +147,10 @@ def test_names_and_time_are_told_to_whoever_asks_for_them(tmp_path: Path) -> Non
         "hostname -F /etc/hostname",
         "timedatectl set-timezone Europe/Berlin",
     ]
+    site.lines.clear()
     site.put(NETWORK, one())
-    assert read("/etc/hostname") == "old\n"
+    assert (read("/etc/hostname"), read("/etc/timezone")) == ("old\n", "Asia/Tokyo\n")
+    assert site.lines[-1].startswith("sh -c timedatectl set-timezone $(cat /etc/timezone ")
 
 
 def test_a_network_that_does_not_come_up_is_as_before(tmp_path: Path) -> None:

@@ -144,6 +144,17 @@ async def test_a_registration_that_is_refused_takes_no_use(office):
     assert await uses_left(office, uuid) == 1
 
 
+async def test_a_server_that_is_set_back_to_its_token_of_before_takes_no_further_use(office):
+    first, second, third = [await token(office) for _ in range(3)]
+    for uuid in (first, second, first, second):
+        await registered(office, uuid)
+    assert [await uses_left(office, uuid) for uuid in (first, second)] == [0, 0]
+    await registered(office, third)
+    assert (await register(office, first)).status_code == 400  # which is too long ago
+    stranger = {"name": "m2", "machine_id": "a2", "system_uuid": "b2", "certificate": ""}
+    assert (await register(office, second, **stranger)).status_code == 400
+
+
 async def test_a_server_whose_answer_was_lost_registers_again_without_a_further_use(office):
     uuid = await token(office)
     first = await registered(office, uuid)

@@ -27,6 +27,7 @@ FOLDER = "/etc/systemd/network"
 RESOLVED = "/etc/systemd/resolved.conf.d/99-muster.conf"
 TIMESYNC = "/etc/systemd/timesyncd.conf.d/99-muster.conf"
 HOSTNAME = "/etc/hostname"
+TIMEZONE = "/etc/timezone"
 CARDS = "/sys/class/net"
 WAIT = "/lib/systemd/systemd-networkd-wait-online"
 WAIT_S = 30
@@ -47,7 +48,7 @@ class Sight:
 def sight(machine: Machine, config: Network) -> Sight:
     names = [each for each in machine.names(CARDS) if machine.there(f"{CARDS}/{each}/device")]
     cards = {machine.line(f"{CARDS}/{each}/address"): each for each in names}
-    return Sight(cards, machine.line("/etc/timezone") or "UTC")
+    return Sight(cards, machine.line(TIMEZONE) or "UTC")
 
 
 def is_bridge(config: Network, each: Interface | Bond) -> bool:
@@ -162,6 +163,8 @@ def _settings(config: Network) -> Iterator[File]:
         yield Put(HOSTNAME, f"{dns.hostname}\n")
     if config.time.ntp_servers:
         yield Put(TIMESYNC, _section("Time", NTP=" ".join(config.time.ntp_servers)))
+    if config.time.timezone:
+        yield Put(TIMEZONE, f"{config.time.timezone}\n")
 
 
 def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Acts:
@@ -185,11 +188,19 @@ def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Ac
     if HOSTNAME in changed:
         words = ("hostname", "-F", HOSTNAME)
         then.append(run(*words, undo=words, tolerated=True))
-    if new.time.timezone not in ("", seen.timezone):
-        zone = ("timedatectl", "set-timezone")
-        then.append(run(*zone, new.time.timezone, undo=(*zone, seen.timezone)))
+    then += _zoning(old.time.timezone, new.time.timezone, seen.timezone, changed)
     then += firewall.then(has_rules, changed)
     return Acts(tuple(firewall.first(has_rules, changed)), tuple(then))
+
+
+def _zoning(old: str, new: str, now: str, changed: frozenset[str]) -> Iterator[Act]:
+    """Have the clock show what is told; told nothing any more, what it showed before."""
+    words = ("timedatectl", "set-timezone")
+    if new not in ("", now):
+        yield run(*words, new, undo=(*words, now))
+    elif not new and TIMEZONE in changed:
+        before = f"{' '.join(words)} $(cat {TIMEZONE} 2>/dev/null || echo UTC)"
+        yield run("sh", "-c", before, undo=(*words, old))
 
 
 _READERS = ((RESOLVED, "systemd-resolved.service"), (TIMESYNC, "systemd-timesyncd.service"))

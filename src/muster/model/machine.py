@@ -158,6 +158,7 @@ class Machine:
     certificate: str = ""  # PEM: what it shows, and what it is held to
     fingerprint: str = ""
     token_id: UUID | None = None  # by which it registered
+    former_token_id: UUID | None = None  # by which it had before
     secret: str = ""  # digest of the word by which it is known when it calls
     cluster: str = ""  # name of the one it belongs to
     shows: str = ""  # PEM: what it may show beside its own, as a member of a cluster

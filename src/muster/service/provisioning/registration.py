@@ -37,8 +37,8 @@ class Registered:
 async def registered(desk: Desk, token: str, call: Registering) -> Registered:
     """Return the machine, one use of the token taken in the same transaction.
 
-    A machine that registers again by the same token, its answer lost, takes no further use.
-    See Note [Who a machine is].
+    A machine that registers again by the same token, its answer lost, takes no further use, nor
+    does one that is set back to the token that it had before. See Note [Who a machine is].
     """
     if desk.agents is None:
         raise Unsupported("this server looks after no machines")
@@ -52,7 +52,7 @@ async def registered(desk: Desk, token: str, call: Registering) -> Registered:
         by = admitting(tx, token, now)
         every = tx.machines.find(Query())
         known = _known(every, call, (shown, by))
-        if known is None or known.token_id != by.id or not shown:
+        if known is None or not shown or by.id not in (known.token_id, known.former_token_id):
             used(tx, by)
         _refuse_twins(every, known, call.name)
         plain = known or Machine(id=new_id(), name=call.name, channel=by.channel, created_at=now)
@@ -115,6 +115,7 @@ def _described(plain: Machine, call: Registering, by: MachineToken, now: datetim
         system_uuid=call.system_uuid,
         certificate=call.certificate,
         token_id=by.id,
+        former_token_id=plain.former_token_id if plain.token_id == by.id else plain.token_id,
         reason="",
         polls=0,
         polled_at=None,
