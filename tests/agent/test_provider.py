@@ -102,6 +102,17 @@ def test_the_token_is_not_shown_and_the_same_put_registers_once(
     assert len(office.heard) == 1
 
 
+def test_a_machine_is_set_back_to_whom_it_belonged_by_what_it_showed_then(
+    ground: Ground, office: Office
+) -> None:
+    put(ground, belonging())
+    shown = ground.config("system/provider")
+    put(ground, belonging(token="another"))
+    put(ground, {"config": shown})
+    assert office.heard[-1].path == "/1.0/provisioning/servers?token=t0ken"
+    assert ground.config("system/provider") == shown
+
+
 def test_who_is_not_taken_in_belongs_to_whom_he_did(ground: Ground, office: Office) -> None:
     put(ground, belonging())
     before = ground.picture(), ground.remembered

@@ -53,7 +53,7 @@ class Keeper:
             if name in self.memory.journal:
                 raise Invalid("the change before this one waits to be confirmed")
             noun, old = self.nouns[name], self.config(name)
-            new = read(noun.kind, unmasked(said, old, self._former(noun)))
+            new = read(noun.kind, unmasked(said, old, self.former(name)))
             noun.check(new)
             change = self._change(noun, old, new)
             if change is None:
@@ -174,9 +174,9 @@ class Keeper:
             del self.memory.journal[noun.name]
         self.memory.save(self.machine)
 
-    def _former(self, noun: Noun[Any]) -> Any:
+    def former(self, name: str) -> Any:
         """Return the configuration before the present one, where it had secrets."""
-        return read(noun.kind, self.memory.notes.get("former", {}).get(noun.name))
+        return read(self.nouns[name].kind, self.memory.notes.get("former", {}).get(name))
 
     def _remember(self, noun: Noun[Any], new: Any) -> None:
         """Keep what a noun was told, and what it was before. See Note [Masked secrets]."""

@@ -97,7 +97,8 @@ def put(agent: Agent, asked: Asked) -> object:
     if not isinstance(asked.body, dict) or "config" not in asked.body:
         raise Invalid('config: is required: the body is {"config": {...}}', field="config")
     old = agent.keeper.config(PROVIDER.name)
-    new = read(Provider, unmasked(asked.body["config"], old))
+    former = agent.keeper.former(PROVIDER.name)
+    new = read(Provider, unmasked(asked.body["config"], old, former))
     check(new)
     if new == old and _is_kept(agent) == bool(new.name):
         return {}
