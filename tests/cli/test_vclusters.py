@@ -71,17 +71,24 @@ def test_one_is_changed_explained_and_drawn(muster: Terminal, tmp_path: Path) ->
     said = body([server("a"), volume("a-vol", 1, attach_to="a")], name="drawn")
     file.write_text(json.dumps(said))
     assert "■ a ─ ▤ a-vol" in muster.good("vcluster", "explain", str(file))
-    muster.good("vcluster", "create", str(file), "--wait")
+    muster.good("vcluster", "create", str(file), "--wait", "--plot", str(drawn))
+    assert drawn_in(drawn) >= {"a", "a-vol"}
     change = {"instances": [server("b")], "groupings": [rule("anti-affinity", "a", "b")]}
     more.write_text(json.dumps({"vcluster": change}))
-    assert "PLANNED" in muster.good("vcluster", "update", "drawn", str(more), "--plan")
+    ahead = ("--plan", "--plot", str(drawn))
+    assert "PLANNED" in muster.good("vcluster", "update", "drawn", str(more), *ahead)
+    assert drawn_in(drawn) >= {"a", "a-vol", "b"}
     assert "UPDATING" in muster.good("vcluster", "update", "drawn", str(more), "--allow-moves")
     until(lambda: muster.asked("vcluster", "show", "drawn")["status"] == "ACTIVE", 30, "it is done")
     assert "■ b" in muster.good("vcluster", "show", "drawn", "--plot", str(drawn))
-    picture = fromstring(drawn.read_text())
-    texts = {each.text for each in picture.iter() if each.tag.endswith("text")}
-    assert {"a", "a-vol", "b"} <= texts
+    assert drawn_in(drawn) >= {"a", "a-vol", "b"}
     muster.good("vcluster", "delete", "drawn")
+
+
+def drawn_in(file: Path) -> set[str]:
+    """Return the words in a picture."""
+    every = fromstring(file.read_text()).iter()
+    return {each.text for each in every if each.tag.endswith("text") and each.text}
 
 
 def test_an_explanation_of_the_impossible_is_no_failure(muster: Terminal, tmp_path: Path) -> None:
