@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from house import House, until
+from incus_disks import called_so, note, volumes, written_through
 from incus_service import beside, instances
 from muster.client.http import ApiError, Session
-from testbed.incus import rest
 from testbed.incus.place import Place
 from vclusters import body, one_key, repeated, rule, server, volume
 
@@ -41,13 +41,6 @@ def small(name: str, *names: str) -> dict[str, Any]:
     return body(things, rules, name=name, cloud="site")
 
 
-def volumes(place: Place) -> dict[str, Any]:
-    listed = rest.call(
-        place.socket("m1"), "GET", "/1.0/storage-pools/default/volumes/custom?recursion=1"
-    )
-    return {each["config"]["user.muster.name"]: each for each in listed}
-
-
 def shown(session: Session, name: str) -> dict[str, Any]:
     found: dict[str, Any] = session.call("GET", f"{WHERE}/{name}")["vcluster"]
     return found
@@ -75,13 +68,13 @@ def test_the_use_cases_of_the_blueprint_come_to_be_in_every_form(it: House, plac
             for each in found["instances"]:
                 called = f"{name}-{each['name']}"
                 if each["type"] == "server":
-                    assert _called(made, called)["location"] == each["host"]
+                    assert called_so(made, called)["location"] == each["host"]
                 else:
                     assert disks[called]["location"] == each["host"]
                     assert each["host"] == hosts[each["attached_to"]]
             if name.startswith("two"):
                 assert hosts["db-1"] != hosts["db-2"]
-        _written_through(place, "two-keys-db-1", disks["two-keys-db-1-vol"])
+        written_through(place, "two-keys-db-1", disks["two-keys-db-1-vol"])
         for name in asked:
             session.call("DELETE", f"{WHERE}/{name}")
         until(lambda: not instances(place) and not volumes(place), 120, "nothing is left")
@@ -102,8 +95,8 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         session.call("POST", WHERE, said)
         until(lambda: whole(session, "moving"), 90, "it is there")
         before = {each["name"]: each["host"] for each in shown(session, "moving")["instances"]}
-        _written_through(place, "moving-b", volumes(place)["moving-b-vol"])
-        _written_through(place, "moving-a", volumes(place)["moving-a-vol"])
+        written_through(place, "moving-b", volumes(place)["moving-b-vol"])
+        written_through(place, "moving-a", volumes(place)["moving-a-vol"])
         with pytest.raises(ApiError) as refused:
             session.call("PATCH", f"{WHERE}/moving", {"vcluster": part})
         assert refused.value.status == 409
@@ -115,30 +108,9 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         assert after["a"] != after["b"]
         assert after[one] == after[disk]
         assert found["status_reason"] == "it is there, whole"
-        kept, lies = _called(instances(place), f"moving-{one}"), volumes(place)[f"moving-{disk}"]
+        kept, lies = called_so(instances(place), f"moving-{one}"), volumes(place)[f"moving-{disk}"]
         assert (kept["location"], lies["location"]) == (after[one], after[disk])
-        assert _note(place, lies) == "kept\n"
-        _written_through(place, f"moving-{one}", lies)
+        assert note(place, lies) == "kept\n"
+        written_through(place, f"moving-{one}", lies)
         session.call("DELETE", f"{WHERE}/moving")
         until(lambda: not instances(place) and not volumes(place), 90, "nothing is left")
-
-
-def _called(made: dict[str, Any], name: str) -> dict[str, Any]:
-    [found] = [each for each in made.values() if each["config"]["user.muster.name"] == name]
-    return dict(found)
-
-
-def _written_through(place: Place, name: str, disk: dict[str, Any]) -> None:
-    """See that what the server writes lies on the volume, on that member's own disk."""
-    server = _called(instances(place), name)
-    where = f"/mnt/{disk['config']['user.muster.name']}"
-    words = ["sh", "-c", f"echo kept > {where}/note"]
-    asked = {"command": words, "wait-for-websocket": False, "record-output": False}
-    rest.call(place.socket("m1"), "POST", f"/1.0/instances/{server['name']}/exec", asked)
-    assert _note(place, disk) == "kept\n"
-
-
-def _note(place: Place, disk: dict[str, Any]) -> str:
-    """Return what lies on a volume, read on the member's own disk."""
-    pool = place.folder(disk["location"]) / "incus" / "storage-pools" / "default" / "custom"
-    return (pool / f"default_{disk['name']}" / "note").read_text()
