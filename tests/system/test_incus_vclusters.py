@@ -1,13 +1,17 @@
 """Virtual clusters on real Incus members: on their hosts, attached, usable, and gone again."""
 
 import json
+import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from house import House, until
+from chaos.test_chaos import SEED
+from chaos.test_vclusters import WHERE, at_rest, claims, play, wanted
+from house import House, later, until
 from incus_disks import called_so, note, volumes, written_through
 from incus_service import beside, instances
 from muster.client.http import ApiError, Session
@@ -16,7 +20,7 @@ from vclusters import body, one_key, repeated, rule, server, volume
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
-WHERE = "/v2/default/vclusters"
+KILLS = int(os.environ.get("CHAOS_KILLS", "5"))
 FORMS: dict[str, Callable[[Any], str]] = {"list": json.dumps, "keys": repeated, "key": one_key}
 
 
@@ -114,3 +118,38 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         written_through(place, f"moving-{one}", lies)
         session.call("DELETE", f"{WHERE}/moving")
         until(lambda: not instances(place) and not volumes(place), 90, "nothing is left")
+
+
+@pytest.mark.chaos
+def test_killed_at_some_moments_they_are_whole_or_nothing(it: House, place: Place) -> None:
+    """`CHAOS_KILLS` sets at how many, `CHAOS_SEED` plays one game again."""
+    print(f"played with CHAOS_SEED={SEED} CHAOS_KILLS={KILLS}")
+    dice = random.Random(SEED)
+    with it.session() as session:
+        for number in range(KILLS):
+            cut = later(dice.uniform(0.2, 4.0), it.kill)
+            for turn in range(4):
+                play(session, dice, 10 * number + turn, cloud="site")
+            cut.join()
+            it.start()
+        rows = until(lambda: at_rest(session), 240, "all is at rest")
+        until(lambda: standing(place) == wanted(rows), 60, "there is what is recorded, no more")
+        print(f"at rest: {[each['status'] for each in rows]}, {len(wanted(rows))} things there")
+    it.stop()
+    assert set(claims(it)) == set(wanted(rows))
+    it.start()
+    with it.session() as session:
+        for each in session.call("GET", WHERE)["vclusters"]:
+            session.call("DELETE", f"{WHERE}/{each['id']}")
+        until(lambda: not session.call("GET", WHERE)["vclusters"], 120, "no record is left")
+    assert standing(place) == {}
+
+
+def standing(place: Place) -> dict[str, str]:
+    """Return on which member everything of ours is, by its id."""
+    things = (*instances(place).values(), *volumes(place).values())
+    known = ((each["config"], each["location"]) for each in things)
+    return {
+        config.get("user.muster.volume") or config["user.muster.server"]: location
+        for config, location in known
+    }
