@@ -110,6 +110,21 @@ async def test_what_never_works_leaves_nothing_and_says_what(office: Office, cal
     assert (await office.call("GET", WHERE)).json() == {"vclusters": []}
 
 
+@pytest.mark.parametrize("number", range(8))
+async def test_whichever_of_them_cannot_be_made_none_of_them_stays(
+    office: Office, number: int
+) -> None:
+    """The first, the second, ... the last of eight: each server is made before any volume."""
+    names = [f"{kind}-{n}" for kind in ("s", "v") for n in range(4)]
+    things = [server(n) if n.startswith("s") else volume(n, 2) for n in names]
+    call = "create_server" if number < 4 else "create_volume"
+    world(office).fail(call, "permanent", match=f"one-{names[number]}")
+    found = await settled(office, (await made(office, body(things)))["id"], 60)
+    assert found["status"] == "ERROR"
+    assert f"{names[number]} cannot be made" in found["status_reason"]
+    assert await left(office) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
 @pytest.mark.parametrize("error", ["transient", "lost"])
 async def test_what_fails_once_comes_to_be_all_the_same(

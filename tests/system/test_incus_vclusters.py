@@ -15,6 +15,7 @@ from house import House, later, until
 from incus_disks import called_so, note, volumes, written_through
 from incus_service import beside, instances
 from muster.client.http import ApiError, Session
+from testbed.incus import machine
 from testbed.incus.place import Place
 from vclusters import body, one_key, repeated, rule, server, volume
 
@@ -118,6 +119,28 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         written_through(place, f"moving-{one}", lies)
         session.call("DELETE", f"{WHERE}/moving")
         until(lambda: not instances(place) and not volumes(place), 90, "nothing is left")
+
+
+def test_a_member_that_dies_while_it_is_made_has_all_of_it_taken_back(
+    it: House, place: Place
+) -> None:
+    """It cannot be elsewhere; and what the member has of it when it is back goes, too."""
+    said = small("dying", "db-1", "db-2")
+    said["vcluster"]["instances"][0]["spec"]["availability_zone"] = "z2"
+    with it.session() as session:
+        session.call("POST", WHERE, said)
+        machine.crash(place, "m2")
+        try:
+            until(lambda: shown(session, "dying")["status"] != "CREATING", 180, "it is given up")
+            assert shown(session, "dying")["status"] in ("ROLLING_BACK", "ERROR")
+        finally:
+            machine.boot(place, "m2")
+        until(lambda: shown(session, "dying")["status"] == "ERROR", 120, "it is taken back")
+        assert "cannot be made" in shown(session, "dying")["status_reason"]
+        until(lambda: not standing(place), 120, "nothing is left on any member")
+    it.stop()
+    assert claims(it) == []
+    it.start()
 
 
 @pytest.mark.chaos
