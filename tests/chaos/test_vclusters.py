@@ -26,6 +26,7 @@ SIMULATED = (
 )
 NAMES = ("one", "two", "three", "four")
 DONE = ("ACTIVE", "ERROR")
+OFTEN = 5  # kills after which all is looked at
 
 
 def asked(dice: random.Random, name: str, **where: str) -> Any:
@@ -66,19 +67,27 @@ def test_killed_at_any_moment_they_are_whole_or_nothing(tmp_path: Path) -> None:
     settings = {"MUSTER_DEFAULT_CLOUD": "simulated", "MUSTER_CLOUDS": SIMULATED}
     with house(tmp_path / "home", **settings) as it:
         it.start()
-        for moment in range(share(0.025)):
+        for moment in range(1, 1 + share(0.05)):
             with it.session() as session:
                 cut = later(dice.uniform(0.1, 1.0), it.kill)
                 for turn in range(6):
                     play(session, dice, 10 * moment + turn)
                 cut.join()
             it.start()
-        with it.session() as session:
-            rows = until(lambda: at_rest(session), 60, "all is at rest")
-            there = until(lambda: as_wanted(it, rows), 30, "there is what is recorded, no more")
-        print(f"at rest: {[each['status'] for each in rows]}, {len(there) - 1} things there")
-        it.stop()
-        assert set(claims(it)) == set(wanted(rows))
+            if moment % OFTEN == 0:
+                in_order(it)
+        in_order(it)
+
+
+def in_order(it: House) -> None:
+    """See that there is what is recorded and claimed, and nothing else, once all is at rest."""
+    with it.session() as session:
+        rows = until(lambda: at_rest(session), 60, "all is at rest")
+        there = until(lambda: as_wanted(it, rows), 30, "there is what is recorded, no more")
+    print(f"at rest: {[each['status'] for each in rows]}, {len(there) - 1} things there")
+    it.stop()
+    assert set(claims(it)) == set(wanted(rows))
+    it.start()
 
 
 def at_rest(session: Session) -> list[dict[str, Any]] | None:
