@@ -11,6 +11,7 @@ from muster.base.log import log
 from muster.decide.requests import profile_of
 from muster.decide.trees import is_tree
 from muster.engine.asking import question
+from muster.engine.cordon import cordon
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus, Verb
@@ -45,6 +46,7 @@ class Facts:
     actions: tuple[Action, ...]
     probes: Mapping[UUID, Probe]
     bastion: Cluster | None
+    cordoned: frozenset[str]
     as_left: bool  # nobody but us has been at work
 
 
@@ -86,6 +88,7 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         record=record,
         bastion=facts.bastion,
         actions=facts.actions,
+        cordoned=facts.cordoned,
         limits=site.pace.limits(about),
     )
     rewritten = facts.probes.keys() & {probe.node_id for probe in fresh}
@@ -110,6 +113,7 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
         actions=actions,
         probes={probe.node_id: probe for probe in _probes(tx, cluster, nodes)},
         bastion=tx.solos.get(bastion_id(cluster.id)) if cluster.bastion else None,
+        cordoned=cordon(tx, cluster.cloud),
         as_left=as_left,
     )
 

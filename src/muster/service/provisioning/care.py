@@ -12,6 +12,7 @@ from muster.decide.server_clusters.rolling import (
     Guest,
     Load,
     crowded,
+    evacuating,
     rebooting,
     too_many,
     unready,
@@ -146,8 +147,9 @@ async def told(desk: Desk, server: str, verb: str, *, force: bool) -> ServerClus
     def work(tx: Transaction) -> ServerCluster:
         there = found(tx, machine.cluster)
         refuse_unready(there)
-        entry = Entry(verb=does, server=server)
-        return begin(tx, there, new_job(kind, (entry,), desk.clock.now()))
+        plain = (Entry(verb=does, server=server),)
+        entries = evacuating(server, there.rolling) if does is Verb.EVACUATE else plain
+        return begin(tx, there, new_job(kind, entries, desk.clock.now()))
 
     return await desk.store.write(work)
 
