@@ -208,7 +208,12 @@ async def test_servers_are_rebooted_in_turn_each_evacuated_before(yard):
     await yard.ask("POST", f"{C1}/:reboot", {})
     shown = await yard.go_on()
     assert shown["job"]["status"] == "done", shown["job"]
-    verbs = ("evacuate the server", "reboot the server", "restore the server")
+    verbs = (
+        "drain the server",
+        "evacuate the server",
+        "reboot the server",
+        "restore the server",
+    )
     assert steps(shown, "done") == [(verb, name) for name in ("m1", "m2") for verb in verbs]
     metals = yard.fleet.metals
     assert [metals[name].reboots for name in ("m1", "m2")] == [1, 1]
@@ -252,7 +257,7 @@ async def test_what_would_have_to_stop_is_told_before_anything_is_evacuated(yard
     well = await yard.ask("POST", f"{C1}/:reboot", {"dry_run": True, "force": True}, 200)
     assert (well["possible"], [each["server"] for each in well["steps"]]) == (
         True,
-        ["m1"] * 3 + ["m2"] * 3,
+        ["m1"] * 4 + ["m2"] * 4,
     )
     assert (await yard.ask("GET", C1))["job"]["kind"] == "create"
     await yard.ask("POST", f"{C1}/:reboot", {"force": True})
