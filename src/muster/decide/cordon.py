@@ -9,12 +9,15 @@ from muster.model.node import Node
 from muster.model.profile import Profile
 
 
+def is_idle(node: Node) -> bool:
+    """Return whether nobody would miss a node while it is moved as it is."""
+    return node.standby or bool(node.parked)
+
+
 def bound(node: Node, profile: Profile | None) -> str:
     """Return why a node is not replaced by another elsewhere, "" where it may be."""
     if node.protected:
         return "it is protected"
-    if node.standby or node.parked:
-        return "it serves nobody"
     if profile is not None and profile.server.host:
         return "its profile names its host"
     if profile is not None and profile.server.disks:
@@ -43,6 +46,8 @@ def displaced(draft: Draft) -> list[Place]:
         for each in draft.serving
         if is_cordoned(draft, each)
         and each.fitness is not Fitness.LOST
+        and not is_idle(each.node)
+        and each.node.id not in draft.snapshot.tied
         and not bound(each.node, profiles.get(each.profile_id))
     ]
 

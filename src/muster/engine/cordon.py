@@ -3,7 +3,7 @@
 from datetime import datetime
 from functools import reduce
 
-from muster.decide.cordon import bound
+from muster.decide.cordon import bound, is_idle
 from muster.decide.server_clusters.lanes import cordoned
 from muster.model.cluster import Cluster
 from muster.model.node import Node, NodeStatus
@@ -32,7 +32,7 @@ def standing(
     return [
         (clusters[each.cluster_id], each)
         for each in there
-        if each.cluster_id and not bound(each, known.get(each.profile_id))
+        if each.cluster_id and not is_idle(each) and not bound(each, known.get(each.profile_id))
     ]
 
 

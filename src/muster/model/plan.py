@@ -43,6 +43,7 @@ class Snapshot:
     record: Record | None = None  # what the DNS shows under the cluster's name
     actions: tuple[Action, ...] = ()  # of the cluster and its nodes: open, and children of open
     cordoned: frozenset[str] = frozenset()  # hosts that are being left: nothing new goes there
+    tied: frozenset[UUID] = frozenset()  # nodes whose volumes lie on their hosts, if any is left
     limits: Limits = Limits()
 
 

@@ -44,7 +44,7 @@ async def _fleet(desk: Desk, name: str, away: Collection[str]) -> Fleet:
         raise Invalid(text, field="away")
     volumes = await cloud.volumes.list_volumes() if cloud.volumes else ()
     now = desk.clock.now()
-    records = await desk.store.read(lambda tx: _records(tx, name, now))
+    records = await desk.store.read(lambda tx: records_of(tx, name, now))
     return fleet_of(cloud.about, room, records, volumes, away)
 
 
@@ -58,7 +58,7 @@ async def _righted(desk: Desk, fleet: Fleet) -> Answer | None:
     return answer
 
 
-def _records(tx: Transaction, cloud: str, now: datetime) -> Records:
+def records_of(tx: Transaction, cloud: str, now: datetime) -> Records:
     mine = Query(where={"cloud": (cloud,)})
     clusters, solos = tx.clusters.find(mine), tx.solos.find(mine)
     within = Query(where={"cluster_id": tuple(each.id for each in clusters)})

@@ -34,6 +34,7 @@ from muster.service.provisioning.clusters import (
     refuse_unready,
 )
 from muster.service.provisioning.machines import found as machine_found
+from muster.service.provisioning.refuge import homeless_on
 
 T = TypeVar("T")
 _BINDING = frozenset({"usb", "gpu", "pci", "unix-char", "unix-block", "unix-hotplug", "tpm"})
@@ -172,7 +173,8 @@ async def against(
         text = "it is alone: what is on it stops while it is away"
         return (Finding(server=machines[0].name, what="alone", text=text),)
     load = await asked(desk, machines, partial(_load, names=[each.name for each in machines]))
-    return tuple(crowded(names, load, at_once))
+    homeless = await homeless_on(desk, machines[0].cluster, names, at_once)
+    return (*crowded(names, load, at_once), *homeless)
 
 
 async def asked(
