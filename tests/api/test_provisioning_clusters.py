@@ -177,12 +177,13 @@ async def test_a_cluster_is_renamed_with_all_its_servers(yard):
 async def test_what_is_said_of_a_cluster_is_held_to_what_was_seen(yard):
     await yard.create("m1")
     await yard.go_on()
-    rolling = {"rolling_restart": {"post_restore_delay": "15m", "restore_mode": "skip"}}
+    rolling = {"rolling_restart": {"post_restore_delay": "15m", "drain_timeout": "1h"}}
     said = {"description": "ours", "properties": {"rack": 7}, "config": rolling}
     await yard.ask("PUT", C1, said, 201)
     shown = await yard.ask("GET", C1)
     assert (shown["description"], shown["properties"]) == ("ours", {"rack": "7"})
-    assert shown["config"]["rolling_restart"]["post_restore_delay"] == "900s"
+    in_turn = shown["config"]["rolling_restart"]
+    assert (in_turn["post_restore_delay"], in_turn["drain_timeout"]) == ("900s", "3600s")
     client = yard.office.clients["all"]
     headers = {"x-name": "root", "if-match": '"old"'}
     answer = await client.request("PUT", C1, json=said, headers=headers)

@@ -1,10 +1,9 @@
 """Hosts that are being left, as the journals of their clusters' jobs have it, and who is there."""
 
 from datetime import datetime
-from functools import reduce
 
 from muster.decide.cordon import bound, is_idle
-from muster.decide.server_clusters.lanes import cordoned
+from muster.decide.server_clusters.lanes import closed
 from muster.model.cluster import Cluster
 from muster.model.node import Node, NodeStatus
 from muster.ports.store import Query, Transaction
@@ -12,8 +11,7 @@ from muster.ports.store import Query, Transaction
 
 def cordon(tx: Transaction, cloud: str) -> frozenset[str]:
     """Return the hosts of a cloud that take nothing. See Note [Cordoned by the journal]."""
-    found = tx.server_clusters.find(Query(where={"name": (cloud,)}))
-    return reduce(frozenset.union, (cordoned(each.job) for each in found), frozenset[str]())
+    return closed(tx.server_clusters.find(Query(where={"name": (cloud,)})))
 
 
 def standing(

@@ -1,9 +1,10 @@
 """Which servers of a round are worked on at once, and which step of it is next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import (
     AFTER,
     ENDED,
@@ -165,3 +166,8 @@ def cordoned(job: Job | None) -> frozenset[str]:
         and each.status in (_E.BEGUN, _E.DONE)
         and (Verb.RESTORE, each.server) not in done
     )
+
+
+def closed(clusters: Iterable[ServerCluster]) -> frozenset[str]:
+    """Return the servers that the jobs of these clusters have closed."""
+    return frozenset(name for each in clusters for name in cordoned(each.job))
