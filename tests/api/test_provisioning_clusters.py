@@ -149,7 +149,7 @@ async def test_a_lost_server_is_struck_out_and_reset_when_it_comes_back(yard):
     shown = await yard.go_on()
     assert (shown["job"]["status"], shown["server_names"]) == ("done", ["m1"])
     yard.fleet.metals["m2"].dead = False
-    await yard.met("m2", Happening.ANSWERED)
+    await yard.met("m2", Happening.OWES)
     engine = yard.office.engine
     engine.ask_machines_by(yard.fleet)
     for task in await engine.ticks.jobs():
@@ -430,6 +430,8 @@ async def test_a_server_of_no_cluster_reboots_goes_off_or_is_reset(yard):
     await yard.ask("POST", here.format("m2", "poweroff"))
     assert (await yard.machines())["m2"].detail == "shut down"
     await yard.ask("POST", here.format("m3", "factory-reset"))
+    shown = await yard.ask("GET", "/1.0/provisioning/servers/m3")
+    assert (shown["server_status"], shown["server_status_detail"]) == ("pending", "resetting")
     engine = yard.office.engine
     engine.ask_machines_by(yard.fleet)
     for task in await engine.ticks.jobs():
