@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,9 @@ from engine.world import SIM, Scene, a_scene
 from machines import a_server_cluster
 from metal import MetalFleet
 from muster.decide.server_clusters.jobs import cancelled
+from muster.engine.cordon import standing
 from muster.engine.server_jobs.turn import advance
-from muster.model.node import Node
+from muster.model.node import Node, NodeStatus
 from muster.model.observed import Server
 from muster.model.placement import Affinity, Group, Placement
 from muster.model.server_cluster import ServerCluster
@@ -217,3 +219,17 @@ async def test_a_job_that_is_cancelled_leaves_the_cluster_at_its_size_and_the_ho
         await turned(scene, lambda job: cancelled(job, now))
         await scene.with_ticks(20)
         assert (len(await scene.nodes(web)), await errors(scene, web)) == (3, 0)
+
+
+async def test_who_was_asked_for_before_and_nobody_has_seen_may_come_there_still():
+    async with a_scene(**THREE) as scene:
+        await serving(scene, 1)
+        now = scene.clock.now()
+        early, late = (
+            builders.an_empty_place(n, status=NodeStatus.CREATING, began_at=now + timedelta(0, n))
+            for n in (7, 9)
+        )
+        await scene.store.write(lambda tx: tx.nodes.put(early, late))
+        since = now + timedelta(seconds=8)
+        there = await scene.store.read(lambda tx: standing(tx, SIM, "a-h9", since))
+        assert [node.index for _, node in there] == [7]
