@@ -227,7 +227,7 @@ async def test_who_was_asked_for_before_and_nobody_has_seen_may_come_there_still
         now = scene.clock.now()
         early, late = (
             builders.an_empty_place(n, status=NodeStatus.CREATING, began_at=now + timedelta(0, n))
-            for n in (7, 9)
+            for n in (7, 19)
         )
         await scene.store.write(lambda tx: tx.nodes.put(early, late))
         since = now + timedelta(seconds=8)

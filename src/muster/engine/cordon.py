@@ -1,12 +1,14 @@
 """Hosts that are being left, as the journals of their clusters' jobs have it, and who is there."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from muster.decide.cordon import bound, is_idle
 from muster.decide.server_clusters.lanes import closed
 from muster.model.cluster import Cluster
 from muster.model.node import Node, NodeStatus
 from muster.ports.store import Query, Transaction
+
+UNSURE = timedelta(seconds=5)  # by which clocks may differ, and a pass's time from its commit's
 
 
 def cordon(tx: Transaction, cloud: str) -> frozenset[str]:
@@ -35,5 +37,5 @@ def standing(
 
 
 def _may_come(node: Node, since: datetime | None) -> bool:
-    asked = node.began_at is not None and (since is None or node.began_at <= since)
+    asked = node.began_at is not None and (since is None or node.began_at <= since + UNSURE)
     return asked and not node.host and node.status is NodeStatus.CREATING and not node.retry_at
