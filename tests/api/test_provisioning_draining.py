@@ -1,6 +1,6 @@
 """Servers that carry clusters of Muster, over the API: left first, refused where that has a gap."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,13 @@ APART = Placement(group=Group(id=UUID(int=9), name="ours", affinity=Affinity.ANT
 class Rooms:
     """The hosts of a cloud: servers with room for so many nodes each."""
 
-    def __init__(self, free: int) -> None:
+    def __init__(self, free: int, servers: Sequence[str]) -> None:
         self.free = free
+        self.servers = servers
 
     async def room(self) -> Room:
         memory = self.free * builders.a_flavor().memory_mib
-        return Room(hosts=tuple(Host(id=name, ram_mib=memory) for name in THREE))
+        return Room(hosts=tuple(Host(id=name, ram_mib=memory) for name in self.servers))
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ async def yard(tmp_path: Path) -> AsyncIterator[Yard]:
 
 async def carries(yard: Yard, *hosts: str, free: int = 9, node: Any = None, **but: Any) -> None:
     """Have a cluster with nodes on these servers, and room for so many more on each."""
-    office = yard.office
-    cloud = replace(await a_cloud(office.home, office.clock, "c1"), hosts=Rooms(free))
+    office, servers = yard.office, (await yard.ask("GET", C1))["server_names"]
+    cloud = replace(await a_cloud(office.home, office.clock, "c1"), hosts=Rooms(free, servers))
     office.desk = replace(office.desk, clouds={**office.desk.clouds, "c1": cloud})
     office.app.state.desk = office.desk
     cluster = builders.a_cluster(cloud="c1", desired=len(hosts), **but)
@@ -86,6 +87,13 @@ async def test_a_round_over_servers_with_nodes_of_clusters_drains_each_first(yar
     ]
 
 
+async def test_one_server_that_is_told_to_be_evacuated_is_drained_first(yard):
+    await carries(yard, "m1", "m2")
+    shown = await yard.ask("POST", "/1.0/provisioning/servers/m1/system/:evacuate", {})
+    steps = (await yard.ask("GET", C1))["job"]["steps"] if shown is None else shown["job"]["steps"]
+    assert [each["step"] for each in steps] == ["drain the server", "evacuate the server"]
+
+
 async def test_one_that_serves_alone_and_has_no_place_elsewhere_is_refused(yard):
     await carries(yard, "m2", free=0)
     [(what, server, text)] = await refused(yard)
@@ -119,9 +127,8 @@ async def test_what_a_cluster_may_spare_needs_no_place(yard):
     assert await refused(yard) == []
 
 
-@pytest.mark.parametrize("but", [{"protected": True}])
-async def test_a_node_that_nothing_may_replace_is_refused(yard, but):
-    await carries(yard, "m1", "m2", node=but)
+async def test_a_node_that_nothing_may_replace_is_refused(yard):
+    await carries(yard, "m1", "m2", node={"protected": True})
     found = await refused(yard)
     assert [each[:2] for each in found] == [("cannot_leave", "m1"), ("cannot_leave", "m2")]
     assert found[0][2] == "node 'web-001' of cluster 'web' cannot leave: it is protected"
@@ -132,9 +139,15 @@ async def test_what_stands_by_or_was_put_to_rest_is_moved_as_it_is(yard):
     assert await refused(yard) == []
 
 
-async def test_two_servers_at_once_need_places_for_what_is_on_both(yard):
-    await carries(yard, *THREE, free=1)
-    assert await refused(yard) == []
-    await yard.ask("PUT", C1, {"config": {"rolling_restart": {"max_parallel": 2}}}, 201)
-    told = await yard.ask("POST", f"{C1}/:reboot", {"dry_run": True}, 200)
-    assert "max_parallel" in {each["what"] for each in told["findings"]}
+async def test_two_servers_at_once_need_places_for_what_is_on_both(tmp_path):
+    async with opened_yard(tmp_path) as yard:
+        await yard.create(*THREE, "m4")
+        await yard.go_on()
+        await carries(yard, "m1", "m1", "m2", "m2", free=1)
+        assert await refused(yard) == []
+        await yard.ask("PUT", C1, {"config": {"rolling_restart": {"max_parallel": 2}}}, 201)
+        [(what, server, text)] = await refused(yard)
+        assert (what, server) == ("no_place", "")
+        assert text.startswith(
+            "while m1, m2 are away: 4 more of cluster 'web' would have to be elsewhere: "
+        )
