@@ -153,6 +153,7 @@ def test_servers_reboot_in_turn_and_what_they_carry_goes_on_serving(it, tmp_path
     image = tmp_path / "image.tar.gz"
     build(Recipe(), image)
     give_image(it.place, image)
+    until(lambda: "c1" in it.clouds(), READY_S, "the cluster is opened as a cloud")
     it.session.call("POST", "/v1/clusters", {**WEB, "cloud": "c1"})
     url = it.office.settled("web")["load_balancer_url"]
     assert set(whereabouts(it.place).values()) == set(ALL)
