@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio
 import pytest
 
-from chaos.test_chaos import SEED, share, world
+from chaos.test_chaos import MOMENTS, SEED, share, world
 from house import Cut, House, Refused, house, later, until
 from muster.client.http import Session
 from muster.ports.store import Query
@@ -63,6 +63,7 @@ def play(session: Session, dice: random.Random, number: int, **where: str) -> No
 
 
 def test_killed_at_any_moment_they_are_whole_or_nothing(tmp_path: Path) -> None:
+    print(f"played with CHAOS_SEED={SEED} CHAOS_MOMENTS={MOMENTS}")
     dice = random.Random(SEED + 6)
     settings = {"MUSTER_DEFAULT_CLOUD": "simulated", "MUSTER_CLOUDS": SIMULATED}
     with house(tmp_path / "home", **settings) as it:

@@ -107,6 +107,25 @@ async def test_an_easy_problem_needs_no_process():
         assert isinstance(await solver.solve(a_problem(items=4)), Placed)
 
 
+LIGHT = """
+import sys
+import muster.wiring.house, muster.wiring.solver
+from muster.decide.placement.solve import solve
+from muster.model.placing import Host, Item, Placed, Problem
+
+hosts = tuple(Host(id=f"h{n}", vcpus=2) for n in range(5))
+easy = Problem(hosts=hosts, items=tuple(Item(id=f"i{n}", vcpus=1) for n in range(6)))
+assert isinstance(solve(easy), Placed)
+print(sorted({"ortools", "numpy"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.slow
+def test_neither_a_server_nor_an_easy_problem_loads_the_library_of_the_exact_search():
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 async def test_a_process_that_cannot_be_started_is_said_to_be():
     async with opened(ProcessSolver(("/nowhere/to/be/found",), quick)) as solver:
         with pytest.raises(Transient):

@@ -52,7 +52,7 @@ class Hood:
         if host != self.hole:
             return 0
         parts = (hall.need[block][r] / max(hall.free[r, host], 1) for r in self.lacks)
-        return int(sum(parts) * GRAIN / 2 / len(self.lacks))
+        return int(sum(parts) * GRAIN / 2 / max(len(self.lacks), 1))
 
 
 def reseated(hall: Hall, hood: Hood, budget: Budget, most: float) -> Exact:
