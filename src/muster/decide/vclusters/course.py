@@ -56,6 +56,9 @@ def course(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
 
 
 def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
+    astray = [each for each in vcluster.members if _astray(each, sight)]
+    if astray and vcluster.status is _S.CREATING:  # it was given another host since
+        return Course(vcluster=vcluster, steps=tuple(removals(astray, sight)), waits=True)
     known = as_seen(vcluster, sight)
     broken = [each for each in known.members if each.status is _M.BROKEN]
     if known.status is not _S.CREATING:
@@ -73,6 +76,12 @@ def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
         return Course(vcluster=written(vcluster, known, now), waits=True)
     done = replace(known.turned(_S.ACTIVE, WHOLE), created_at=now)
     return Course(vcluster=written(vcluster, done, now))
+
+
+def _astray(member: Member, sight: Sight) -> bool:
+    """Return whether a member that is to be made is there already, on another host."""
+    there = sight.servers.get(member.id) or sight.volumes.get(member.id)
+    return bool(member.status is _M.PLANNED and there and there.host and there.host != member.host)
 
 
 def begun(vcluster: VCluster, steps: Sequence[VStep]) -> VCluster:
