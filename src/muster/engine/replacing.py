@@ -13,6 +13,7 @@ from muster.decide.vclusters.claims import (
     left,
     overdrawn,
 )
+from muster.decide.vclusters.course import COMING
 from muster.decide.vclusters.problem import item_of, placed, problem_of
 from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import taken_back
@@ -23,7 +24,6 @@ from muster.model.reservation import Reservation, Room
 from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
 from muster.ports.store import Claim, Query, Transaction
 
-_COMING = (MemberStatus.PLANNED, MemberStatus.BUILDING)
 TRIES = 5  # of what no other host can have either
 
 
@@ -99,7 +99,7 @@ async def _solved(
         for host in left(room, others)
     )
     members = tuple(
-        _homeless(each) if each.status in _COMING and each.id not in room.counted else each
+        _homeless(each) if each.status in COMING and each.id not in room.counted else each
         for each in vcluster.members
     )
     for moving in (False, True) if vcluster.status is VClusterStatus.CREATING else (False,):

@@ -22,6 +22,7 @@ from muster.model.volume import Volume, VolumeOrder
 _S = VClusterStatus
 _M = MemberStatus
 WHOLE = "it is there, whole"
+COMING = frozenset({_M.PLANNED, _M.BUILDING})
 GOING = frozenset({_S.DELETING, _S.ROLLING_BACK, _S.ERROR})  # of the last, what is listed late
 
 
@@ -80,8 +81,12 @@ def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
 
 def _astray(member: Member, sight: Sight) -> bool:
     """Return whether a member that is to be made is there already, on another host."""
-    there = sight.servers.get(member.id) or sight.volumes.get(member.id)
-    return bool(member.status is _M.PLANNED and there and there.host and there.host != member.host)
+    server, volume = sight.servers.get(member.id), sight.volumes.get(member.id)
+    if server:
+        return member.status in COMING and server.host not in ("", member.host)
+    if volume is None or volume.shared:
+        return False
+    return member.status is _M.PLANNED and volume.host not in ("", member.host)
 
 
 def begun(vcluster: VCluster, steps: Sequence[VStep]) -> VCluster:
