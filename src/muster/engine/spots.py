@@ -19,7 +19,7 @@ from muster.model.node import Node
 from muster.model.placement import Affinity, Group
 from muster.model.placing import Answer, Limit, Placed, Problem
 from muster.model.plan import Snapshot
-from muster.model.reservation import Reservation, arrival_id
+from muster.model.reservation import Reservation, arrival_id, without
 from muster.model.step import CreateServer, Done, OperateServer, Outcome, Retry, Step
 from muster.ports.hosts import Hosts
 from muster.ports.store import Query, Transaction
@@ -81,8 +81,9 @@ async def _looked_for(search: Search) -> tuple[Mapping[int, str], Mapping[int, s
             search = replace(search, now=search.site.clock.now())
             continue
         except DriverError as error:
-            strict = [n for n, step in enumerate(steps) if group and isinstance(step, CreateServer)]
-            return {}, dict.fromkeys(strict, error.text)
+            strict = group or snapshot.cordoned
+            made = [n for n, each in enumerate(steps) if strict and isinstance(each, CreateServer)]
+            return {}, dict.fromkeys(made, error.text)
         return _told(setting(ground, group, wanting), wanting, claims)
     return {}, dict.fromkeys((want.step for want in wanting), "others took the hosts meanwhile")
 
@@ -138,7 +139,7 @@ async def _ground(search: Search) -> Ground:
     room = await search.hosts.room()
     claims, company = await site.store.read(lambda tx: _kept(tx, search))
     return Ground(
-        room=room,
+        room=without(room, snapshot.cordoned),
         claims=tuple(in_force(claims, now)),
         standing={each.server_id: each.host for each in snapshot.servers.values() if each.host},
         group={id: host for id, host in company if _is_other(snapshot, id)},
