@@ -1,7 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-declare const process: { env: Record<string, string | undefined> };
 const server = process.env.MUSTER_URL ?? "http://127.0.0.1:8778";
 
 export default defineConfig({

@@ -108,7 +108,7 @@ class Page:
         where = (
             "document" if within == "document" else f"document.querySelector({json.dumps(within)})"
         )
-        self.comes(f"{where} && find({json.dumps(words)}, {where})")
+        self.comes(f"!!({where} && find({json.dumps(words)}, {where}))")
         self.run(f"find({json.dumps(words)}, {where}).click()")
 
     def fill(self, name: str, value: str) -> None:

@@ -1,5 +1,5 @@
 // Whether an instance is well, and what is wrong first.
-import type { Details, ClusterLine, Instance } from "./types";
+import type { ClusterLine, Details, Happening, Instance } from "./types";
 import { type Tone, plural } from "./words";
 
 /** Return one tone for the three kinds of health and what the place is about to be. */
@@ -75,9 +75,32 @@ function ofInstance(one: Instance): Trouble[] {
   ];
 }
 
+/** Return clusters that are being made and whose instances fail, by the newest word on each; newest first. */
+function ofFailures(clusters: ClusterLine[], happenings: Happening[]): Trouble[] {
+  const newest = new Map<string, Happening>();
+  for (const one of happenings) if (one.otype === "NODE" && !newest.has(one.oid)) newest.set(one.oid, one);
+  return clusters.filter(busy).flatMap((cluster) => {
+    const failing = [...newest.values()].filter((one) => one.cluster_id === cluster.id && one.kind === "node.failed");
+    if (!failing[0] || cluster.stack_status.startsWith("DELETE")) return [];
+    const what = `${plural(failing.length, "instance")} cannot be made`;
+    return [{ harm: 4, about: cluster.name, what, why: failing[0].status_reason, link: placeOf(cluster) }];
+  });
+}
+
+export interface Seen {
+  clusters: ClusterLine[];
+  details: Record<string, Details>;
+  instances: Instance[];
+  happenings: Happening[]; // newest first
+}
+
 /** Return all that is wrong, what does most harm first. */
-export function troubles(clusters: ClusterLine[], details: Record<string, Details>, instances: Instance[]): Trouble[] {
-  const found = [...clusters.flatMap((one) => ofCluster(one, details[one.id])), ...instances.flatMap(ofInstance)];
+export function troubles({ clusters, details, instances, happenings }: Seen): Trouble[] {
+  const found = [
+    ...clusters.flatMap((one) => ofCluster(one, details[one.id])),
+    ...ofFailures(clusters, happenings),
+    ...instances.flatMap(ofInstance),
+  ];
   return found.sort((a, b) => a.harm - b.harm || a.about.localeCompare(b.about));
 }
 
