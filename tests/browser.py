@@ -67,7 +67,7 @@ class Page:
                 self.errors.append(
                     str(details.get("exception", details).get("description", details))
                 )
-            case "Log.entryAdded", {"entry": {"level": "error"} as entry}:
+            case "Log.entryAdded", {"entry": {"level": "error"} as entry} if not _is_answer(entry):
                 self.errors.append(f"{entry['text']} {entry.get('url', '')}")
             case "Runtime.consoleAPICalled", {"type": "error" | "warning", "args": args}:
                 self.errors.append(" ".join(str(each.get("value")) for each in args))
@@ -168,6 +168,11 @@ class Page:
         )
 
 
+def _is_answer(entry: Any) -> bool:
+    """Whether a browser only notes that the API refused something, which the page tells of."""
+    return entry.get("source") == "network" and "/v1/" in entry.get("url", "")
+
+
 @contextmanager
 def opened(home: Path, url: str) -> Iterator[Page]:
     """Yield a tab of a browser of its own, which ends with the block."""
@@ -176,7 +181,8 @@ def opened(home: Path, url: str) -> Iterator[Page]:
     quiet = subprocess.DEVNULL
     with subprocess.Popen(words, stdout=quiet, stderr=quiet, preexec_fn=dying_with()) as process:
         try:
-            with connect(_address(home / "chromium"), max_size=None) as line:
+            where = _address(home / "chromium")
+            with connect(where, max_size=None, ping_interval=None) as line:
                 yield Page(line, _tab(line), url)
         finally:
             process.terminate()

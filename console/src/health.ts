@@ -124,3 +124,9 @@ export function byCluster(instances: Instance[]): Map<string, Instance[]> {
   }
   return found;
 }
+
+/** Whether nothing goes on in a cluster, and every kind of health of its members is known. */
+export function isSettled(whole: Details): boolean {
+  const known = (one: Instance) => !one.leaving && !Object.values(one.health).includes("unknown");
+  return !busy(whole) && !whole.current_action && whole.instances.every(known);
+}

@@ -1,12 +1,13 @@
 // What there is, as last heard: read once, then kept by what the one event stream tells.
 import { get, Refused, whenSignedOut } from "./api";
-import { routeOf } from "./health";
+import { isSettled, routeOf } from "./health";
 import { Line } from "./line";
 import { told, fromActions, type Operation } from "./operations";
 import type { Action, ClusterLine, Details, Happening, Instance, Session } from "./types";
 
 const MANY = 12; // so many clusters changed at once: the lists are read instead of each
 const KEPT = 300; // events
+const AGAIN_MS = 1000;
 
 const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, undefined, { numeric: true });
 
@@ -24,6 +25,7 @@ class World {
   #dirty = new Set<string>();
   #flushing: ReturnType<typeof setTimeout> | undefined;
   #watched = "";
+  #again: ReturnType<typeof setTimeout> | undefined;
   #stream = new Line<Happening>({
     heard: (one) => this.#heard(one),
     changed: (state) => {
@@ -147,6 +149,17 @@ class World {
     const others = this.instances.filter((one) => one.cluster_id !== whole.id);
     this.instances = [...others, ...whole.instances].sort(byName);
     this.details = { ...this.details, [whole.id]: whole };
+    this.#lookAgain(whole);
+  }
+
+  /**
+   * Probes come in without an event of their own. So a cluster that somebody looks at, and whose
+   * members are not all known to be well yet, is looked at again until they are.
+   */
+  #lookAgain(whole: Details) {
+    clearTimeout(this.#again);
+    if (this.#watched !== whole.id || isSettled(whole)) return;
+    this.#again = setTimeout(() => this.#watched === whole.id && this.#touch(whole.id), AGAIN_MS);
   }
 
   #drop(id: string) {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { condition, troubles, wellness, type Seen } from "../src/health";
+import { condition, isSettled, troubles, wellness, type Seen } from "../src/health";
 import { cluster, decision, details, happening, instance } from "./made";
 
 const seen = (but: Partial<Seen>): Seen => ({ clusters: [], details: {}, instances: [], happenings: [], ...but });
@@ -55,3 +55,10 @@ test.each([
   [{ stack_status: "UPDATE_FAILED" }, "bad"],
   [{ running_instances: 1 }, "warn"],
 ] as [object, string][])("a cluster with %o is %s", (but, tone) => expect(condition(cluster(but))).toBe(tone));
+
+test("a cluster is settled once nothing goes on and all of its members are known", () => {
+  const unknown = instance({ health: { infrastructure: "good", load_balancer: "unknown", application: "good" } });
+  expect(isSettled(details({ instances: [instance()] }))).toBe(true);
+  expect(isSettled(details({ instances: [unknown] }))).toBe(false);
+  expect(isSettled(details({ stack_status: "UPDATE_IN_PROGRESS" }))).toBe(false);
+});
