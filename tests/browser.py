@@ -94,7 +94,7 @@ class Page:
     def shows(self, *words: str, seconds: float = 20.0) -> None:
         """Wait until the page says all of this."""
         for each in words:
-            self.comes(f"document.body.innerText.includes({json.dumps(each)})", seconds)
+            self.comes(f"document.body?.innerText.includes({json.dumps(each)})", seconds)
 
     def go(self, path: str) -> None:
         self.ask("Page.navigate", url=f"{self.url}{path}")

@@ -145,6 +145,7 @@ class World {
   }
 
   #put(whole: Details) {
+    whole.instances.sort(byName);
     this.clusters = [...this.clusters.filter((one) => one.id !== whole.id), whole].sort(byName);
     const others = this.instances.filter((one) => one.cluster_id !== whole.id);
     this.instances = [...others, ...whole.instances].sort(byName);

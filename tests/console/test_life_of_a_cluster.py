@@ -23,7 +23,7 @@ def well(page: Page) -> int:
     return sum("balancer: good" in row and "answers: good" in row for row in rows(page))
 
 
-def test_what_is_typed_wrong_is_told_beside_it_and_nothing_is_made(page: Page, it: House) -> None:
+def what_is_typed_wrong_is_told_beside_it_and_nothing_is_made(page: Page, it: House) -> None:
     page.go("/clusters")
     page.shows("There is no cluster yet", "Live")
     page.click("Create cluster", "main")
@@ -40,7 +40,7 @@ def test_what_is_typed_wrong_is_told_beside_it_and_nothing_is_made(page: Page, i
         assert session.call("GET", "/v1/clusters") == {"clusters": []}
 
 
-def test_what_only_the_service_can_know_is_told_at_its_field(page: Page) -> None:
+def what_only_the_service_can_know_is_told_at_its_field(page: Page) -> None:
     page.fill("name", "web")
     page.fill("min_size", "2")
     page.fill("scale_in_threshold", "20")
@@ -53,7 +53,7 @@ def test_what_only_the_service_can_know_is_told_at_its_field(page: Page) -> None
     page.fill("max_size", "4")
 
 
-def test_the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Page) -> None:
+def the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Page) -> None:
     page.shows("create an instance for web-001 from demo-web", "load balancer: serve web")
     command = page.run("document.querySelector('aside pre').innerText")
     assert command.startswith("muster cluster create web --image demo-web --flavor tiny --min 2 ")
@@ -70,9 +70,7 @@ def test_the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Pag
     assert page.run("window.marked") is True
 
 
-def test_an_instance_that_is_killed_is_replaced_before_the_readers_eyes(
-    page: Page, it: House
-) -> None:
+def an_instance_that_is_killed_is_replaced_before_the_readers_eyes(page: Page, it: House) -> None:
     page.click("Members", "nav.tabs")
     name, process = next(iter(it.instances().items()))
     os.kill(process, signal.SIGKILL)
@@ -88,16 +86,23 @@ def test_an_instance_that_is_killed_is_replaced_before_the_readers_eyes(
     assert page.run("window.marked") is True
 
 
-def test_a_member_is_protected_by_its_row(page: Page) -> None:
-    assert "protected" not in rows(page)[0]
+def a_member_is_protected_by_its_row_and_let_go_again(page: Page) -> None:
     page.run("document.querySelector('tr[data-name] details').open = true")
-    page.click("Protect", "tr[data-name]")
+    _by_row(page, "Protect")
+    until(lambda: "\nprotected" in rows(page)[0], 10, "the row says so")
+    _by_row(page, "Unprotect")
+    until(lambda: "\nprotected" not in rows(page)[0], 10, "the row says so no more")
+
+
+def _by_row(page: Page, verb: str) -> None:
+    """Do something with the first member, once its plan has been seen."""
+    page.click(verb, "tr[data-name]")
     page.shows("What will happen")
-    page.click("Protect", "dialog[open]")
-    until(lambda: "protected" in rows(page)[0], 10, "the row says so")
+    page.click(verb, "dialog[open]")
+    page.comes("!document.querySelector('dialog[open]')")
 
 
-def test_a_snapshot_becomes_an_image_that_can_be_chosen(page: Page) -> None:
+def a_snapshot_becomes_an_image_that_can_be_chosen(page: Page) -> None:
     page.run("document.querySelector('tr[data-name] details').open = true")
     page.click("Create snapshot", "tr[data-name]")
     page.fill("Name of the image", "not a name!")
@@ -110,7 +115,7 @@ def test_a_snapshot_becomes_an_image_that_can_be_chosen(page: Page) -> None:
     page.fill("update-image", "web-kept")
 
 
-def test_an_update_is_followed_in_the_panel_to_its_end(page: Page) -> None:
+def an_update_is_followed_in_the_panel_to_its_end(page: Page) -> None:
     page.fill("update-image", "demo-web-v2")
     page.click("Show the plan")
     page.shows("What will happen")
@@ -128,14 +133,14 @@ def test_an_update_is_followed_in_the_panel_to_its_end(page: Page) -> None:
     assert page.run("window.marked") is True
 
 
-def test_the_panel_knows_after_a_reload_what_ended_before(page: Page) -> None:
+def the_panel_knows_after_a_reload_what_ended_before(page: Page) -> None:
     page.go("/")
     page.click("Notifications")
     page.shows("Create web", "Update web")
     page.click("Close", "#bell")
 
 
-def test_a_cluster_goes_once_its_reader_has_seen_what_goes_with_it(page: Page, it: House) -> None:
+def a_cluster_goes_once_its_reader_has_seen_what_goes_with_it(page: Page, it: House) -> None:
     page.go("/clusters")
     page.click("web")
     page.click("Delete")
@@ -147,3 +152,15 @@ def test_a_cluster_goes_once_its_reader_has_seen_what_goes_with_it(page: Page, i
     page.comes("location.pathname === '/clusters'")
     page.shows("There is no cluster yet", seconds=60)
     until(lambda: not it.instances(), 20, "no instance is left")
+
+
+def test_a_cluster_from_its_form_to_its_end(page: Page, it: House) -> None:
+    what_is_typed_wrong_is_told_beside_it_and_nothing_is_made(page, it)
+    what_only_the_service_can_know_is_told_at_its_field(page)
+    the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page)
+    an_instance_that_is_killed_is_replaced_before_the_readers_eyes(page, it)
+    a_member_is_protected_by_its_row_and_let_go_again(page)
+    a_snapshot_becomes_an_image_that_can_be_chosen(page)
+    an_update_is_followed_in_the_panel_to_its_end(page)
+    the_panel_knows_after_a_reload_what_ended_before(page)
+    a_cluster_goes_once_its_reader_has_seen_what_goes_with_it(page, it)
