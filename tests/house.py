@@ -18,13 +18,23 @@ from muster.client.http import Access, ApiError, Session, Unreachable
 MUSTER = (sys.executable, "-m", "muster")
 
 
-def until(claim: Callable[[], Any], deadline_s: float, what: str, every_s: float = 0.02) -> Any:
-    """Return what `claim` gives as soon as that is true; fails when the deadline is over."""
+def until(
+    claim: Callable[[], Any],
+    deadline_s: float,
+    what: str | Callable[[], object],
+    every_s: float = 0.02,
+) -> Any:
+    """Return what `claim` gives as soon as that is true; fails when the deadline is over.
+
+    `what` may be asked for then, so that it tells how things stand at that moment.
+    """
     end = time.monotonic() + deadline_s
     while True:
         if found := claim():
             return found
-        assert time.monotonic() < end, f"not within {deadline_s} s: {what}"
+        if time.monotonic() >= end:
+            told = what() if callable(what) else what
+            raise AssertionError(f"not within {deadline_s} s: {told}")
         time.sleep(every_s)
 
 
@@ -66,7 +76,7 @@ class House:
     def start(self, deadline_s: float = 180) -> None:
         """Start the server and wait until it answers."""
         self.process = self.spawn("serve")
-        until(self.answers, deadline_s, f"the server answers; its log: {self.told()}")
+        until(self.answers, deadline_s, lambda: f"the server answers; its log: {self.told()}")
 
     def answers(self) -> bool:
         assert self.process is not None

@@ -24,7 +24,7 @@ from testbed.incus.place import FABRIC_ADDRESS, Place
 
 HERE = "/1.0/provisioning"
 USER, PASSWORD = "root", "correct horse"
-READY_S, JOB_S = 30.0, 120.0
+READY_S, JOB_S = 60.0, 120.0
 
 
 class Office(House):
@@ -87,10 +87,9 @@ class Site:
         terms = {"uses_remaining": len(members), "expire_at": "2099-01-01T00:00:00Z"}
         token = self.ask("POST", "/tokens", terms)["uuid"]
         told = self.ask("GET", f"/tokens/{token}/provider-config")
-        config = {**told["config"], "server_certificate": self.office.papers.read_text()}
         for member in members:
             until(lambda member=member: self.has_agent(member), READY_S, f"{member} has an agent")
-            said = {"config": {"name": told["name"], "config": config}}
+            said = {"config": {"name": told["name"], "config": told["config"]}}
             status, answer = self.agent(member, "PUT", "/1.0/system/provider", said)
             assert status == 200, answer
         self.ready(*members)
@@ -116,20 +115,33 @@ class Site:
     def servers(self) -> dict[str, Any]:
         return {each["name"]: each for each in self.ask("GET", "/servers?recursion=1")}
 
-    def ready(self, *members: str, within_s: float = READY_S) -> None:
-        def all_are() -> bool:
-            known = self.servers()
-            return all(
-                known.get(each, {}).get("server_status") == "ready"
-                and known[each]["os_data"]["network"].get("state")
-                for each in members
-            )
+    def stands(self, *members: str) -> dict[str, tuple[str, str]]:
+        """Return status and detail of machines, as far as they are known."""
+        known = self.servers()
+        return {
+            each: (known[each]["server_status"], known[each]["server_status_detail"])
+            for each in members
+            if each in known
+        }
 
-        until(all_are, within_s, f"{members} are ready", every_s=0.1)
+    def ready(self, *members: str, within_s: float = READY_S) -> None:
+        """Wait until machines are ready, and at nothing. Who owes a reset is not before that."""
+        wanted = dict.fromkeys(members, ("ready", ""))
+        until(
+            lambda: self.stands(*members) == wanted,
+            within_s,
+            lambda: f"all are ready: {self.stands(*members)}",
+            every_s=0.1,
+        )
 
     def incus(self, member: str, path: str) -> Any:
         """Ask the Incus of a machine over its own socket."""
         return rest.call(self.place.socket(member), "GET", path)
+
+    def members(self, of: str) -> dict[str, str]:
+        """Return how the members of a machine's Incus are, as that sees them."""
+        listed = self.incus(of, "/1.0/cluster/members?recursion=1")
+        return {each["server_name"]: each["status"] for each in listed}
 
     def create(self, name: str, *members: str, **but: Any) -> Any:
         said = {"name": name, "server_names": list(members), "server_type": "incus", **but}
@@ -141,25 +153,16 @@ class Site:
     def tell_lost(self, member: str) -> None:
         """Have Muster notice now that a machine does not answer."""
         self.ask("POST", f"/servers/{member}/:resync")
-        until(lambda: self.servers()[member]["server_status"] == "offline", READY_S, "it is missed")
-
-    def reset(self, member: str) -> None:
-        """Wait until a machine that owes a reset is reset and ready."""
-
-        def is_new() -> bool:
-            try:
-                about = self.incus(member, "/1.0")
-            except (OSError, RuntimeError):
-                return False
-            return not about["environment"]["server_clustered"]
-
-        until(is_new, JOB_S, f"{member} is reset", every_s=0.1)
-        self.ready(member)
+        missed = {member: ("offline", "unresponsive")}
+        until(lambda: self.stands(member) == missed, READY_S, lambda: self.stands(member))
 
     def file(self, member: str, path: str) -> str:
         """Return what a file of a machine says, "" where there is none."""
         place = Path(f"/proc/{first_process(self.place, member)}/root{path}")
         return place.read_text() if place.exists() else ""
+
+    def clouds(self) -> set[str]:
+        return {each["name"] for each in self.session.call("GET", "/v1/clouds")["clouds"]}
 
     def cluster(self, name: str) -> Any:
         return self.ask("GET", f"/clusters/{name}")
@@ -170,13 +173,11 @@ class Site:
         self.session.call("DELETE", f"{HERE}/clusters/{name}?mode=factory-reset")
         meanwhile()
 
-        def is_gone() -> bool:
-            return f"{HERE}/clusters/{name}" not in self.ask("GET", "/clusters")
+        def jobs() -> list[Any]:
+            known = self.ask("GET", "/clusters?recursion=1")
+            return [each["job"] for each in known if each["name"] == name]
 
-        def stands() -> str:
-            return "" if is_gone() else str(self.cluster(name)["job"])
-
-        until(is_gone, JOB_S, f"{name} is gone: {stands()}", every_s=0.1)
+        until(lambda: not jobs(), JOB_S, lambda: f"{name} is gone: {jobs()}", every_s=0.1)
         self.ready(*names, within_s=JOB_S)
 
     def during(self, name: str, step: str, of: str) -> None:
@@ -187,7 +188,7 @@ class Site:
             mine = [e for e in steps if (e["step"], e["server"]) == (step, of)]
             return any(each["status"] != "planned" for each in mine)
 
-        until(has_begun, JOB_S, f"{step} has begun on {of}")
+        until(has_begun, JOB_S, lambda: f"{step} begins on {of}: {self.cluster(name)['job']}")
 
     def restart(self) -> None:
         """Have Muster die, and be there again."""
@@ -209,7 +210,10 @@ class Site:
             job = self.cluster(name)["job"]
             return job if job["status"] not in ("running", "turning back") else None
 
-        return dict(until(ended, within_s, f"the job of {name} ends", every_s=0.1))
+        def told() -> str:
+            return f"the job of {name} ends: {self.cluster(name)['job']}"
+
+        return dict(until(ended, within_s, told, every_s=0.1))
 
 
 @contextmanager

@@ -245,6 +245,23 @@ def test_a_machine_that_is_turned_away_tries_ever_less_often_and_says_so(
     assert ground.ask("GET", "/1.0/system/provider")["state"] == {"registered": True}
 
 
+@pytest.mark.parametrize("fault", [Undone("nobody there"), TurnedAway("restarting", status=503)])
+def test_a_machine_that_nobody_answers_tries_soon_and_twice_a_minute_in_the_end(
+    ground: Ground, office: Office, fault: Exception
+) -> None:
+    """Whoever restarts just when a machine has reset itself has it back in a moment."""
+    begin_anew(ground)
+    office.fault = fault
+    messenger, before, times = Messenger(), office.tries, []
+    for second in range(121):
+        messenger.tick(ground.agent)
+        if office.tries > before:
+            times.append(second)
+            before = office.tries
+        ground.clock.advance(1)
+    assert times == [0, 2, 6, 14, 30, 60, 90, 120]
+
+
 def test_another_token_ends_the_trying_with_the_old_one(ground: Ground, office: Office) -> None:
     begin_anew(ground)
     office.fault = TurnedAway("this token was good until noon", status=400)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fleet import FakeFleet
+from muster.model.machine import Happening
 from muster.model.system import ADDRESS, Fixed
 from muster.ports.store import Transaction
 from office import Office, opened
@@ -78,10 +79,26 @@ async def test_servers_are_told_to_find_us_at_the_address_that_is_set(office):
     assert told["config"]["server_url"] == "http://127.0.0.1:8778"
 
 
+async def test_servers_are_told_whom_to_believe_where_no_authority_vouches_for_us(office):
+    fixed = replace(office.desk.fixed, anchor="OUR PEM")
+    office.app.state.desk = replace(office.desk, fixed=fixed)
+    token = {"uses_remaining": 1, "expire_at": "2099-01-01T00:00:00Z"}
+    made = (await office.call("POST", TOKENS, token, "root")).json()["metadata"]["uuid"]
+    await office.call("POST", f"{TOKENS}/{made}/seeds", {"name": "s", "seeds": {}}, "root")
+    for address, told in (("https://muster.example:8443", "OUR PEM"), ("", None)):
+        await ask(office, "PUT", "network", {"address": address})
+        by_token = await office.call("GET", f"{TOKENS}/{made}/provider-config", None, "root")
+        assert by_token.json()["metadata"]["config"].get("server_certificate") == told
+        where = f"{TOKENS}/{made}/seeds/s?type=json"
+        seed = (await office.call("GET", where, None, "root")).json()
+        assert seed["provider"]["config"].get("server_certificate") == told
+
+
 async def test_who_resets_himself_registers_again_at_that_address(tmp_path):
     async with opened_yard(tmp_path) as yard:
         where = "https://muster.example:8443"
-        owing = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        lost = replace((await yard.machines())["m3"], owes_reset="it was lost")
+        owing = lost.met(Happening.OWES, yard.office.clock.now())
 
         def put(tx: Transaction) -> None:
             tx.machines.put(owing)

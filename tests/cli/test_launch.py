@@ -35,6 +35,25 @@ def test_a_host_is_named_as_nova_does(muster, at_home):
     assert "nowhere" in said
 
 
+def test_it_gets_the_network_and_the_volume_that_are_named(muster, at_home):
+    muster.good("volume", "create", "data", "--size", "1")
+    on = ("--network", "default", "--volume", "data", "--timeout", "60")
+    made = muster.asked("launch", "demo-web", "--name", "four", *on)
+    assert muster.asked("volume", "show", "data")["instance_name"] == made["name"]
+    shown = muster.asked("instance", "show", "four")
+    assert (shown["status"], shown["cluster_id"], shown["seen"]) == ("ACTIVE", None, "running")
+    assert "muster node recover four" in muster.refused("instance", "replace", "four")
+    said = muster.refused("launch", "demo-web", "--name", "five", "--volume", "data", code=2)
+    assert "take it off there first (muster volume detach data)" in said
+    assert "five" not in {each["name"] for each in muster.asked("node", "list")}
+
+
+def test_a_volume_that_is_not_there_is_refused_by_name_before_anything_is_made(muster, at_home):
+    said = muster.refused("launch", "demo-web", "--name", "never", "--volume", "nope")
+    assert "nope" in said
+    assert "never" not in {each["name"] for each in muster.asked("node", "list")}
+
+
 def test_another_keypair_is_the_callers_own(muster, at_home):
     public = at_home / "key.pub"
     public.write_text(

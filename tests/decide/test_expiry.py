@@ -3,13 +3,26 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import CertificateBuilder, Name, NameAttribute, load_pem_x509_certificate
+from cryptography.x509.oid import NameOID
 
 from drivers.pem.made import CERTIFICATE, NEXT
-from muster.base.certificates import validity
+from muster.base.certificates import anchor, validity
 from muster.decide.expiry import Paper, findings
 from muster.drivers.papers import made
 from muster.model.warning import Kind
+
+
+def signed_by_another():
+    key, a_day = ec.generate_private_key(ec.SECP256R1()), datetime(2026, 1, 1, tzinfo=UTC)
+    names = [Name([NameAttribute(NameOID.COMMON_NAME, each)]) for each in ("us", "an authority")]
+    builder = CertificateBuilder(
+        *reversed(names), key.public_key(), 7, a_day, a_day + timedelta(days=9)
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def the_end(pem):
@@ -20,6 +33,14 @@ def the_end(pem):
 def test_the_dates_of_a_certificate_are_read_without_what_reads_it_whole(pem):
     known = load_pem_x509_certificate(pem.encode())
     assert validity(pem) == (known.not_valid_before_utc, known.not_valid_after_utc)
+
+
+def test_who_vouches_for_a_chain_is_its_last_certificate_if_nobody_else_vouches_for_that():
+    root, _ = made("root", datetime(2026, 6, 1, tzinfo=UTC))
+    for chain in (root, f"{CERTIFICATE}{root}", f"# a remark\n{root}\n"):
+        assert anchor(chain).strip() == root.strip()
+    for chain in ("", "no PEM", root + signed_by_another()):
+        assert anchor(chain) == ""
 
 
 @pytest.mark.parametrize("year", [1970, 2000, 2049, 2050, 2069, 2200])

@@ -1,5 +1,6 @@
 """When a machine is asked, what an answer, a silence and a call of its own make of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -44,6 +45,7 @@ def test_there_is_an_interval_for_every_status():
         (S.READY, D.NONE, 10, 300),
         (S.READY, D.UPDATING, 10, 30),
         (S.READY, D.EVACUATING, 10, 30),
+        (S.PENDING, D.RESETTING, 0, 30),
         (S.OFFLINE, D.REBOOTING, 10, 30),
         (S.OFFLINE, D.UNRESPONSIVE, 10, 10),
     ],
@@ -62,6 +64,7 @@ def test_who_was_never_asked_is_due_at_once_and_who_is_nowhere_never():
 def test_everything_is_asked_of_one_that_is_new_and_once_an_hour():
     assert wants_all(a_machine(), NOW)
     assert wants_all(a_machine(status=S.PENDING, whole_at=NOW), NOW)
+    assert not wants_all(a_machine(status=S.PENDING, detail=D.RESETTING), NOW)
     assert not wants_all(a_machine(whole_at=NOW), after(3599))
     assert wants_all(a_machine(whole_at=NOW), after(3600))
 
@@ -122,6 +125,32 @@ def test_one_that_reports_back_is_ready_and_asked_at_once():
     away = a_machine(status=S.OFFLINE, detail=D.REBOOTING, turned_at=NOW, polled_at=NOW)
     back = called(away, "system-is-ready", "", after(5))
     assert (back.status, back.detail, due_at(back)) == (S.READY, D.NONE, back.created_at)
+
+
+def test_one_that_has_registered_and_says_that_it_is_ready_is_asked_before_it_is():
+    """Else it would be ready, and nothing known of it: no network, no Incus."""
+    new = a_machine(status=S.PENDING, detail=D.REGISTERING, polled_at=NOW)
+    heard = called(new, "system-is-ready", "", after(1))
+    assert (heard.status, heard.detail, due_at(heard)) == (S.PENDING, D.REGISTERING, new.created_at)
+    seen = answered(heard, Answer(environment={"system_is_ready": True}, facts=FACTS), after(2))
+    assert (seen.status, seen.facts) == (S.READY, FACTS)
+
+
+@pytest.mark.parametrize("status", [S.READY, S.OFFLINE])
+def test_one_that_owes_a_reset_is_not_ready_whatever_it_says(status):
+    owing = a_machine(status=status, owes_reset="it was lost")
+    for here in (answered(owing, READY, after(60)), called(owing, "system-is-ready", "", NOW)):
+        assert (here.status, here.detail) == (S.PENDING, D.RESETTING)
+        assert answered(here, READY, after(120)) == replace(
+            here,
+            polled_at=after(120),
+            seen_at=after(120),
+            updated_at=after(120),
+            polls=here.polls + 1,
+        )
+        assert silent(here, "no route", after(120)).detail is D.UNRESPONSIVE
+        reset = replace(here, owes_reset="")
+        assert answered(reset, READY, after(120)).status is S.READY
 
 
 def test_only_who_has_moved_says_where_to():

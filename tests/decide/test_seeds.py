@@ -4,10 +4,10 @@ import json
 import subprocess
 
 from builders import NOW
-from machines import a_machine_token
 from muster.decide.seeds import documents, formed
 from muster.model.machine_token import Seed
 
+PROVIDER = {"server_url": "https://muster.example:8443", "server_token": "t"}
 ODD = "it's $(odd) `here` \\ END OF IT"
 
 
@@ -18,7 +18,7 @@ def test_a_script_tells_the_agent_of_a_running_machine_in_order(tmp_path):
         "install": {"force_install": True},
     }
     seed = Seed(name="s", parts=parts, updated_at=NOW)
-    told = documents(seed, a_machine_token(), "https://muster.example:8443", "")
+    told = documents(seed, PROVIDER, "")
     text = formed(told, "script", NOW).decode()
     assert "# install: means nothing here" in text
     calls = tmp_path / "calls"

@@ -1,15 +1,28 @@
 """Virtual clusters are there whole or not at all, and what they have claimed ends with them."""
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.whole import WHERE, claims, left, made, settled, world
+from muster.api.vclusters_v2 import bodies
 from muster.base.clock import ManualClock
-from office import Office, a_cloud, opened
+from muster.base.errors import Unplaceable
+from muster.engine.pace import EnginePace
+from muster.engine.worker import Engine
+from muster.model.vcluster import MemberStatus, VCluster, VClusterStatus
+from muster.ports.store import Query
+from muster.service import flavors, vclusters
+from muster.service.desk import Desk
+from muster.store.connect import connect
+from muster.store.signals import LocalSignal
+from office import PEOPLE, Office, SolvedHere, a_cloud, opened
 from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
 
 
@@ -95,6 +108,21 @@ async def test_what_never_works_leaves_nothing_and_says_what(office: Office, cal
     await office.call("DELETE", f"{WHERE}/{asked['id']}")
     await office.go_on(2)
     assert (await office.call("GET", WHERE)).json() == {"vclusters": []}
+
+
+@pytest.mark.parametrize("number", range(8))
+async def test_whichever_of_them_cannot_be_made_none_of_them_stays(
+    office: Office, number: int
+) -> None:
+    """The first, the second, ... the last of eight: each server is made before any volume."""
+    names = [f"{kind}-{n}" for kind in ("s", "v") for n in range(4)]
+    things = [server(n) if n.startswith("s") else volume(n, 2) for n in names]
+    call = "create_server" if number < 4 else "create_volume"
+    world(office).fail(call, "permanent", match=f"one-{names[number]}")
+    found = await settled(office, (await made(office, body(things)))["id"], 60)
+    assert found["status"] == "ERROR"
+    assert f"{names[number]} cannot be made" in found["status_reason"]
+    assert await left(office) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
@@ -242,3 +270,46 @@ async def test_a_host_that_dies_while_it_is_made_leaves_nothing_in_the_end(
         assert found["status"] == "ERROR"
         assert "cannot be made" in found["status_reason"]
         assert await left(office) == (0, 0, 0)
+
+
+@pytest.mark.postgresql
+async def test_of_fifty_asked_of_two_servers_at_once_those_that_fit_are_there_whole(
+    office: Office, postgres_url: str
+) -> None:
+    """Each has an engine of its own; whoever was refused has a reason, and left nothing."""
+    stores = [await connect(postgres_url, LocalSignal(), office.clock) for _ in range(2)]
+    desks = [replace(office.desk, store=each, placing=asyncio.Lock()) for each in stores]
+    await flavors.seed(desks[0])
+    ended = await asyncio.gather(*(half_a_host(desks[n % 2], n) for n in range(50)))
+    assert Counter(type(each) for each in ended) == {VCluster: 6, Unplaceable: 44}
+    assert all("GiB" in each.text for each in ended if isinstance(each, Unplaceable))
+    engines = [an_engine(desk, f"engine {n}") for n, desk in enumerate(desks)]
+    for _ in range(10):
+        office.clock.advance(1)
+        await asyncio.gather(*(engine.settle() for engine in engines))
+    rows = await desks[1].store.read(lambda tx: tx.vclusters.find(Query()))
+    assert [each.status for each in rows] == [VClusterStatus.ACTIVE] * 6
+    assert {m.status for each in rows for m in each.members} == {MemberStatus.ACTIVE}
+    claimed = await desks[0].store.read(lambda tx: tx.reservations.find(Query()))
+    assert (await left(office))[:2] == (6, 12)
+    assert {each.id for each in claimed} == {m.id for each in rows for m in each.members}
+    for each in stores:
+        await each.close()
+
+
+async def half_a_host(desk: Desk, number: int) -> VCluster | Unplaceable:
+    """Ask for half a host's disk; whoever does not get it is told why."""
+    things = [server("a"), volume("left", 6), volume("right", 4)]
+    rules = [rule("affinity", "a", "left", "right")]
+    said, _ = bodies.asked(json.dumps(body(things, rules, name=f"n{number}")).encode())
+    try:
+        return (await vclusters.created(desk, PEOPLE["ann"], said)).vcluster
+    except Unplaceable as refusal:
+        return refusal
+
+
+def an_engine(desk: Desk, owner: str) -> Engine:
+    pace = EnginePace(owner=owner)
+    made = Engine(desk.store, desk.clouds, desk.clock, desk.store.signal, pace)
+    made.place_by(SolvedHere())
+    return made

@@ -14,7 +14,7 @@ LATER = NOW + timedelta(minutes=1)
 DETAILS = {
     S.UNKNOWN: {D.NONE},
     S.UNREGISTERED: {D.NONE},
-    S.PENDING: {D.REGISTERING, D.RECONFIGURING},
+    S.PENDING: {D.REGISTERING, D.RECONFIGURING, D.RESETTING},
     S.READY: {D.NONE, D.UPDATING, D.UPDATING_APPLICATION, D.EVACUATING, D.RESTORING},
     S.OFFLINE: {D.REBOOTING, D.SHUT_DOWN, D.UNRESPONSIVE},
 }
@@ -53,6 +53,13 @@ def test_silence_is_news_of_one_that_was_ready_and_of_no_other():
     for status, detail in ((S.OFFLINE, D.REBOOTING), (S.OFFLINE, D.SHUT_DOWN)):
         away = a_machine(status=status, detail=detail)
         assert away.met(H.SILENT, LATER) == away
+
+
+def test_one_that_owes_a_reset_is_ready_in_no_status_and_silence_is_news_of_it_as_of_a_ready_one():
+    for status in set(S) - {S.UNREGISTERED}:
+        owing = a_machine(status=status).met(H.OWES, LATER)
+        assert (owing.status, owing.detail) == (S.PENDING, D.RESETTING)
+        assert owing.met(H.VANISHED, LATER).detail is D.UNRESPONSIVE
 
 
 def test_the_moment_of_a_turn_is_kept_and_what_is_no_turn_changes_nothing():

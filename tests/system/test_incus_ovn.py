@@ -15,7 +15,7 @@ from house import House, until
 from incus_service import WEB, ask, beside, change, instances, statuses, whereabouts
 from muster.client.http import ApiError, Session
 from testbed.incus import machine, ovn, rest
-from testbed.incus.bed import lent
+from testbed.incus.bed import await_whole, lent
 from testbed.incus.place import Place, lacking
 from traffic import Load
 
@@ -39,6 +39,7 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def it(place, tmp_path) -> Iterator[House]:
+    await_whole(place)
     with beside(place, tmp_path / "home") as made:
         yield made
 

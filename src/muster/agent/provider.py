@@ -21,6 +21,7 @@ CENTER = "operations-center"
 SERVERS = "/1.0/provisioning/servers"
 HERE = ("127.0.0.1", "::1", "localhost")
 AGAIN = timedelta(seconds=30)
+SOON = timedelta(seconds=2)
 # Who is turned away may be let in later: by a token that is given more time.
 LONGEST = timedelta(minutes=15)
 READY, NETWORK_CHANGED = "system-is-ready", "network-config-changed"
@@ -202,10 +203,9 @@ def _is_told(agent: Agent, place: Place, kept: Mapping[str, Any], cause: str) ->
         agent.calls.call(place, Call("PUT", f"{SERVERS}/:self", body, kept["secret"]))
     except TurnedAway as error:
         doing.LOG.error("the provider does not want to know: %s", error.text)
-        status = error.details.get("status")
-        if status == 403:  # he has forgotten this machine
+        if error.details.get("status") == 403:  # he has forgotten this machine
             _forget(agent, kept)
-        if isinstance(status, int) and status >= 500:  # he could not, which is no answer
+        if not _is_refusal(error):
             return False
     except (Undone, Conflict) as error:
         doing.LOG.warning("the provider does not know yet: %s", error.text)
@@ -241,7 +241,8 @@ def want(agent: Agent, said: Mapping[str, object]) -> None:
 # A machine that has reset itself registers by a token that is good for an hour. Where that has
 # ended, trying again helps only once somebody gives the token more time, or the machine another.
 # So it tries ever less often, though never gives up, and says at its system/provider, and where it
-# tries, why it is not taken in. It goes on after a restart as often as before.
+# tries, why it is not taken in. It goes on after a restart as often as before. Where nobody says
+# anything, as while the provider restarts, it tries soon, and no less often than it tells him news.
 def _come(agent: Agent) -> None:
     """Register where that is wanted and due. See Note [Who is turned away]."""
     wanted = agent.keeper.memory.notes.get("wanted")
@@ -254,7 +255,7 @@ def _come(agent: Agent) -> None:
         _belong(agent, read(Provider, wanted["said"]), wanted["said"])
     except (Undone, Conflict) as error:
         tries = wanted.get("tried", {}).get("tries", 0) + 1
-        next_at = now + doubled(tries, AGAIN, LONGEST)
+        next_at = now + _rest(error, tries)
         doing.LOG.warning("not registered yet: %s; next at %s", error.text, next_at.isoformat())
         tried = {"tries": tries, "reason": error.text, "next_at": next_at.isoformat()}
         with agent.keeper.lock:
@@ -262,6 +263,19 @@ def _come(agent: Agent) -> None:
             agent.keeper.memory.save(agent.machine)
     finally:
         _under_way.release()
+
+
+def _rest(error: Undone | Conflict, tries: int) -> timedelta:
+    """Return how long not to try again. See Note [Who is turned away]."""
+    if _is_refusal(error):
+        return doubled(tries, AGAIN, LONGEST)
+    return doubled(tries, SOON, AGAIN)
+
+
+def _is_refusal(error: Undone | Conflict) -> bool:
+    """Return whether it was said no; one who could not answer has not said anything."""
+    status = error.details.get("status")
+    return isinstance(error, TurnedAway) and not (isinstance(status, int) and status >= 500)
 
 
 def _is_due(tried: Mapping[str, Any] | None, now: datetime) -> bool:

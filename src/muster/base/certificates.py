@@ -1,5 +1,6 @@
 """Certificates as text: what they are known by."""
 
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -22,13 +23,30 @@ def bare(pem: str) -> str:
     return "".join(each for each in lines if not each.startswith("-----"))
 
 
+def anchor(chain: str) -> str:
+    """Return the last certificate of a chain where it vouches for itself, "" where others do.
+
+    Whoever is to believe in such a chain has to be told that one; no machine knows it by itself.
+    """
+    last = next(iter(_ARMOUR.findall(chain)[-1:]), "")
+    try:
+        said = _signed(last)
+        return f"{last}\n" if said[_ISSUER] == said[_SUBJECT] else ""
+    except (ValueError, IndexError):
+        return ""
+
+
+_ARMOUR = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+
 # Note [As much of DER as a date takes]
 # What reads certificates whole takes 8 MiB for as long as the process lives, and the standard
 # library tells dates of authorities only. Dates are in the fourth part of what was signed, behind
-# a version that may be missing; times have two or four figures for their year.
+# a version that may be missing, between who signed it and for whom; times have two or four figures
+# for their year.
 _SEQUENCE, _VERSION, _SHORT_TIME, _LONG_TIME = 0x30, 0xA0, 0x17, 0x18
 _TIMES = {_SHORT_TIME: "%y%m%d%H%M%SZ", _LONG_TIME: "%Y%m%d%H%M%SZ"}
-_FOURTH = 3
+_ISSUER, _DATES, _SUBJECT = 2, 3, 4
 
 
 def validity(pem: str) -> tuple[datetime, datetime] | None:
@@ -37,13 +55,17 @@ def validity(pem: str) -> tuple[datetime, datetime] | None:
     See Note [As much of DER as a date takes].
     """
     try:
-        [whole, *_] = _parts(ssl.PEM_cert_to_DER_cert(pem.strip() + "\n"))
-        [signed, *_] = _parts(whole[1])
-        said = [part for part in _parts(signed[1]) if part[0] != _VERSION]
-        begin, end = (_time(*part) for part in _parts(said[_FOURTH][1]))
+        begin, end = (_time(*part) for part in _parts(_signed(pem)[_DATES][1]))
     except (ValueError, IndexError, KeyError):
         return None
     return begin, end
+
+
+def _signed(pem: str) -> list[tuple[int, bytes]]:
+    """Return the parts of what was signed. Raises `ValueError` and `IndexError` for no PEM."""
+    [whole, *_] = _parts(ssl.PEM_cert_to_DER_cert(pem.strip() + "\n"))
+    [signed, *_] = _parts(whole[1])
+    return [part for part in _parts(signed[1]) if part[0] != _VERSION]
 
 
 def _parts(der: bytes) -> Iterator[tuple[int, bytes]]:

@@ -1,4 +1,4 @@
-"""Instances of all clusters."""
+"""Instances, in clusters and alone."""
 
 import sys
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ def instance_list(asked: Asking, cluster: str | None) -> None:
         rows = session.call("GET", "/v1/instances", query={"cluster": cluster})["instances"]
     columns = [
         ("NAME", field("name")),
+        ("CLUSTER", field("cluster_name")),
         ("STATUS", field("status")),
         ("ADDRESS", field("address")),
         ("HOST", field("host")),
@@ -32,7 +33,7 @@ def instance_list(asked: Asking, cluster: str | None) -> None:
         ("ANSWERS", lambda row: (row.get("health") or {}).get("application")),
         ("ID", field("id")),
     ]
-    empty = "No instances. A cluster makes some: muster cluster create --help"
+    empty = "No instances. One alone: muster launch IMAGE; several: muster cluster create --help"
     asked.show(rows, lambda out: listing(out, rows, columns, empty))
 
 

@@ -44,6 +44,8 @@ def launch(asked: Asking, image: str, timeout: float, **said: str | None) -> Non
 
     began = time.monotonic()
     with asked.session() as session:
+        if said["volume"]:
+            _refuse_taken(session, said["volume"])  # before anything is made
         image = _image(session, image)
         key, file = _key(session, said["key"])
         name = said["name"] or _free_name(session, image)
@@ -79,6 +81,19 @@ def _tell(made: dict[str, Any]) -> None:
             "machine is not on the instance's network (muster init --uplink puts instances on "
             "one that others reach)",
             err=True,
+        )
+
+
+def _refuse_taken(session: "Session", volume: str) -> None:
+    """Raise `ApiError` for a volume that is not there, `UsageError` for one that somebody has."""
+    from muster.client.http import at
+
+    there = session.call("GET", at("volumes", volume))["volume"]
+    if there["server"]:
+        raise click.UsageError(
+            f"volume {volume} is attached to {there['instance_name'] or there['server']}: take it "
+            "off there first "
+            f"(muster volume detach {volume})"
         )
 
 

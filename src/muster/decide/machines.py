@@ -52,15 +52,17 @@ def due_at(machine: Machine | Pulse) -> datetime | None:
         return None
     if machine.polled_at is None:
         return machine.created_at
-    if machine.status is _S.PENDING and machine.polls < FIRST_POLLS:
-        every = FIRST_EVERY
-    elif machine.detail not in (_D.NONE, _D.REGISTERING, _D.RECONFIGURING, _D.UNRESPONSIVE):
+    if machine.detail not in (_D.NONE, _D.REGISTERING, _D.RECONFIGURING, _D.UNRESPONSIVE):
         every = BUSY_EVERY
+    elif machine.status is _S.PENDING and machine.polls < FIRST_POLLS:
+        every = FIRST_EVERY
     return machine.polled_at + every
 
 
 def wants_all(machine: Machine, now: datetime) -> bool:
     """Return whether to ask for everything, and not only how it is."""
+    if machine.detail is _D.RESETTING:
+        return False  # its Incus comes and goes, and what it tells is gone in a moment
     if machine.status is not _S.READY or machine.whole_at is None:
         return True
     return now - machine.whole_at >= WHOLE_EVERY
@@ -76,14 +78,19 @@ def answered(machine: Machine, answer: Answer, now: datetime) -> Machine:
     if answer.facts:
         seen = replace(seen, facts=answer.facts, whole_at=now)
     ready = _is_ready(answer.environment)
-    happened = Happening.ANSWERED if ready else Happening.WAITING
+    happened = _here(machine, Happening.ANSWERED) if ready else Happening.WAITING
     return replace(seen.met(happened, now), updated_at=now)
 
 
 def silent(machine: Machine, reason: str, now: datetime) -> Machine:
     """Return what is known once a machine did not answer, or not as itself."""
     tried = replace(machine, polled_at=now, polls=machine.polls + 1, reason=reason)
-    return tried.met(Happening.SILENT, now)
+    return tried.met(Happening.VANISHED if machine.owes_reset else Happening.SILENT, now)
+
+
+def _here(machine: Machine, happening: Happening) -> Happening:
+    """Return what it means that a machine is there: one that owes a reset is no ready one."""
+    return Happening.OWES if machine.owes_reset else happening
 
 
 def _is_ready(environment: Mapping[str, Any]) -> bool:
@@ -108,7 +115,7 @@ CAUSES: Mapping[str, Cause] = {
     "": Cause(new_url=True),
     "network-config-changed": Cause(new_url=True),
     "network-interface-state-changed": _LOOK,
-    "system-is-ready": Cause(Happening.ENDED),
+    "system-is-ready": Cause(Happening.UP),
     "os-update-applied": _LOOK,
     "application-update-applied": Cause(Happening.ENDED),
     "secure-boot-update-applied": _LOOK,
@@ -122,9 +129,8 @@ CAUSES: Mapping[str, Cause] = {
 def called(machine: Machine, cause: str, url: str, now: datetime) -> Machine:
     """Return what is known once a machine called by itself. `cause` is one of CAUSES."""
     meant = CAUSES[cause]
-    heard = machine.met(meant.happening, now) if meant.happening else machine
-    if cause == "system-is-ready":
-        heard = heard.met(Happening.ANSWERED, now)
+    happened = _here(machine, Happening.UP) if meant.happening is Happening.UP else meant.happening
+    heard = machine.met(happened, now) if happened else machine
     if meant.new_url and url:
         heard = replace(heard, connection_url=url)
     if meant.look:

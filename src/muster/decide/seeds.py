@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from muster.model.machine_token import MachineToken, Seed
+from muster.model.machine_token import Seed
 
 PARTS = ("applications", "install", "migration_manager", "network", "operations_center")
 OWN = ("incus", "update", "provider")  # which are written here, and by nobody else
@@ -39,19 +39,18 @@ def _names(said: Mapping[str, Any]) -> list[str] | None:
     return [str(each) for each in names] if all(isinstance(e, str) and e for e in names) else None
 
 
-def documents(seed: Seed, token: MachineToken, url: str, channel: str) -> dict[str, Any]:
+def documents(seed: Seed, provider: Mapping[str, str], channel: str) -> dict[str, Any]:
     """Return every document of a seed by its name, as IncusOS knows them.
 
-    `url` is where a machine registers.
+    `provider` is where a machine registers, and by what.
     """
     update: dict[str, Any] = {"auto_reboot": False, "check_frequency": "never"}
     if channel:
         update["channel"] = channel
-    config = {"server_url": url, "server_token": str(token.id)}
     own = {
         "incus": {"apply_defaults": False},
         "update": update,
-        "provider": {"name": "operations-center", "config": config},
+        "provider": {"name": "operations-center", "config": dict(provider)},
     }
     said = {name: each for name, each in seed.parts.items() if isinstance(each, Mapping)}
     return {

@@ -9,10 +9,11 @@ from muster.decide.vclusters.claims import arrivals, claims_of, in_force, left, 
 from muster.decide.vclusters.problem import placed, problem_of
 from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import taken_back
+from muster.engine.cordon import cordon
 from muster.engine.gauges import VCLUSTERS
 from muster.engine.site import Site
 from muster.model.placing import Placed
-from muster.model.reservation import Reservation, Room
+from muster.model.reservation import Reservation, Room, without
 from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
 from muster.ports.store import Claim, Query, Transaction
 
@@ -76,7 +77,8 @@ async def _room(site: Site, vcluster: VCluster) -> Room:
     hosts = site.clouds[vcluster.cloud].cloud.hosts
     if hosts is None:
         raise Transient(f"cloud {vcluster.cloud} does not tell of its hosts any more")
-    return await hosts.room()
+    there = await hosts.room()
+    return without(there, await site.store.read(lambda tx: cordon(tx, vcluster.cloud)))
 
 
 async def _solved(

@@ -23,6 +23,7 @@ class Detail(StrEnum):
     NONE = ""
     REGISTERING = "registering"
     RECONFIGURING = "re-configuring"
+    RESETTING = "resetting"
     UPDATING = "updating"
     UPDATING_APPLICATION = "updating application"
     EVACUATING = "evacuating"
@@ -37,7 +38,10 @@ class Happening(StrEnum):
     RECONFIGURED = "its network or storage was set"
     ANSWERED = "it answered, and is ready"
     WAITING = "it answered, and is not ready yet"
+    UP = "it called, and says that it is ready"
+    OWES = "it is there, and has to be reset before anything else"
     SILENT = "it did not answer"
+    VANISHED = "it did not answer, and has to be reset before anything else"
     UPDATE_BEGUN = "it was told to update"
     APPLICATION_UPDATE_BEGUN = "it was told to update an application"
     EVACUATION_BEGUN = "it was told to evacuate"
@@ -61,6 +65,7 @@ _NEW = Standing(_S.UNREGISTERED)  # until it registers again
 _READY = Standing(_S.READY)
 _REGISTERING = Standing(_S.PENDING, _D.REGISTERING)
 _RECONFIGURING = Standing(_S.PENDING, _D.RECONFIGURING)
+_RESETTING = Standing(_S.PENDING, _D.RESETTING)
 _UPDATING = Standing(_S.READY, _D.UPDATING)
 _UPDATING_APPLICATION = Standing(_S.READY, _D.UPDATING_APPLICATION)
 _EVACUATING = Standing(_S.READY, _D.EVACUATING)
@@ -79,7 +84,10 @@ _HEARD_OF: dict[Happening, Standing | None] = {
     _H.RECONFIGURED: _RECONFIGURING,
     _H.ANSWERED: _READY,
     _H.WAITING: None,
+    _H.UP: None,  # nothing is known of it before it has been asked
+    _H.OWES: _RESETTING,
     _H.SILENT: None,
+    _H.VANISHED: _UNRESPONSIVE,
     _H.UPDATE_BEGUN: None,
     _H.APPLICATION_UPDATE_BEGUN: None,
     _H.EVACUATION_BEGUN: None,
@@ -96,6 +104,7 @@ COURSE: Mapping[MachineStatus, Mapping[Happening, Standing | None]] = {
     _S.READY: _HEARD_OF
     | {
         _H.ANSWERED: None,  # what it is at ends when that has ended, not when it answers
+        _H.UP: _READY,
         _H.SILENT: _UNRESPONSIVE,
         _H.UPDATE_BEGUN: _UPDATING,
         _H.APPLICATION_UPDATE_BEGUN: _UPDATING_APPLICATION,
@@ -104,7 +113,7 @@ COURSE: Mapping[MachineStatus, Mapping[Happening, Standing | None]] = {
         _H.ENDED: _READY,
     },
     # Silence of one that reboots or was shut down says nothing new.
-    _S.OFFLINE: _HEARD_OF,
+    _S.OFFLINE: _HEARD_OF | {_H.UP: _READY, _H.VANISHED: None},
 }
 
 

@@ -14,3 +14,4 @@ class Fixed:
 
     listen: str = ""
     log_level: str = "info"
+    anchor: str = ""  # PEM of what vouches for its certificate, "" where authorities do

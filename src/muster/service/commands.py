@@ -95,7 +95,7 @@ def _event(who: Who, found: Instance, now: datetime) -> Event:
         otype=About.NODE,
         oid=node.id,
         oname=node.name,
-        cluster_id=found.cluster.id,
+        cluster_id=node.cluster_id,
         project=node.project,
         user=who.user,
         status="end",

@@ -1,4 +1,4 @@
-"""Instances of all clusters: list, show, log, snapshot, replace, protect, delete."""
+"""Instances, in clusters or alone: list, show, log, snapshot, replace, protect, delete."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from muster.model.node import Leaving, Node, Why
 from muster.model.observed import Server
 from muster.model.profile import Profile
 from muster.model.who import Who
-from muster.ports.store import Query, Transaction
+from muster.ports.store import Query, Table, Transaction
 from muster.service.clusters import profiles_of
 from muster.service.desk import Desk
 from muster.service.images import ImageOf
@@ -28,7 +28,10 @@ from muster.service.wish import Wish, Wished, grown, record, still
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A node with the cluster it belongs to and the revision it was made from."""
+    """A node with the cluster that looks after it and the revision it was made from.
+
+    Of one that belongs to no cluster, that is the one nobody sees: see Note [Solo] in ports/store.
+    """
 
     node: Node
     cluster: Cluster
@@ -42,21 +45,20 @@ async def listing(desk: Desk, query: Query) -> list[Instance]:
 
 def _listed(tx: Transaction, query: Query) -> list[Instance]:
     nodes = tx.nodes.find(query)
-    clusters = _by_id(tx, {each.cluster_id for each in nodes if each.cluster_id})
+    keepers = _by_id(tx.clusters, {each.cluster_id for each in nodes if each.cluster_id})
+    keepers |= _by_id(tx.solos, {each.id for each in nodes if not each.cluster_id})
     wanted = tuple({each.profile_id for each in nodes})
     profiles = tx.profiles.find(Query(where={"id": wanted})) if wanted else []
     made_from = {each.id: each for each in profiles}
     return [
-        Instance(
-            node=node, cluster=clusters[node.cluster_id], profile=made_from.get(node.profile_id)
-        )
+        Instance(node=node, cluster=keepers[keeper], profile=made_from.get(node.profile_id))
         for node in nodes
-        if node.cluster_id in clusters
+        if (keeper := node.cluster_id or node.id) in keepers
     ]
 
 
-def _by_id(tx: Transaction, ids: set[UUID]) -> dict[UUID | None, Cluster]:
-    found = tx.clusters.find(Query(where={"id": tuple(ids)})) if ids else []
+def _by_id(rows: Table[Cluster], ids: set[UUID]) -> dict[UUID, Cluster]:
+    found = rows.find(Query(where={"id": tuple(ids)})) if ids else []
     return {each.id: each for each in found}
 
 
@@ -69,9 +71,9 @@ def find(tx: Transaction, who: Who, said: str) -> Instance:
         if len(named) > 1:
             raise Conflict(f"several instances are called '{said}'; give an id")
         node = named[0] if named else None
-    if node is None or node.cluster_id is None or not sees(who, node.project):
+    if node is None or not sees(who, node.project):
         raise NotFound(f"there is no instance '{said}'")
-    cluster = tx.clusters.get(node.cluster_id)
+    cluster = tx.clusters.get(node.cluster_id) if node.cluster_id else tx.solos.get(node.id)
     if cluster is None:
         raise NotFound(f"there is no instance '{said}'")
     return Instance(node=node, cluster=cluster, profile=tx.profiles.get(node.profile_id))
@@ -130,7 +132,7 @@ def _saved(who: Who, found: Instance, image: Image, now: datetime) -> Event:
         otype=About.IMAGE,
         oid=as_id(image.id) or found.node.id,
         oname=image.name,
-        cluster_id=found.cluster.id,
+        cluster_id=found.node.cluster_id,
         project=found.node.project,
         user=who.user,
         status="end",
@@ -142,6 +144,7 @@ def _saved(who: Who, found: Instance, image: Image, now: datetime) -> Event:
 async def replacement(desk: Desk, who: Who, said: str) -> Intent[Wished]:
     """Return the intent to put another instance in the place of this one, drained first."""
     found = await desk.store.read(lambda tx: find(tx, who, said))
+    _refuse_alone(found, f"replace it by itself: muster node recover {said}")
     _refuse_leaving(found)
     wish = Wish(
         verb=Verb.CLUSTER_REPLACE_NODES,
@@ -155,6 +158,7 @@ async def replacement(desk: Desk, who: Who, said: str) -> Intent[Wished]:
 async def deletion(desk: Desk, who: Who, said: str) -> Intent[Wished]:
     """Return the intent to remove this instance, the cluster being one smaller then."""
     found = await desk.store.read(lambda tx: find(tx, who, said))
+    _refuse_alone(found, f"remove it by itself: muster node delete {said}")
     _refuse_leaving(found)
     smaller = found.cluster.desired - 1
     if smaller < found.cluster.min_size:
@@ -179,6 +183,7 @@ async def deletion(desk: Desk, who: Who, said: str) -> Intent[Wished]:
 async def protection(desk: Desk, who: Who, said: str, *, on: bool) -> Intent[Wished]:
     """Return the intent to keep scaling and updates off this instance, or to let them again."""
     found = await desk.store.read(lambda tx: find(tx, who, said))
+    _refuse_alone(found, "nobody scales or updates it but on request")
     word = "protect" if on else "unprotect"
     wish = Wish(
         verb=Verb.CLUSTER_OPERATION,
@@ -188,6 +193,11 @@ async def protection(desk: Desk, who: Who, said: str, *, on: bool) -> Intent[Wis
         at_once=True,
     )
     return await _changed(desk, who, found, wish, lambda node: replace(node, protected=on))
+
+
+def _refuse_alone(found: Instance, instead: str) -> None:
+    if found.node.cluster_id is None:
+        raise Conflict(f"instance '{found.node.name}' belongs to no cluster; {instead}")
 
 
 def _refuse_leaving(found: Instance) -> None:

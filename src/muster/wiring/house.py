@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from muster.base.certificates import anchor
 from muster.base.clock import Clock, SystemClock
 from muster.base.ids import new_id
 from muster.drivers.hooks import Post
@@ -80,7 +81,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             profile_types=profile_types(),
             policy_types=policy_types(),
             public_url=settings.public_url,
-            fixed=Fixed(listen=settings.listen, log_level=settings.log_level),
+            fixed=_fixed(settings),
             doorway=doorway_of(settings, clock.now()),
             turnstile=Turnstile(settings.webhooks_per_minute),
             placer=solver,
@@ -125,6 +126,11 @@ def _installation(tx: Transaction) -> UUID:
         known = str(new_id())
         tx.settings.put("installation", known)
     return UUID(known)
+
+
+def _fixed(settings: Settings) -> Fixed:
+    shown = Path(settings.tls_certificate).read_text() if settings.tls_certificate else ""
+    return Fixed(listen=settings.listen, log_level=settings.log_level, anchor=anchor(shown))
 
 
 def _pace(settings: Settings) -> EnginePace:

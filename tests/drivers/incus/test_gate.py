@@ -91,6 +91,32 @@ async def test_a_member_that_is_well_and_has_instances_is_never_struck_out(
     assert forced(incus) == [False]
 
 
+def about(name: str = "", **clustered: bool) -> object:
+    return told({"environment": {"server_name": name, **clustered}})
+
+
+async def test_one_that_was_let_go_is_alone_once_it_answers_anew(
+    incus: Scripted, tmp_path: Path
+) -> None:
+    """It answers as a member for a moment, then not at all, and then as a server by itself."""
+    still, starting = about("m2", server_clustered=True), (503, refused("starting up", 503))
+    incus.says("GET /1.0", still, starting, about(server_clustered=False))
+    incus.says(f"GET {MEMBERS}", (500, refused("sql: database is closed")))
+    server = Founding(tmp_path / "socket")
+    assert await server.is_alone()
+    await server.close()
+    assert incus.lines().count("GET /1.0") == 3
+
+
+async def test_one_that_was_struck_out_and_not_let_go_is_never_alone(
+    incus: Scripted, tmp_path: Path
+) -> None:
+    incus.says("GET /1.0", about("m3", server_clustered=True))
+    server = Founding(tmp_path / "socket")
+    assert not await server.is_alone()
+    await server.close()
+
+
 async def test_the_server_s_own_settings_are_put_whole(incus: Scripted, tmp_path: Path) -> None:
     """A PATCH that is refused takes the server's own address away."""
     before, there = {"user.theirs": "kept"}, {"core.https_address": "10.0.0.1:8443"}

@@ -11,10 +11,9 @@ await_end() {
 runs() { [ -e /run/incusd.pid ] && kill -0 "$(cat /run/incusd.pid)" 2>/dev/null; }
 case $verb in
 start)
-    runs && exit 0
-    kill -USR1 1
+    runs || kill -USR1 1
     for _ in $(seq 600); do
-        [ -S /var/lib/incus/unix.socket ] && runs && exit 0
+        runs && exec "$TB_INCUSD" waitready --timeout=60 # as incus.service does
         sleep 0.05
     done
     exit 1

@@ -50,7 +50,7 @@ Wished = Response[Details | PlanAnswer]
 
 @get("/v1/instances", opt={"query": INSTANCES.params})
 async def list_instances(call: Asked) -> render.Instances:
-    """List instances of all clusters, or of those named by `cluster`."""
+    """List instances, in clusters and alone, or those of the clusters named by `cluster`."""
     wanted = await actions.in_clusters(call.desk, call.who, query(call, INSTANCES), "cluster")
     found = await instances.listing(call.desk, wanted)
     return render.Instances([render.instance(each) for each in found])

@@ -68,7 +68,7 @@ def instance_of(node: Node, cluster: Cluster, profile: Profile | None) -> Instan
         id=spelled(node.id),
         name=node.name,
         cluster_id=spelled(node.cluster_id) if node.cluster_id else None,
-        cluster_name=cluster.name,
+        cluster_name=cluster.name if node.cluster_id else "",
         cloud=cluster.cloud,
         status=node.status,
         status_reason=node.reason,

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from muster.decide.server_clusters.jobs import owes
-from muster.model.machine import Facts, Happening, Machine
+from muster.model.machine import Facts, Happening, Machine, MachineStatus
 from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Job, Verb
 
@@ -42,7 +42,7 @@ def at_begin(
         token = UUID(str(entry.kept["token"]))
         if machine.token_id == token:  # this try is not its first
             return ()
-        return (replace(machine, owes_reset=_RESETTING, token_id=token),)
+        return (_owing(replace(machine, owes_reset=_RESETTING, token_id=token), now),)
     happening = _BEGINS.get(entry.verb)
     begun = machine.met(happening, now) if happening and entry.tries == 1 else machine
     return (begun,) if begun != machine else ()
@@ -68,7 +68,7 @@ def at_end(
     if entry.verb is Verb.RESET:
         return (reset(machine, now),) if machine.owes_reset else ()
     if entry.verb is Verb.RELEASE:
-        return (_let_go(cluster, machine),)
+        return (_let_go(cluster, machine, now),)
     return _tended(entry, machine, now)
 
 
@@ -109,13 +109,19 @@ def _unseen(job: Job, machine: Machine) -> bool:
     return bool(begun) and not machine.shows
 
 
-def _let_go(cluster: ServerCluster, machine: Machine) -> Machine:
+def _owing(machine: Machine, now: datetime) -> Machine:
+    """Return a machine that owes a reset; one that is away does when it is there again."""
+    is_ready = machine.status is MachineStatus.READY
+    return machine.met(Happening.OWES, now) if is_ready else machine
+
+
+def _let_go(cluster: ServerCluster, machine: Machine, now: datetime) -> Machine:
     job = cluster.job
     if job is not None and owes(job, machine.name):
         text = f"it was of cluster '{cluster.name}', and did not answer when that let it go"
         # Whoever owes a reset comes back by a token for it alone. That by which it registered may
         # be that of many: the next of those would be taken for it.
-        owing = replace(machine, cluster="", owes_reset=text, token_id=None)
+        owing = _owing(replace(machine, cluster="", owes_reset=text, token_id=None), now)
         # What it shows since it began a cluster nobody has seen: it is believed what it shows.
         return replace(owing, certificate="", fingerprint="") if _unseen(job, machine) else owing
     return replace(machine, cluster="", shows="", owes_reset="")

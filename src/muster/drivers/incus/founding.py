@@ -70,6 +70,28 @@ class Founding:
                 return
             await asyncio.sleep(AGAIN_S)
 
+    # Note [Begun anew by itself]
+    # A member that was let go says so, and begins anew only then: for a moment it still answers
+    # as a member, then nobody does. Whoever asks it for anything meanwhile finds no Incus there.
+    async def is_alone(self) -> bool:
+        """Return whether the server is of no cluster, once it answers for good.
+
+        False where it was struck out and not let go, or has not come back within a minute. See
+        Note [Begun anew by itself].
+        """
+        end = asyncio.get_running_loop().time() + START_S
+        while asyncio.get_running_loop().time() < end:
+            try:
+                about = (await self._rest.get("/1.0"))["environment"]
+                if not about.get("server_clustered"):
+                    return True
+                if await self._is_struck_out(str(about["server_name"])):
+                    return False
+            except DriverError:
+                pass  # that is what is waited for
+            await asyncio.sleep(AGAIN_S)
+        return False
+
     async def _is_struck_out(self, name: str) -> bool:
         """Return whether the members know nothing of this one, which believes to be of them."""
         listed = await self._listed("/1.0/cluster/members", recursion="1")

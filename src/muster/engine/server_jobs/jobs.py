@@ -18,7 +18,7 @@ from muster.engine.server_jobs.leaving import reset_order
 from muster.engine.server_jobs.turn import advance, reset_token
 from muster.engine.site import Site
 from muster.engine.warnings import note
-from muster.model.machine import Machine, MachineStatus
+from muster.model.machine import Detail, Machine, MachineStatus
 from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import AT_WORK
 from muster.model.system import ADDRESS
@@ -26,7 +26,7 @@ from muster.model.warning import Finding
 from muster.ports.agent import Agents, line_of
 from muster.ports.store import Query, Transaction
 
-_READY = Query(where={"status": (str(MachineStatus.READY),), "cluster": ("",)})
+_HERE = Query(where={"status": (str(MachineStatus.PENDING),), "cluster": ("",)})
 
 
 class Jobs:
@@ -97,7 +97,8 @@ class Jobs:
 
 
 def _owing(tx: Transaction) -> list[Machine]:
-    return [each for each in tx.machines.find(_READY) if each.owes_reset]
+    found = tx.machines.find(_HERE)
+    return [each for each in found if each.owes_reset and each.detail is Detail.RESETTING]
 
 
 def _promised(tx: Transaction, id: UUID, token: UUID, now: datetime) -> Machine | None:

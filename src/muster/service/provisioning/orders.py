@@ -49,6 +49,7 @@ async def renewed(desk: Desk, name: str) -> None:
         if there.cluster:
             raise Conflict(f"server '{name}' is in cluster '{there.cluster}': remove it from that")
         _refuse_silent(there)
-        tx.machines.put(replace(there, owes_reset="somebody has it reset"))
+        owing = replace(there, owes_reset="somebody has it reset")
+        tx.machines.put(owing.met(Happening.OWES, desk.clock.now()))
 
     await desk.store.write(work)

@@ -11,7 +11,7 @@ from muster.model.machine_token import MachineToken, Seed
 from muster.ports.store import Transaction
 from muster.service.ask import Fault
 from muster.service.desk import Desk
-from muster.service.provisioning.system import address, default_channel
+from muster.service.provisioning.system import default_channel, way_in
 from muster.service.provisioning.tokens import admitting, found, used
 
 _IMAGES = frozenset({"iso", "raw"})
@@ -114,9 +114,9 @@ async def fetched(desk: Desk, token: str, name: str, ask: FetchAsk) -> bytes:
         hidden = masked(seed.parts)
         if hidden != seed.parts:
             tx.machine_tokens.put(_with(there, replace(seed, parts=hidden, fetched_at=now)))
-        url = address(desk, tx) or ask.url
+        provider = {**way_in(desk, tx, ask.url), "server_token": str(there.id)}
         channel = ask.channel or there.channel or default_channel(tx)
-        return decide.formed(decide.documents(seed, there, url, channel), ask.form, now)
+        return decide.formed(decide.documents(seed, provider, channel), ask.form, now)
 
     return await desk.store.write(work)
 

@@ -52,6 +52,16 @@ def address(desk: Desk, tx: Transaction) -> str:
     return tx.settings.get(ADDRESS) or desk.public_url
 
 
+def way_in(desk: Desk, tx: Transaction, otherwise: str) -> dict[str, str]:
+    """Return what a machine is told of where Muster is, and of whom it has to believe there.
+
+    `otherwise` is where, if nobody has said it.
+    """
+    url = address(desk, tx) or otherwise
+    anchor = desk.fixed.anchor if url.startswith("https:") else ""
+    return {"server_url": url, **({"server_certificate": anchor} if anchor else {})}
+
+
 def default_channel(tx: Transaction) -> str:
     """Return where updates of servers come from for which nobody says it."""
     return tx.settings.get(CHANNEL) or ""

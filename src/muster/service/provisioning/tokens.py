@@ -11,7 +11,7 @@ from muster.model.machine_token import MachineToken
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
 from muster.service.lookup import as_id
-from muster.service.provisioning.system import address, default_channel
+from muster.service.provisioning.system import default_channel, way_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ async def provided(desk: Desk, said: str, otherwise: str) -> dict[str, str]:
 
     def work(tx: Transaction) -> dict[str, str]:
         token = found(tx, said)
-        return {"server_url": address(desk, tx) or otherwise, "server_token": str(token.id)}
+        return {**way_in(desk, tx, otherwise), "server_token": str(token.id)}
 
     return await desk.store.read(work)
 

@@ -115,7 +115,7 @@ async def _password(site: Site, wish: Wish) -> None:
 # Note [Together or not at all]
 # A machine that was let in and cannot become a member, or becomes one that runs nothing, is told
 # of at the door by the same visit: there all that the others know of it goes, and Incus here is
-# by itself again. So the next try begins as the first one did.
+# by itself again, which is waited for. So the next try begins as the first one did.
 async def _join(site: Site, wish: Wish) -> None:
     """See Note [Together or not at all]."""
     if site.step is None:
@@ -148,6 +148,9 @@ async def _failed(site: Site, why: str) -> None:
         await asyncio.to_thread(site.visit.tell, "failed", why)
     except NotLetIn as error:
         site.tell(f"What was begun is left on the control machine as well: {error}")
+        return
+    if not await site.incus.is_alone():
+        site.tell("Incus on this machine is not by itself again: see what it says (incus info)")
 
 
 ACTS: Mapping[Step, Callable[[Site, Wish], Awaitable[None]]] = {
