@@ -18,7 +18,7 @@ from muster.store.postgres import PostgresStore
 from muster.store.signals import LocalSignal
 from muster.store.sqlite import SqliteStore
 from muster.wiring.inherited import keep_deafness_to_ourselves
-from testbed.incus.bed import lent
+from testbed.incus.bed import await_whole, lent
 from testbed.incus.place import Place, lacking
 
 patience.load()
@@ -166,6 +166,8 @@ def incus_testbeds() -> Iterator[Callable[[int], Place]]:
                 pytest.skip(why)
             if count not in made:
                 made[count] = stack.enter_context(lent(count))
+            elif count > 1:
+                await_whole(made[count])  # the test before may have taken the power of one
             return made[count]
 
         yield testbed

@@ -61,6 +61,13 @@ def ask(url: str) -> dict[str, Any]:
         return said
 
 
+def who_answers(url: str) -> str:
+    """Return the instance that answers a request, "" where none does just then."""
+    with suppress(OSError):
+        return str(ask(url)["instance"])
+    return ""
+
+
 def change(session: Session, seen: dict[str, Any], **fields: object) -> None:
     session.call("PATCH", f"/v1/clusters/{seen['name']}/{seen['id']}", fields)
 

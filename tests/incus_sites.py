@@ -13,6 +13,7 @@ from typing import Any
 
 import pexpect
 
+from house import until
 from testbed.incus import machine, rest
 from testbed.incus.bed import lent_bare
 from testbed.incus.place import Place
@@ -104,6 +105,11 @@ class Site:
         )
         made: dict[str, Any] = json.loads(said)
         return made
+
+    def well(self, *names: str) -> None:
+        """Wait until the cluster's members are these, and well: by heartbeats, seconds apart."""
+        wanted = dict.fromkeys(names, "Online")
+        until(lambda: self.members() == wanted, 30, lambda: f"all are well: {self.members()}")
 
     def members(self) -> dict[str, str]:
         listed = rest.call(self.place.socket("m1"), "GET", "/1.0/cluster/members?recursion=1")

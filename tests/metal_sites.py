@@ -161,6 +161,9 @@ class Site:
         place = Path(f"/proc/{first_process(self.place, member)}/root{path}")
         return place.read_text() if place.exists() else ""
 
+    def clouds(self) -> set[str]:
+        return {each["name"] for each in self.session.call("GET", "/v1/clouds")["clouds"]}
+
     def cluster(self, name: str) -> Any:
         return self.ask("GET", f"/clusters/{name}")
 

@@ -27,7 +27,7 @@ from muster.model.placing import USUAL, Answer, Limit, Problem
 from muster.model.who import Who
 from muster.ports.cloud import Cloud, CloudConfig
 from muster.ports.identity import Identity
-from muster.ports.solver import Tell, nobody
+from muster.ports.solver import Solver, Tell, nobody
 from muster.ports.store import Transaction
 from muster.service import flavors
 from muster.service.desk import Desk
@@ -173,6 +173,7 @@ async def opened(
     *,
     loopback_names: bool = False,
     clouds: Mapping[str, Cloud] | None = None,
+    solver: Solver | None = None,
     **limits: int,
 ) -> AsyncIterator[Office]:
     clock, signal = ManualClock(), LocalSignal()
@@ -186,7 +187,7 @@ async def opened(
         default_cloud=next(iter(have)),
         profile_types=PROFILE_TYPES,
         policy_types=POLICY_TYPES,
-        placer=SolvedHere(),
+        placer=solver or SolvedHere(),
         **limits,
     )
     if not _STARTED:

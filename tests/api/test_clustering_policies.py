@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -312,6 +313,21 @@ async def test_a_region_takes_so_many_however_they_are_asked_for(ann: Caller) ->
         assert action["status"] == "FAILED"
         assert "There is no feasible plan to handle all nodes." in action["status_reason"]
     assert (await ann.act(cluster, scale_out={"count": 1}))["status"] == "SUCCEEDED"
+
+
+async def test_a_node_whose_profile_names_its_region_is_made_beyond_what_that_takes(
+    ann: Caller,
+) -> None:
+    cluster = await ann.cluster(plain := await ann.profile(), desired_capacity=1)
+    policy = await ann.policy("region_placement-1.0", regions=[{"name": "simulated", "cap": 1}])
+    await ann.attach(cluster, policy)
+    named = {**plain.spec, "properties": {"context": {"region_name": "simulated"}}}
+    own = replace(plain, id=uuid4(), name="own", spec=named)
+    await ann.office.desk.store.write(lambda tx: tx.profiles.put(own))
+    for profile, status in ((plain, "ERROR"), (own, "ACTIVE")):
+        node = await ann.node(profile, cluster_id=cluster["id"])
+        assert node["status"] == status, node
+    assert len(await ann.nodes(cluster)) == 2
 
 
 async def test_names_are_looked_at_again_when_a_policy_is_attached(tmp_path: Path) -> None:

@@ -177,12 +177,13 @@ async def test_a_cluster_is_renamed_with_all_its_servers(yard):
 async def test_what_is_said_of_a_cluster_is_held_to_what_was_seen(yard):
     await yard.create("m1")
     await yard.go_on()
-    rolling = {"rolling_restart": {"post_restore_delay": "15m", "restore_mode": "skip"}}
+    rolling = {"rolling_restart": {"post_restore_delay": "15m", "drain_timeout": "1h"}}
     said = {"description": "ours", "properties": {"rack": 7}, "config": rolling}
     await yard.ask("PUT", C1, said, 201)
     shown = await yard.ask("GET", C1)
     assert (shown["description"], shown["properties"]) == ("ours", {"rack": "7"})
-    assert shown["config"]["rolling_restart"]["post_restore_delay"] == "900s"
+    in_turn = shown["config"]["rolling_restart"]
+    assert (in_turn["post_restore_delay"], in_turn["drain_timeout"]) == ("900s", "3600s")
     client = yard.office.clients["all"]
     headers = {"x-name": "root", "if-match": '"old"'}
     answer = await client.request("PUT", C1, json=said, headers=headers)
@@ -208,7 +209,12 @@ async def test_servers_are_rebooted_in_turn_each_evacuated_before(yard):
     await yard.ask("POST", f"{C1}/:reboot", {})
     shown = await yard.go_on()
     assert shown["job"]["status"] == "done", shown["job"]
-    verbs = ("evacuate the server", "reboot the server", "restore the server")
+    verbs = (
+        "drain the server",
+        "evacuate the server",
+        "reboot the server",
+        "restore the server",
+    )
     assert steps(shown, "done") == [(verb, name) for name in ("m1", "m2") for verb in verbs]
     metals = yard.fleet.metals
     assert [metals[name].reboots for name in ("m1", "m2")] == [1, 1]
@@ -252,7 +258,7 @@ async def test_what_would_have_to_stop_is_told_before_anything_is_evacuated(yard
     well = await yard.ask("POST", f"{C1}/:reboot", {"dry_run": True, "force": True}, 200)
     assert (well["possible"], [each["server"] for each in well["steps"]]) == (
         True,
-        ["m1"] * 3 + ["m2"] * 3,
+        ["m1"] * 4 + ["m2"] * 4,
     )
     assert (await yard.ask("GET", C1))["job"]["kind"] == "create"
     await yard.ask("POST", f"{C1}/:reboot", {"force": True})

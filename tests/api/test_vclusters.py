@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from muster.base.clock import ManualClock
+from muster.model.placing import USUAL, Answer, Limit, Problem, Undecided
+from muster.ports.solver import Tell, nobody
 from muster.wiring.rules import calls_of
 from office import Office, a_cloud, opened
 from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
@@ -200,3 +202,65 @@ async def test_the_calls_have_names_that_rules_can_say(office: Office) -> None:
 
 async def test_what_is_not_there_is_not_found(office: Office) -> None:
     assert (await office.call("GET", f"{WHERE}/none")).status_code == 404
+
+
+async def test_nobody_of_another_project_sees_or_touches_one(office: Office) -> None:
+    made = (await office.call("POST", WHERE, ONE_VOLUME)).json()["vcluster"]
+    for method, said in (("GET", None), ("PATCH", {"vcluster": {}}), ("DELETE", None)):
+        for name in (made["id"], made["name"]):
+            theirs = await office.call(method, f"{WHERE}/{name}", said, "bob")
+            own = await office.call(method, f"/v2/other/vclusters/{name}", said, "bob")
+            assert (theirs.status_code, own.status_code) == (403, 404)
+    assert (await office.call("GET", f"{WHERE}/{made['id']}")).json()["vcluster"] == made
+
+
+async def test_lists_are_read_page_by_page_filtered_and_in_order(tmp_path: Path) -> None:
+    async with opened(tmp_path) as office:
+        for number in (2, 0, 4, 1, 3):
+            said = body([volume("v", 1)], name=f"n{number}")
+            assert (await office.call("POST", WHERE, said)).status_code == 202
+        names: list[str] = []
+        marker = ""
+        while page := await listed(office, f"limit=2&sort=name:desc{marker}"):
+            assert len(page) <= 2
+            names += [each["name"] for each in page]
+            marker = f"&marker={page[-1]['id']}"
+        assert names == ["n4", "n3", "n2", "n1", "n0"]
+        assert [each["name"] for each in await listed(office, "name=n3")] == ["n3"]
+        assert await listed(office, "status=ACTIVE") == []
+        assert (await office.call("GET", f"{WHERE}?limit=no")).status_code == 400
+        assert (await office.call("GET", f"{WHERE}?sort=host")).status_code == 400
+
+
+async def listed(office: Office, query: str) -> list[dict[str, Any]]:
+    answer = await office.call("GET", f"{WHERE}?{query}")
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["vclusters"]
+    return found
+
+
+class TimeIsUp:
+    """A solver whose time is always up before it has found the last place."""
+
+    async def solve(self, problem: Problem, limit: Limit = USUAL, tell: Tell = nobody) -> Answer:
+        first, *others = problem.items
+        left = tuple(each.id for each in others)
+        places = {first.id: problem.hosts[0].id}
+        return Undecided(places=places, unplaced=left, reason="no time")
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_a_search_that_ends_neither_way_is_told_as_such_and_claims_nothing(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, solver=TimeIsUp()) as office:
+        for plan in ("", "?plan=true"):
+            answer = await office.call("POST", f"{WHERE}{plan}", ONE_VOLUME)
+            assert answer.status_code == 409
+            error = answer.json()["error"]
+            assert (error["type"], error["undecided"]) == ("undecided", True)
+            assert (error["unplaced"], set(error["placement"])) == (["db-vol"], {"db"})
+            assert not {"conflict", "relaxations"} & error.keys()
+        assert await listed(office, "") == []

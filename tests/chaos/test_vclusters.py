@@ -9,7 +9,7 @@ from uuid import UUID
 import anyio
 import pytest
 
-from chaos.test_chaos import SEED, share, world
+from chaos.test_chaos import MOMENTS, SEED, share, world
 from house import Cut, House, Refused, house, later, until
 from muster.client.http import Session
 from muster.ports.store import Query
@@ -26,14 +26,15 @@ SIMULATED = (
 )
 NAMES = ("one", "two", "three", "four")
 DONE = ("ACTIVE", "ERROR")
+OFTEN = 5  # kills after which all is looked at
 
 
-def asked(dice: random.Random, name: str) -> Any:
-    """Return a request for two data servers that are apart; one in three cannot be made."""
+def asked(dice: random.Random, name: str, **where: str) -> Any:
+    """Return a request for two data servers that are apart; one in three a simulation fails."""
     fault = {"metadata": {"simulated_fault": "create"}} if dice.random() < 0.34 else {}
     things = [server("a"), volume("a-vol", 3), server("b", **fault), volume("b-vol", 2)]
     rules = [rule("affinity", each, f"{each}-vol") for each in "ab"]
-    return body(things, [*rules, rule("anti-affinity", "a", "b")], name=name)
+    return body(things, [*rules, rule("anti-affinity", "a", "b")], name=name, **where)
 
 
 def change(dice: random.Random, number: int) -> Any:
@@ -46,13 +47,13 @@ def change(dice: random.Random, number: int) -> Any:
     return {"vcluster": said | {"allow_moves": True}}
 
 
-def play(session: Session, dice: random.Random, number: int) -> None:
+def play(session: Session, dice: random.Random, number: int, **where: str) -> None:
     """Ask for something; whether it was heard before the end nobody knows."""
     name = dice.choice(NAMES)
     try:
         kind = dice.random()
         if kind < 0.45:
-            session.call("POST", WHERE, asked(dice, name))
+            session.call("POST", WHERE, asked(dice, name, **where))
         elif kind < 0.75:
             session.call("PATCH", f"{WHERE}/{name}", change(dice, number))
         else:
@@ -62,26 +63,32 @@ def play(session: Session, dice: random.Random, number: int) -> None:
 
 
 def test_killed_at_any_moment_they_are_whole_or_nothing(tmp_path: Path) -> None:
+    print(f"played with CHAOS_SEED={SEED} CHAOS_MOMENTS={MOMENTS}")
     dice = random.Random(SEED + 6)
     settings = {"MUSTER_DEFAULT_CLOUD": "simulated", "MUSTER_CLOUDS": SIMULATED}
     with house(tmp_path / "home", **settings) as it:
         it.start()
-        for moment in range(share(0.025)):
+        for moment in range(1, 1 + share(0.05)):
             with it.session() as session:
                 cut = later(dice.uniform(0.1, 1.0), it.kill)
                 for turn in range(6):
                     play(session, dice, 10 * moment + turn)
                 cut.join()
             it.start()
-        with it.session() as session:
-            rows = until(lambda: at_rest(session), 60, "all is at rest")
-            there = until(lambda: as_wanted(it, rows), 30, "there is what is recorded, no more")
-        print(f"at rest: {[each['status'] for each in rows]}, {len(there) - 1} things there")
-        it.stop()
-        claimed = set(claims(it))
-        assert claimed == {
-            m["id"] for row in rows if row["status"] == "ACTIVE" for m in row["instances"]
-        }
+            if moment % OFTEN == 0:
+                in_order(it)
+        in_order(it)
+
+
+def in_order(it: House) -> None:
+    """See that there is what is recorded and claimed, and nothing else, once all is at rest."""
+    with it.session() as session:
+        rows = until(lambda: at_rest(session), 60, "all is at rest")
+        there = until(lambda: as_wanted(it, rows), 30, "there is what is recorded, no more")
+    print(f"at rest: {[each['status'] for each in rows]}, {len(there) - 1} things there")
+    it.stop()
+    assert set(claims(it)) == set(wanted(rows))
+    it.start()
 
 
 def at_rest(session: Session) -> list[dict[str, Any]] | None:
@@ -96,9 +103,13 @@ def _done(rows: list[dict[str, Any]]) -> bool:
 
 def as_wanted(it: House, rows: list[dict[str, Any]]) -> list[str] | None:
     """Return what the cloud has once that is what is recorded of those that are there."""
-    wanted = {m["id"]: m["host"] for r in rows if r["status"] == "ACTIVE" for m in r["instances"]}
     seen = dict(everything(it))
-    return [*seen, "nothing more"] if seen == wanted else None
+    return [*seen, "nothing more"] if seen == wanted(rows) else None
+
+
+def wanted(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Return what is to be there, by id: the host of each."""
+    return {m["id"]: m["host"] for r in rows if r["status"] == "ACTIVE" for m in r["instances"]}
 
 
 def everything(it: House) -> Iterator[tuple[str, str]]:

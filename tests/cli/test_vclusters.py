@@ -1,14 +1,16 @@
 """`muster vcluster`, from the command line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import pytest
 
 from cli.terminal import Terminal
 from house import until
-from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
+from vclusters import REDUNDANT, body, one_key, repeated, rule, server, volume
 
 pytestmark = pytest.mark.system
 
@@ -50,20 +52,49 @@ def test_a_request_in_yaml_names_what_is_wrong(muster: Terminal, tmp_path: Path)
     assert "vcluster.instances[0].spec.size" in refused.err
 
 
-def test_on_this_machine_the_volume_is_attached_and_goes_with_it(
-    muster: Terminal, tmp_path: Path
+@pytest.mark.parametrize("form", [json.dumps, repeated, one_key])
+def test_on_this_machine_the_volume_is_where_the_server_finds_it_and_goes_with_it(
+    muster: Terminal, tmp_path: Path, form: Callable[[Any], str]
 ) -> None:
     file = tmp_path / "one.json"
-    wanted = {**ONE_VOLUME["vcluster"], "name": "here", "cloud": "local"}
-    wanted["instances"] = [server("db"), volume("db-vol", 1)]
-    file.write_text(json.dumps({"vcluster": wanted}))
+    things = [server("db"), volume("db-vol", 1)]
+    near = [rule("affinity", "db", "db-vol")]
+    file.write_text(form(body(things, near, name="here", cloud="local")))
     muster.good("vcluster", "create", str(file), "--wait")
     seen = muster.asked("volume", "show", "here-db-vol")
-    assert (seen["status"], seen["cloud"]) == ("in-use", "local")
-    assert seen["path"]
+    assert (seen["status"], seen["cloud"], seen["size_gib"]) == ("in-use", "local", 1)
+    (Path(seen["path"]) / "note").write_text("kept\n")
+    [folder] = (muster.house.home / "clouds" / "local").rglob(f"volumes/{seen['id']}/data")
+    assert (folder / "note").read_text() == "kept\n"
     muster.good("vcluster", "delete", "here")
     until(lambda: not muster.asked("volume", "list", "--cloud", "local"), 30, "its volume is gone")
+    assert not folder.exists()
     assert "here" not in muster.good("vcluster", "list")
+
+
+@pytest.mark.parametrize("form", [json.dumps, repeated, one_key])
+def test_this_machine_is_one_host_and_says_so_of_redundant_data(
+    muster: Terminal, tmp_path: Path, form: Callable[[Any], str]
+) -> None:
+    file = tmp_path / "redundant.json"
+    file.write_text(form(on_this_machine("apart")))
+    assert "on two hosts" in muster.refused("vcluster", "create", str(file))
+    assert not muster.asked("volume", "list", "--cloud", "local")
+    file.write_text(form(on_this_machine("soft-apart", soft="soft-")))
+    made = muster.good("vcluster", "create", str(file), "--wait")
+    assert "✗ soft-anti-affinity far: db-1, db-2" in made
+    assert len(muster.asked("volume", "list", "--cloud", "local")) == 2
+    muster.good("vcluster", "delete", "soft-apart")
+    until(lambda: not muster.asked("volume", "list", "--cloud", "local"), 30, "it is gone")
+
+
+def on_this_machine(name: str, soft: str = "") -> dict[str, Any]:
+    """Return two data servers with a volume each, which are to be apart."""
+    both = ("db-1", "db-2")
+    things = [each for n in both for each in (server(n), volume(f"{n}-vol", 1))]
+    rules = [rule("affinity", n, f"{n}-vol", name=n) for n in both]
+    rules.append(rule(f"{soft}anti-affinity", *both, name="far"))
+    return body(things, rules, name=name, cloud="local")
 
 
 def test_one_is_changed_explained_and_drawn(muster: Terminal, tmp_path: Path) -> None:
@@ -71,17 +102,24 @@ def test_one_is_changed_explained_and_drawn(muster: Terminal, tmp_path: Path) ->
     said = body([server("a"), volume("a-vol", 1, attach_to="a")], name="drawn")
     file.write_text(json.dumps(said))
     assert "■ a ─ ▤ a-vol" in muster.good("vcluster", "explain", str(file))
-    muster.good("vcluster", "create", str(file), "--wait")
+    muster.good("vcluster", "create", str(file), "--wait", "--plot", str(drawn))
+    assert drawn_in(drawn) >= {"a", "a-vol"}
     change = {"instances": [server("b")], "groupings": [rule("anti-affinity", "a", "b")]}
     more.write_text(json.dumps({"vcluster": change}))
-    assert "PLANNED" in muster.good("vcluster", "update", "drawn", str(more), "--plan")
+    ahead = ("--plan", "--plot", str(drawn))
+    assert "PLANNED" in muster.good("vcluster", "update", "drawn", str(more), *ahead)
+    assert drawn_in(drawn) >= {"a", "a-vol", "b"}
     assert "UPDATING" in muster.good("vcluster", "update", "drawn", str(more), "--allow-moves")
     until(lambda: muster.asked("vcluster", "show", "drawn")["status"] == "ACTIVE", 30, "it is done")
     assert "■ b" in muster.good("vcluster", "show", "drawn", "--plot", str(drawn))
-    picture = fromstring(drawn.read_text())
-    texts = {each.text for each in picture.iter() if each.tag.endswith("text")}
-    assert {"a", "a-vol", "b"} <= texts
+    assert drawn_in(drawn) >= {"a", "a-vol", "b"}
     muster.good("vcluster", "delete", "drawn")
+
+
+def drawn_in(file: Path) -> set[str]:
+    """Return the words in a picture."""
+    every = fromstring(file.read_text()).iter()
+    return {each.text for each in every if each.tag.endswith("text") and each.text}
 
 
 def test_an_explanation_of_the_impossible_is_no_failure(muster: Terminal, tmp_path: Path) -> None:

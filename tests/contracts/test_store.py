@@ -307,6 +307,15 @@ async def test_order_puts_nulls_first_ascending_and_last_descending(store):
     assert await order() == [1, 2, 3, 4]
 
 
+async def test_the_latest_changes_are_told_newest_first_and_what_never_changed_is_not(store):
+    times = {1: None, 2: LONG_AGO, 3: NOW, 4: NOW, 5: NOW - SECOND}
+    clusters = [a_cluster(id=UUID(int=i), updated_at=at) for i, at in times.items()]
+    assert await store.read(lambda tx: tx.clusters.latest(3)) == []
+    await store.write(lambda tx: tx.clusters.put(*clusters))
+    assert await store.read(lambda tx: tx.clusters.latest(3)) == [NOW, NOW, NOW - SECOND]
+    assert await store.read(lambda tx: len(tx.clusters.latest(9))) == 4
+
+
 async def test_words_are_ordered_by_their_bytes(store):
     names = ["a", "B", "_", "aa", "ä", "Z"]
     clusters = [a_cluster(id=UUID(int=i), name=name) for i, name in enumerate(names)]

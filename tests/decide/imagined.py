@@ -120,6 +120,10 @@ class World:
         cluster = replace(self.cluster, generation=self.cluster.generation + 1, **changes)
         self.snapshot = replace(self.snapshot, cluster=cluster)
 
+    def cordon(self, *hosts: str) -> None:
+        """Have nothing new go to these hosts, and to no others."""
+        self.snapshot = replace(self.snapshot, cordoned=frozenset(hosts))
+
     def change_node(self, index: int, **changes: object) -> None:
         nodes = tuple(replace(n, **changes) if n.index == index else n for n in self.snapshot.nodes)
         self.snapshot = replace(self.snapshot, nodes=nodes)
@@ -253,7 +257,7 @@ class World:
                 seen=Seen.BUILDING,
                 created=self.snapshot.now,
                 zone=order.zone or "somewhere",
-                host=f"h{len(self.born) % 3}",
+                host=self._host(),
                 address=f"10.2.{len(self.born) // 250}.{len(self.born) % 250}",
             )
         self.snapshot = replace(self.snapshot, servers=servers)
@@ -261,6 +265,11 @@ class World:
         if node and node.server_id == order.server_id:
             self.profile_of[order.server_id] = node.profile_id
             self._put_node(replace(node, ref=servers[order.server_id].ref))
+
+    def _host(self) -> str:
+        """Return one of three hosts, in turn, that is not cordoned."""
+        hosts = [each for each in ("h0", "h1", "h2") if each not in self.snapshot.cordoned]
+        return hosts[len(self.born) % len(hosts)]
 
     def _put_pool(self, wanted: PoolWanted) -> None:
         old = self.snapshot.pool.members if self.snapshot.pool else {}

@@ -7,9 +7,11 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW
+from builders import NOW, a_new_cluster, an_empty_place
 from machines import a_machine, a_server_cluster
+from muster.decide.server_clusters.draining import left
 from muster.decide.server_clusters.jobs import Came, after, begun, cancelled, next_entry, resumed
+from muster.decide.server_clusters.lanes import cordoned
 from muster.decide.server_clusters.rolling import (
     Guest,
     Load,
@@ -24,7 +26,7 @@ from muster.model.server_job import ENDED, EntryStatus, Job, JobKind, JobStatus,
 
 S, E, OVER = JobStatus, EntryStatus, Came()
 AWAY = frozenset({Verb.EVACUATE, Verb.REBOOT})
-MOVES = frozenset({Verb.EVACUATE, Verb.RESTORE})
+MOVES = frozenset({Verb.DRAIN, Verb.EVACUATE, Verb.RESTORE})
 
 
 def a_round(count: int, **but) -> Job:
@@ -80,7 +82,7 @@ def test_never_more_servers_are_away_than_may_be_and_no_two_move_at_once(
 @given(at_once=st.integers(1, 6), goes_on=st.booleans())
 def test_a_round_that_nobody_refuses_anything_comes_to_its_end(at_once, goes_on):
     cluster = a_server_cluster(job=a_round(4, max_parallel=at_once, goes_on=goes_on))
-    for _ in range(4 * 5):
+    for _ in range(4 * 6):
         number = next_entry(cluster.job, NOW)
         cluster = after(
             a_server_cluster(job=begun(cluster.job, number, {}, NOW)), number, Came(), NOW
@@ -95,6 +97,12 @@ def taken(job: Job, what: Came = OVER) -> Job:
     return after(a_server_cluster(job=begun(job, number, {}, NOW)), number, what, NOW).job
 
 
+def drained(job: Job) -> Job:
+    """Return the job after its next step, which is one of draining."""
+    assert job.entries[next_entry(job, NOW)].verb is Verb.DRAIN
+    return taken(job)
+
+
 def at_reboots(count: int, **but) -> Job:
     """Return a round whose servers are all updated."""
     job = a_round(count, **but)
@@ -103,27 +111,27 @@ def at_reboots(count: int, **but) -> Job:
 
 
 def test_nobody_leaves_while_another_leaves_or_comes_back():
-    job = taken(at_reboots(3, max_parallel=2), Came(waits_s=60))  # m1 leaves
+    job = taken(drained(at_reboots(3, max_parallel=2)), Came(waits_s=60))  # m1 leaves
     assert next_entry(job, NOW) is None
     soon = NOW + timedelta(minutes=2)
     assert job.entries[next_entry(job, soon)].verb is Verb.EVACUATE
-    job = taken(taken(at_reboots(3, max_parallel=2)))  # m1 has left and rebooted
+    job = taken(taken(drained(at_reboots(3, max_parallel=2))))  # m1 has left and rebooted
     job = taken(job, Came(waits_s=60))  # and takes back what was there
-    assert job.entries[3 + 2].status is E.BEGUN
+    assert job.entries[3 + 3].status is E.BEGUN
     assert next_entry(job, NOW) is None
 
 
 def test_while_one_reboots_the_next_leaves():
-    job = taken(at_reboots(3, max_parallel=2))  # m1 has left
+    job = taken(drained(at_reboots(3, max_parallel=2)))  # m1 has left
     job = taken(job, Came(waits_s=60))  # and reboots
     assert job.entries[next_entry(job, NOW)].server == "m2"
     assert next_entry(replace(job, max_parallel=1), NOW) is None
 
 
 def test_who_is_under_way_comes_back_before_a_refusal_ends_the_round():
-    job = taken(at_reboots(3, max_parallel=2))
+    job = taken(drained(at_reboots(3, max_parallel=2)))
     job = taken(job, Came(waits_s=60))
-    job = taken(job, Came(refused="full", final=True))  # m2 cannot leave
+    job = taken(drained(job), Came(refused="full", final=True))  # m2 cannot leave
     assert (job.status, away(job)) == (S.RUNNING, {"m1", "m2"})
     rested = NOW + timedelta(minutes=2)
     while (number := next_entry(job, rested)) is not None:
@@ -146,7 +154,7 @@ def test_a_round_that_goes_on_counts_who_failed_as_away():
 def test_a_round_that_is_cancelled_between_two_servers_begins_with_no_other():
     """That all were updated before does not mean that all are under way."""
     job = at_reboots(2)
-    for _ in range(4):
+    for _ in range(5):
         job = taken(job)
     assert away(job) == set()
     assert cancelled(job, NOW).status is S.CANCELLED
@@ -177,3 +185,49 @@ def test_less_than_half_of_those_that_vote_may_be_away():
     (found,) = too_many(members=3, voters=3, at_once=2)
     assert "at most 1 of its 3 servers" in found.text
     assert len(list(too_many(members=2, voters=0, at_once=2))) == 1
+
+
+def test_a_server_is_cordoned_from_its_draining_until_it_is_restored():
+    job = at_reboots(2)
+    assert cordoned(job) == set()
+    seen = []
+    while (number := next_entry(job, NOW)) is not None:
+        job = begun(job, number, {}, NOW)
+        seen.append((job.entries[number].verb, cordoned(job)))
+        job = after(a_server_cluster(job=job), number, Came(), NOW).job
+    first = {verb: closed for verb, closed in seen[:5]}
+    assert first == {
+        Verb.DRAIN: {"m1"},
+        Verb.EVACUATE: {"m1"},
+        Verb.REBOOT: {"m1"},
+        Verb.RESTORE: {"m1"},
+        Verb.SETTLE: set(),
+    }
+    assert (job.status, cordoned(job)) == (S.DONE, set())
+
+
+def test_a_round_that_is_cancelled_while_a_server_is_drained_ends_and_opens_it():
+    job = taken(at_reboots(2), Came(waits_s=60))
+    assert cordoned(job) == {"m1"}
+    over = cancelled(job, NOW)
+    assert (over.status, cordoned(over)) == (S.CANCELLED, set())
+
+
+def test_a_server_that_was_refused_something_stays_cordoned_until_somebody_says_what_now():
+    job = taken(drained(at_reboots(2)), Came(refused="full", final=True))
+    assert (job.status, cordoned(job)) == (S.STOPPED, {"m1"})
+    assert cordoned(cancelled(job, NOW)) == set()
+
+
+LEFT_S = st.floats(0, 2000, allow_nan=False)
+
+
+@given(waited=LEFT_S, within=LEFT_S, count=st.integers(0, 3))
+def test_a_server_is_evacuated_once_nothing_is_left_or_its_time_is_over_and_that_is_said(
+    waited, within, count
+):
+    there = [(a_new_cluster(), an_empty_place(n)) for n in range(count)]
+    came = left(there, timedelta(seconds=waited), timedelta(seconds=within))
+    assert bool(came.waits_s) is (count > 0 and waited < within)
+    assert bool(came.said) is (count > 0 and not came.waits_s)
+    assert not came.refused

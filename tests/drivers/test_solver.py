@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.placement_problems import planted
+from prometheus_client import REGISTRY
 
 from muster.base.errors import Transient
+from muster.decide.placement.judge import faults
 from muster.decide.placement.solve import quick
 from muster.drivers.solver.process import ProcessSolver
 from muster.model.placing import (
@@ -24,6 +28,7 @@ from muster.model.placing import (
     Progress,
     Relation,
     Rule,
+    Undecided,
 )
 from muster.wiring.solver import open_solver
 
@@ -102,6 +107,25 @@ async def test_an_easy_problem_needs_no_process():
         assert isinstance(await solver.solve(a_problem(items=4)), Placed)
 
 
+LIGHT = """
+import sys
+import muster.wiring.house, muster.wiring.solver
+from muster.decide.placement.solve import solve
+from muster.model.placing import Host, Item, Placed, Problem
+
+hosts = tuple(Host(id=f"h{n}", vcpus=2) for n in range(5))
+easy = Problem(hosts=hosts, items=tuple(Item(id=f"i{n}", vcpus=1) for n in range(6)))
+assert isinstance(solve(easy), Placed)
+print(sorted({"ortools", "numpy"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.slow
+def test_neither_a_server_nor_an_easy_problem_loads_the_library_of_the_exact_search():
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 async def test_a_process_that_cannot_be_started_is_said_to_be():
     async with opened(ProcessSolver(("/nowhere/to/be/found",), quick)) as solver:
         with pytest.raises(Transient):
@@ -115,6 +139,24 @@ async def test_problems_are_solved_one_after_another_and_at_once():
         assert isinstance(await solver.solve(a_problem()), Placed)
         answers = await asyncio.gather(*(solver.solve(a_problem(items=n)) for n in (12, 20, 40)))
         assert [type(answer) for answer in answers] == [Placed, Placed, Impossible]
+
+
+@pytest.mark.slow
+async def test_a_search_out_of_time_has_a_part_that_keeps_every_rule_and_is_counted():
+    problem, before = planted(1, 40, 120, 24, 1.0), counted("undecided")
+    async with opened(open_solver()) as solver:
+        answer = await solver.solve(problem, Limit(work=0.05, seconds=60))
+    assert isinstance(answer, Undecided)
+    assert 0 < len(answer.unplaced) < 60
+    assert set(answer.places) | set(answer.unplaced) == {each.id for each in problem.items}
+    seated = replace(problem, items=tuple(i for i in problem.items if i.id in answer.places))
+    rules = (replace(r, members=tuple(filter(answer.places.get, r.members))) for r in problem.rules)
+    assert faults(replace(seated, rules=tuple(rules)), answer.places) == ()
+    assert counted("undecided") == before + 1
+
+
+def counted(answer):
+    return REGISTRY.get_sample_value("muster_placements_total", {"answer": answer}) or 0
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 import pytest
 
 from engine.world import SIM, Scene, a_scene
+from muster.decide.spots.wants import HELD
 from muster.decide.vclusters.claims import left
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
@@ -251,6 +252,21 @@ async def test_what_an_engine_holds_is_given_back_when_its_time_is_up_or_it_come
         await scene.delete(cluster_id)
         await scene.go_on(5)
         assert await held(scene) == []
+
+
+async def test_what_an_engine_held_is_swept_once_its_time_is_up():
+    """Whether or not anybody claims anything on that cloud after it."""
+    even = Placement(shares=(Share(zone="a"),))
+    async with a_scene(zones=["a"], hosts=1) as scene:
+        await claimed(scene, "a-h1", 100)
+        await scene.create(1, placement=even)
+        await scene.go_on(2)
+        assert len(await held(scene)) == 2
+        await scene.engine.ticks.sweep()
+        assert len(await held(scene)) == 2
+        scene.clock.advance(HELD.total_seconds() + 1)
+        await scene.engine.ticks.sweep()
+        assert [each.id for each in await held(scene)] == [claim_on("a-h1")]
 
 
 async def held(scene: Scene) -> list[Reservation]:

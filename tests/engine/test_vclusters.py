@@ -1,15 +1,32 @@
 """Virtual clusters are there whole or not at all, and what they have claimed ends with them."""
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from contracts.clouds import config
 from engine.whole import WHERE, claims, left, made, settled, world
+from muster.api.vclusters_v2 import bodies
 from muster.base.clock import ManualClock
-from office import Office, a_cloud, opened
+from muster.base.errors import Unplaceable
+from muster.drivers.simulated.cloud import cloud_over
+from muster.engine.pace import EnginePace
+from muster.engine.worker import Engine
+from muster.model.vcluster import MemberStatus, VCluster, VClusterStatus
+from muster.model.volume import VolumeOrder
+from muster.ports.store import Query
+from muster.service import flavors, vclusters
+from muster.service.desk import Desk
+from muster.store.connect import connect
+from muster.store.signals import LocalSignal
+from office import PEOPLE, Office, SolvedHere, a_cloud, opened
 from vclusters import ONE_VOLUME, REDUNDANT, body, repeated, rule, server, volume
 
 
@@ -97,6 +114,21 @@ async def test_what_never_works_leaves_nothing_and_says_what(office: Office, cal
     assert (await office.call("GET", WHERE)).json() == {"vclusters": []}
 
 
+@pytest.mark.parametrize("number", range(8))
+async def test_whichever_of_them_cannot_be_made_none_of_them_stays(
+    office: Office, number: int
+) -> None:
+    """The first, the second, ... the last of eight: each server is made before any volume."""
+    names = [f"{kind}-{n}" for kind in ("s", "v") for n in range(4)]
+    things = [server(n) if n.startswith("s") else volume(n, 2) for n in names]
+    call = "create_server" if number < 4 else "create_volume"
+    world(office).fail(call, "permanent", match=f"one-{names[number]}")
+    found = await settled(office, (await made(office, body(things)))["id"], 60)
+    assert found["status"] == "ERROR"
+    assert f"{names[number]} cannot be made" in found["status_reason"]
+    assert await left(office) == (0, 0, 0)
+
+
 @pytest.mark.parametrize("call", ["create_server", "create_volume", "attach_volume"])
 @pytest.mark.parametrize("error", ["transient", "lost"])
 async def test_what_fails_once_comes_to_be_all_the_same(
@@ -119,6 +151,24 @@ async def test_a_host_that_refuses_is_left_for_another(office: Office) -> None:
     assert len(hosts) == 1
     assert first not in hosts
     assert {each.host for each in await claims(office)} == hosts
+
+
+async def test_a_host_that_others_have_filled_meanwhile_is_left_for_another(
+    office: Office, tmp_path: Path
+) -> None:
+    """Also by the server that was made there already: its volume would not fit beside it."""
+    asked = await made(office, ONE_VOLUME)
+    first = asked["instances"][0]["host"]
+    theirs = cloud_over(world(office), config(tmp_path / "theirs", office.clock))
+    assert theirs.volumes
+    order = VolumeOrder(volume_id=uuid4(), name="theirs", project="p", size_gib=15, host=first)
+    await theirs.volumes.create_volume(order)
+    found = await settled(office, asked["id"], 60)
+    assert found["status"] == "ACTIVE", found["status_reason"]
+    [host] = {each["host"] for each in found["instances"]}
+    assert host != first
+    assert {each.host for each in await claims(office)} == {host}
+    assert await left(office) == (1, 1, 2)
 
 
 async def test_where_no_other_host_is_left_all_of_it_goes(office: Office) -> None:
@@ -242,3 +292,46 @@ async def test_a_host_that_dies_while_it_is_made_leaves_nothing_in_the_end(
         assert found["status"] == "ERROR"
         assert "cannot be made" in found["status_reason"]
         assert await left(office) == (0, 0, 0)
+
+
+@pytest.mark.postgresql
+async def test_of_fifty_asked_of_two_servers_at_once_those_that_fit_are_there_whole(
+    office: Office, postgres_url: str
+) -> None:
+    """Each has an engine of its own; whoever was refused has a reason, and left nothing."""
+    stores = [await connect(postgres_url, LocalSignal(), office.clock) for _ in range(2)]
+    desks = [replace(office.desk, store=each, placing=asyncio.Lock()) for each in stores]
+    await flavors.seed(desks[0])
+    ended = await asyncio.gather(*(half_a_host(desks[n % 2], n) for n in range(50)))
+    assert Counter(type(each) for each in ended) == {VCluster: 6, Unplaceable: 44}
+    assert all("GiB" in each.text for each in ended if isinstance(each, Unplaceable))
+    engines = [an_engine(desk, f"engine {n}") for n, desk in enumerate(desks)]
+    for _ in range(10):
+        office.clock.advance(1)
+        await asyncio.gather(*(engine.settle() for engine in engines))
+    rows = await desks[1].store.read(lambda tx: tx.vclusters.find(Query()))
+    assert [each.status for each in rows] == [VClusterStatus.ACTIVE] * 6
+    assert {m.status for each in rows for m in each.members} == {MemberStatus.ACTIVE}
+    claimed = await desks[0].store.read(lambda tx: tx.reservations.find(Query()))
+    assert (await left(office))[:2] == (6, 12)
+    assert {each.id for each in claimed} == {m.id for each in rows for m in each.members}
+    for each in stores:
+        await each.close()
+
+
+async def half_a_host(desk: Desk, number: int) -> VCluster | Unplaceable:
+    """Ask for half a host's disk; whoever does not get it is told why."""
+    things = [server("a"), volume("left", 6), volume("right", 4)]
+    rules = [rule("affinity", "a", "left", "right")]
+    said, _ = bodies.asked(json.dumps(body(things, rules, name=f"n{number}")).encode())
+    try:
+        return (await vclusters.created(desk, PEOPLE["ann"], said)).vcluster
+    except Unplaceable as refusal:
+        return refusal
+
+
+def an_engine(desk: Desk, owner: str) -> Engine:
+    pace = EnginePace(owner=owner)
+    made = Engine(desk.store, desk.clouds, desk.clock, desk.store.signal, pace)
+    made.place_by(SolvedHere())
+    return made

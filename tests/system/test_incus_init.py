@@ -56,7 +56,7 @@ def test_from_bare_machines_to_a_service_that_answers(machines):
     seed.write_text(f"role: compute\njoin: {string}\naddress: {address('m3')}\n")
     it.muster("m3", "init", "--preseed", str(seed))
     watch.tell("second machine joined, with a string for it")
-    assert it.members() == {"m1": "Online", "m2": "Online", "m3": "Online"}
+    it.well("m1", "m2", "m3")
     assert "there is one server only" not in it.muster("m1", "cloud", "show", "site")
 
     made = ("web", "--image", "muster-small", "--flavor", "tiny", "--min", "3", "--max", "6")
@@ -175,7 +175,7 @@ def test_everything_is_asked_in_a_terminal_and_no_wrong_answer_does_harm(machine
         code, said = ended(child)
     assert (code, "m2 is a member of the cluster" in said) == (0, True), said
     assert PASSWORD not in said + it.journal("m2")
-    assert it.members() == {"m1": "Online", "m2": "Online"}
+    it.well("m1", "m2")
 
 
 STEPS = 10  # of a control machine, once Incus runs: see decide/founding.py
@@ -221,7 +221,7 @@ def test_a_joining_that_fails_or_is_cut_off_can_be_done_again(machines):
     process.wait()
     again = (*MUSTER, *join)
     until(lambda: it.on("m2", *again).returncode == 0, 90, "it is a member after all")
-    assert it.members() == {"m1": "Online", "m2": "Online"}
+    it.well("m1", "m2")
 
 
 def kept(alias: dict[str, str]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 
 from house import House, until
-from incus_service import WEB, ask, beside, instances, passed, statuses, whereabouts
+from incus_service import WEB, beside, instances, passed, statuses, whereabouts, who_answers
 from muster.client.http import Session
 from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import OFFLINE_AFTER_S
@@ -66,7 +66,7 @@ def test_what_a_lost_member_had_is_served_elsewhere_and_none_twice_when_it_retur
 
                 served = until(replaced, 120, "as many run elsewhere")
                 heard: set[str] = set()
-                until(lambda: heard.add(ask(url)["instance"]) or served <= heard, 60, "they serve")
+                until(lambda: heard.add(who_answers(url)) or served <= heard, 60, "they serve")
                 took = monotonic() - began
                 assert "m2" not in {w for n, w in whereabouts(place).items() if n not in gone}
             finally:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from cli.terminal import terminal
 from house import House, until
+from incus_disks import called_so, note, volumes, written_through
 from incus_service import beside, instances
 from muster.client.http import Session
 from testbed.incus import rest
@@ -156,6 +158,38 @@ def test_a_volume_lies_in_the_second_pool_where_its_server_is(it: House, place: 
         session.call("DELETE", f"{where}/two-pools")
         until(lambda: not session.call("GET", where)["vclusters"], 60, "nothing is left")
     rest.call(first, "DELETE", "/1.0/storage-pools/fast")
+
+
+def test_a_rebalancing_takes_a_group_with_its_volume_to_another_member(
+    it: House, place: Place
+) -> None:
+    """What its server wrote is on the volume there; and nothing more is proposed after that."""
+    said = body(
+        [server("db"), volume("db-vol", 1), server("web")],
+        [rule("affinity", "db", "db-vol"), rule("anti-affinity", "db", "web")],
+        name="leaving",
+        cloud="site",
+    )
+    where, typed = "/v2/default/vclusters", terminal(it)
+    with it.session() as session:
+        session.call("POST", where, said)
+        before = until(lambda: _whole(session, f"{where}/leaving"), 60, "it is there")
+        at = {each["name"]: each["host"] for each in before["instances"]}
+        written_through(place, "leaving-db", volumes(place)["leaving-db-vol"])
+        leave = ("rebalance", "--cloud", "site", "--away", at["db"])
+        [move] = typed.asked(*leave, "--plan")["transfers"]
+        assert move["instances"] == ["db", "db-vol"]
+        assert move["target"] not in at.values()
+        assert "Moved 1: leaving/db." in typed.good(*leave, "--yes")
+        made, lies = instances(place), volumes(place)["leaving-db-vol"]
+        assert called_so(made, "leaving-db")["location"] == lies["location"] == move["target"]
+        assert called_so(made, "leaving-web")["location"] == at["web"]
+        assert note(place, lies) == "kept\n"
+        written_through(place, "leaving-db", lies)
+        again = typed.asked(*leave, "--plan")
+        assert (again["transfers"], again["unsolved"]) == ([], [])
+        session.call("DELETE", f"{where}/leaving")
+        until(lambda: not session.call("GET", where)["vclusters"], 60, "nothing is left")
 
 
 def _whole(session: Session, where: str) -> dict[str, Any] | None:

@@ -108,13 +108,11 @@ def test_a_machine_that_dies_while_it_joins_is_as_good_as_new_and_one_whose_agen
 
 
 def test_servers_reboot_in_turn_and_what_they_carry_goes_on_serving(it, tmp_path):
-    """It goes on with the cluster that the one before has made.
-
-    An evacuation stops what it moves, so a request may fail that is being answered just then.
-    """
+    """It goes on with the cluster that the one before has made."""
     image = tmp_path / "image.tar.gz"
     build(Recipe(), image)
     give_image(it.place, image)
+    until(lambda: "c1" in it.clouds(), READY_S, "the cluster is opened as a cloud")
     it.session.call("POST", "/v1/clusters", {**WEB, "cloud": "c1"})
     url = it.office.settled("web")["load_balancer_url"]
     assert set(whereabouts(it.place).values()) == set(ALL)
@@ -122,13 +120,13 @@ def test_servers_reboot_in_turn_and_what_they_carry_goes_on_serving(it, tmp_path
     began = monotonic()
     with Load(f"{url}/health", clients=2, rest_s=0.02) as load, obeying(it.place):
         it.ask("POST", "/clusters/c1/:reboot", {})
-        job = it.job("c1")
+        job = it.job("c1", within_s=300.0)
         took = monotonic() - began
         load.more(100)
     assert job["status"] == "done", job
     count = f"{len(load.failed)} of {load.answered} failed (promised: 0)"
     print(f"three servers evacuated, rebooted, restored: {took:.1f} s; {count}")
-    assert len(load.failed) <= len(ALL), load.failed
+    assert not load.failed, load.failed
     assert all(machine.first_process(it.place, name) not in (None, before[name]) for name in ALL)
     holds(it, *ALL)
 

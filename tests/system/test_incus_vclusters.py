@@ -1,22 +1,27 @@
 """Virtual clusters on real Incus members: on their hosts, attached, usable, and gone again."""
 
 import json
+import os
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from house import House, until
+from chaos.test_chaos import SEED
+from chaos.test_vclusters import WHERE, at_rest, claims, play, wanted
+from house import House, later, until
+from incus_disks import called_so, note, volumes, written_through
 from incus_service import beside, instances
 from muster.client.http import ApiError, Session
-from testbed.incus import rest
+from testbed.incus import machine
 from testbed.incus.place import Place
 from vclusters import body, one_key, repeated, rule, server, volume
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 
-WHERE = "/v2/default/vclusters"
+KILLS = int(os.environ.get("CHAOS_KILLS", "5"))
 FORMS: dict[str, Callable[[Any], str]] = {"list": json.dumps, "keys": repeated, "key": one_key}
 
 
@@ -39,13 +44,6 @@ def small(name: str, *names: str) -> dict[str, Any]:
         rules.append(rule("anti-affinity", *names))
         rules.append(rule("anti-affinity", *(f"{n}-vol" for n in names)))
     return body(things, rules, name=name, cloud="site")
-
-
-def volumes(place: Place) -> dict[str, Any]:
-    listed = rest.call(
-        place.socket("m1"), "GET", "/1.0/storage-pools/default/volumes/custom?recursion=1"
-    )
-    return {each["config"]["user.muster.name"]: each for each in listed}
 
 
 def shown(session: Session, name: str) -> dict[str, Any]:
@@ -75,13 +73,13 @@ def test_the_use_cases_of_the_blueprint_come_to_be_in_every_form(it: House, plac
             for each in found["instances"]:
                 called = f"{name}-{each['name']}"
                 if each["type"] == "server":
-                    assert _called(made, called)["location"] == each["host"]
+                    assert called_so(made, called)["location"] == each["host"]
                 else:
                     assert disks[called]["location"] == each["host"]
                     assert each["host"] == hosts[each["attached_to"]]
             if name.startswith("two"):
                 assert hosts["db-1"] != hosts["db-2"]
-        _written_through(place, "two-keys-db-1", disks["two-keys-db-1-vol"])
+        written_through(place, "two-keys-db-1", disks["two-keys-db-1-vol"])
         for name in asked:
             session.call("DELETE", f"{WHERE}/{name}")
         until(lambda: not instances(place) and not volumes(place), 120, "nothing is left")
@@ -102,8 +100,8 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         session.call("POST", WHERE, said)
         until(lambda: whole(session, "moving"), 90, "it is there")
         before = {each["name"]: each["host"] for each in shown(session, "moving")["instances"]}
-        _written_through(place, "moving-b", volumes(place)["moving-b-vol"])
-        _written_through(place, "moving-a", volumes(place)["moving-a-vol"])
+        written_through(place, "moving-b", volumes(place)["moving-b-vol"])
+        written_through(place, "moving-a", volumes(place)["moving-a-vol"])
         with pytest.raises(ApiError) as refused:
             session.call("PATCH", f"{WHERE}/moving", {"vcluster": part})
         assert refused.value.status == 409
@@ -115,30 +113,66 @@ def test_one_that_has_to_move_takes_along_what_it_has(it: House, place: Place) -
         assert after["a"] != after["b"]
         assert after[one] == after[disk]
         assert found["status_reason"] == "it is there, whole"
-        kept, lies = _called(instances(place), f"moving-{one}"), volumes(place)[f"moving-{disk}"]
+        kept, lies = called_so(instances(place), f"moving-{one}"), volumes(place)[f"moving-{disk}"]
         assert (kept["location"], lies["location"]) == (after[one], after[disk])
-        assert _note(place, lies) == "kept\n"
-        _written_through(place, f"moving-{one}", lies)
+        assert note(place, lies) == "kept\n"
+        written_through(place, f"moving-{one}", lies)
         session.call("DELETE", f"{WHERE}/moving")
         until(lambda: not instances(place) and not volumes(place), 90, "nothing is left")
 
 
-def _called(made: dict[str, Any], name: str) -> dict[str, Any]:
-    [found] = [each for each in made.values() if each["config"]["user.muster.name"] == name]
-    return dict(found)
+def test_a_member_that_dies_while_it_is_made_has_all_of_it_taken_back(
+    it: House, place: Place
+) -> None:
+    """It cannot be elsewhere; and what the member has of it when it is back goes, too."""
+    said = small("dying", "db-1", "db-2")
+    said["vcluster"]["instances"][0]["spec"]["availability_zone"] = "z2"
+    with it.session() as session:
+        session.call("POST", WHERE, said)
+        machine.crash(place, "m2")
+        try:
+            until(lambda: shown(session, "dying")["status"] != "CREATING", 180, "it is given up")
+            assert shown(session, "dying")["status"] in ("ROLLING_BACK", "ERROR")
+        finally:
+            machine.boot(place, "m2")
+        until(lambda: shown(session, "dying")["status"] == "ERROR", 120, "it is taken back")
+        assert "cannot be made" in shown(session, "dying")["status_reason"]
+        until(lambda: not standing(place), 120, "nothing is left on any member")
+    it.stop()
+    assert claims(it) == []
+    it.start()
 
 
-def _written_through(place: Place, name: str, disk: dict[str, Any]) -> None:
-    """See that what the server writes lies on the volume, on that member's own disk."""
-    server = _called(instances(place), name)
-    where = f"/mnt/{disk['config']['user.muster.name']}"
-    words = ["sh", "-c", f"echo kept > {where}/note"]
-    asked = {"command": words, "wait-for-websocket": False, "record-output": False}
-    rest.call(place.socket("m1"), "POST", f"/1.0/instances/{server['name']}/exec", asked)
-    assert _note(place, disk) == "kept\n"
+@pytest.mark.chaos
+def test_killed_at_some_moments_they_are_whole_or_nothing(it: House, place: Place) -> None:
+    """`CHAOS_KILLS` sets at how many, `CHAOS_SEED` plays one game again."""
+    print(f"played with CHAOS_SEED={SEED} CHAOS_KILLS={KILLS}")
+    dice = random.Random(SEED)
+    with it.session() as session:
+        for number in range(KILLS):
+            cut = later(dice.uniform(0.2, 4.0), it.kill)
+            for turn in range(4):
+                play(session, dice, 10 * number + turn, cloud="site")
+            cut.join()
+            it.start()
+        rows = until(lambda: at_rest(session), 240, "all is at rest")
+        until(lambda: standing(place) == wanted(rows), 60, "there is what is recorded, no more")
+        print(f"at rest: {[each['status'] for each in rows]}, {len(wanted(rows))} things there")
+    it.stop()
+    assert set(claims(it)) == set(wanted(rows))
+    it.start()
+    with it.session() as session:
+        for each in session.call("GET", WHERE)["vclusters"]:
+            session.call("DELETE", f"{WHERE}/{each['id']}")
+        until(lambda: not session.call("GET", WHERE)["vclusters"], 120, "no record is left")
+    assert standing(place) == {}
 
 
-def _note(place: Place, disk: dict[str, Any]) -> str:
-    """Return what lies on a volume, read on the member's own disk."""
-    pool = place.folder(disk["location"]) / "incus" / "storage-pools" / "default" / "custom"
-    return (pool / f"default_{disk['name']}" / "note").read_text()
+def standing(place: Place) -> dict[str, str]:
+    """Return on which member everything of ours is, by its id."""
+    things = (*instances(place).values(), *volumes(place).values())
+    known = ((each["config"], each["location"]) for each in things)
+    return {
+        config.get("user.muster.volume") or config["user.muster.server"]: location
+        for config, location in known
+    }

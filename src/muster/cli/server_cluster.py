@@ -113,6 +113,7 @@ _IN_TURN = (
     "restore_mode",
     "windows",
     "max_parallel",
+    "drain_timeout",
     "hook_before",
     "hook_after",
 )
@@ -133,6 +134,7 @@ _IN_TURN = (
     help='When a round may begin with a server, in UTC: "Sat 01:00-05:00"; repeatable.',
 )
 @click.option("--max-parallel", type=click.IntRange(1, 100), help="How many may be away at once.")
+@click.option("--drain-timeout", help="How long nodes of clusters may take to leave, such as 15m.")
 @click.option("--hook-before", help="A URL that is told before each server, and lets it go.")
 @click.option("--hook-after", help="One that is told when something was done to a server.")
 @click.option("--cloud/--no-cloud", default=None, help="Whether it is a cloud of its name.")

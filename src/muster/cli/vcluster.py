@@ -67,8 +67,11 @@ def vcluster_explain(asked: Asking, file: str, plot: str | None) -> None:
 @click.argument("file", type=_FILE)
 @click.option("--wait/--no-wait", "wait_", default=False, help="Until it is there, or cannot be.")
 @click.option("--timeout", type=NUMBER, default=600, show_default=True, help="Of --wait, in s.")
+@_plot
 @asking
-def vcluster_create(asked: Asking, file: str, wait_: bool, timeout: float) -> None:
+def vcluster_create(
+    asked: Asking, file: str, wait_: bool, timeout: float, plot: str | None
+) -> None:
     """Make everything in FILE, a request as JSON or YAML."""
     from muster.client.waiting import until_whole
 
@@ -78,6 +81,7 @@ def vcluster_create(asked: Asking, file: str, wait_: bool, timeout: float) -> No
         made = session.call("POST", where, body, patience_s=90)["vcluster"]
         if wait_:
             made = until_whole(session, f"{where}/{made['id']}", timeout)
+    _drawn(made, plot)
     asked.show(made, lambda out: _placed(out, made))
 
 
@@ -116,8 +120,9 @@ def vcluster_show(asked: Asking, name: str, plot: str | None) -> None:
 @click.argument("file", type=_FILE)
 @click.option("--allow-moves", is_flag=True, help="Who runs may move if there is no other way.")
 @click.option("--plan", is_flag=True, help="Only say how it would be, and who would move.")
+@_plot
 @asking
-def vcluster_update(asked: Asking, name: str, file: str, allow_moves: bool, plan: bool) -> None:
+def vcluster_update(asked: Asking, name: str, file: str, plot: str | None, **query: bool) -> None:
     """Add and remove instances and groupings, as FILE says.
 
     FILE has the key vcluster with instances and groupings to be added, and the names in
@@ -126,8 +131,8 @@ def vcluster_update(asked: Asking, name: str, file: str, allow_moves: bool, plan
     body = _request(file)
     with asked.session() as session:
         where = _one(session, name)
-        query = {"plan": plan, "allow_moves": allow_moves}
         found = session.call("PATCH", where, body, query, patience_s=90)
+    _drawn(found["vcluster"], plot)
     asked.show(found, lambda out: _changed(out, found))
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from muster.decide.cordon import allowance, departing, displaced, is_cordoned, successors
 from muster.decide.departures import farewell
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
@@ -15,7 +16,7 @@ from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
 from muster.model.placement import Group
 
 IN_CREATION = "Creation in progress"
-_TAKEN_BACK = frozenset({Why.SCALE_IN, Why.UPDATE})
+_TAKEN_BACK = frozenset({Why.SCALE_IN, Why.UPDATE, Why.EVACUATE})
 
 
 def fit_to_size(draft: Draft) -> None:
@@ -25,8 +26,11 @@ def fit_to_size(draft: Draft) -> None:
     fresh = openings(draft)
     fill(draft, fresh, cluster.target)
     fill(draft, missing - fresh, draft.opening)
+    moving = bool(displaced(draft))
+    fill(draft, successors(draft), draft.opening)
+    _depart(draft)
     under_way = cluster.rollout is not None and cluster.rollout.under_way
-    ceiling = cluster.desired + (budget(cluster).surge if under_way else 0)
+    ceiling = cluster.desired + (allowance(cluster).surge if moving or under_way else 0)
     _shrink(draft, len(draft.serving) - ceiling)
     _retire(draft, fresh)
     _fit_standby(draft)
@@ -63,6 +67,7 @@ def _returnable(draft: Draft, profile_id: UUID) -> list[Place]:
         and (each.member or _still_stays(each))
         and each.fitness is Fitness.READY
         and each.profile_id == profile_id
+        and not is_cordoned(draft, each)
     ]
 
 
@@ -74,7 +79,8 @@ def _still_stays(each: Place) -> bool:
 
 def _promotable(draft: Draft, profile_id: UUID) -> list[Place]:
     """Return the standby places, the ready ones first."""
-    fit = [e for e in draft.staying if e.standby and e.profile_id == profile_id]
+    standing = [e for e in draft.staying if e.standby and e.profile_id == profile_id]
+    fit = [each for each in standing if not is_cordoned(draft, each)]
     return sorted(fit, key=lambda each: (not each.available, each.node.index))
 
 
@@ -129,6 +135,15 @@ def _shrink(draft: Draft, excess: int) -> None:
     for each in victims:
         release(draft, each, Why.SCALE_IN, "more than are wanted")
     if len(victims) < excess:
+        wait_for_age(draft, draft.serving)
+
+
+def _depart(draft: Draft) -> None:
+    """Let places on hosts that are being left go, as far as others serve."""
+    leaving, held = departing(draft)
+    for each in leaving:
+        release(draft, each, Why.EVACUATE, "its host is being left")
+    if held:
         wait_for_age(draft, draft.serving)
 
 

@@ -1,7 +1,7 @@
 """Who is there to be asked: members of clusters that serve, scale or are watched, in memory."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -55,11 +55,30 @@ class Known:
 # scale nor are watched have nobody to ask.
 # Where the newest stamp is that of our own last pass, the members are as it left them
 # (Note [Remembering]), and their rows are not read either.
+# Clusters that were made together all bear a stamp that is hardly older than the newest. So the
+# stamps alone are read at first, which takes no row, and rows only if a stamp is another one.
 class Stamp(msgspec.Struct, frozen=True):
     """As much of a cluster as tells whether it has changed."""
 
     id: UUID
     updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """So many stamps were read, and these were there: the next look compares them."""
+
+    many: int
+    stamps: Sequence[datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a look at the store has brought."""
+
+    changed: Sequence[Known]
+    ids: frozenset[UUID] | None  # of everybody, if some are gone
+    latest: _Latest
 
 
 class Census:
@@ -70,7 +89,10 @@ class Census:
         self._memory = memory
         self._stamps: dict[UUID, datetime | None] = {}
         self._newest: datetime | None = None
+        self._latest: _Latest | None = None
         self._known: dict[UUID, Known] = {}
+        self._on: dict[str, list[Known]] = {}  # by cloud, as far as anybody has asked
+        self._guarded: tuple[UUID, ...] | None = None  # the bastions that there may be
         self._bastions: dict[UUID, Known] = {}
         self._one_by_one = asyncio.Lock()
 
@@ -80,38 +102,50 @@ class Census:
             await self._refresh()
 
     async def _refresh(self) -> None:
-        changed, ids = await self._store.read(self._changes)
-        for known in changed:
+        news = await self._store.read(self._news)
+        self._latest = news.latest
+        for known in news.changed:
             self._take_in(known)
-        if ids is not None:
-            for gone in self._stamps.keys() - ids:
+        if news.ids is not None:
+            for gone in self._stamps.keys() - news.ids:
                 self._stamps.pop(gone)
                 self._known.pop(gone, None)
+        if news.changed or news.ids is not None:
+            self._on, self._guarded = {}, None
         await self._look_at_bastions()
 
     def on(self, cloud: str) -> list[Known]:
         """Return the clusters of one cloud that serve, scale or are watched, and their bastions."""
-        everybody = (*self._known.values(), *self._bastions.values())
-        return [known for known in everybody if known.cluster.cloud == cloud]
+        if cloud not in self._on:
+            everybody = self._known.values()
+            self._on[cloud] = [known for known in everybody if known.cluster.cloud == cloud]
+        bastions = self._bastions.values()
+        return [*self._on[cloud], *(each for each in bastions if each.cluster.cloud == cloud)]
 
     async def _look_at_bastions(self) -> None:
         """Read the few nodes that let people in: no stamp tells of them."""
-        guarded = [known.cluster for known in self._known.values() if known.cluster.bastion]
-        ids = tuple(bastion_id(each.id) for each in guarded)
+        if self._guarded is None:
+            guarded = (known.cluster for known in self._known.values() if known.cluster.bastion)
+            self._guarded = tuple(bastion_id(each.id) for each in guarded)
+        ids = self._guarded
         found = await self._store.read(lambda tx: _alone(tx, ids)) if ids else []
         before, self._bastions = self._bastions, {each.cluster.id: each for each in found}
         for id, known in self._bastions.items():
             if id in before:
                 _carry_over(before[id], known)
 
-    def _changes(self, tx: Transaction) -> tuple[list[Known], set[UUID] | None]:
-        new = [each.id for each in self._newest_first(tx) if self._is_new(each)]
-        many = len(self._stamps.keys() | set(new)) if new else len(self._stamps)
+    def _news(self, tx: Transaction) -> _News:
+        there, before = tx.clusters.count(Query()), self._latest
+        as_many = there == len(self._stamps)
+        if before and as_many and tx.clusters.latest(before.many) == before.stamps:
+            return _News((), None, before)
+        found = self._newest_first(tx)
+        new = [each.id for each in found if self._is_new(each)]
         touched = tx.clusters.find(Query(where={"id": tuple(new)})) if new else []
-        if tx.clusters.count(Query()) != many:
-            there = tx.clusters.find_as(Query(), Stamp)
-            return self._read(tx, touched), {each.id for each in there}
-        return self._read(tx, touched), None
+        ids = None
+        if there != len(self._stamps.keys() | set(new)):
+            ids = frozenset(each.id for each in tx.clusters.find_as(Query(), Stamp))
+        return _News(self._read(tx, touched), ids, _latest(found))
 
     def _newest_first(self, tx: Transaction) -> list[Stamp]:
         order = (("updated_at", True),)
@@ -166,6 +200,13 @@ class Census:
         if before:
             _carry_over(before, known)
         self._known[cluster.id] = known
+
+
+def _latest(newest_first: Sequence[Stamp]) -> _Latest:
+    """Return what the next look compares: the overlap, and one beyond so that none joins it."""
+    stamps = [each.updated_at for each in newest_first if each.updated_at]
+    many = 1 + sum(at >= stamps[0] - OVERLAP for at in stamps)
+    return _Latest(many, stamps[:many])
 
 
 def _carry_over(before: Known, known: Known) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from muster.base.errors import Stale
 from muster.decide.policies import POLICY_TYPES
 from muster.engine.chronicle import chapters, tells
+from muster.engine.cordon import cordon
 from muster.engine.gather import Gathered
 from muster.engine.journal import Begun
 from muster.engine.subjects import Subject, members, table
@@ -51,6 +52,8 @@ def _written(tx: Transaction, decided: Decided) -> Cluster:
     tx.marks.check(decided.claim)
     if rows.get(before.id) != before:
         raise Stale("the cluster changed while we were thinking", cluster=before.id)
+    if cordon(tx, before.cloud) != snapshot.cordoned:
+        raise Stale("a host was cordoned, or opened, while we were thinking", cluster=before.id)
     tx.actions.put(*decided.begun.actions)
     told = decided.begun.told if tells(snapshot) else ()
     tx.events.append(*plan.events, *chapters(snapshot, plan, told, snapshot.now))

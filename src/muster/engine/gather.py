@@ -9,8 +9,10 @@ from uuid import UUID
 from muster.base.errors import DriverError, Transient
 from muster.base.log import log
 from muster.decide.requests import profile_of
+from muster.decide.spots.fleet import tied_by
 from muster.decide.trees import is_tree
 from muster.engine.asking import question
+from muster.engine.cordon import cordon
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus, Verb
@@ -45,6 +47,7 @@ class Facts:
     actions: tuple[Action, ...]
     probes: Mapping[UUID, Probe]
     bastion: Cluster | None
+    cordoned: frozenset[str]
     as_left: bool  # nobody but us has been at work
 
 
@@ -86,6 +89,8 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         record=record,
         bastion=facts.bastion,
         actions=facts.actions,
+        cordoned=facts.cordoned,
+        tied=await _tied(reach.cloud, facts),
         limits=site.pace.limits(about),
     )
     rewritten = facts.probes.keys() & {probe.node_id for probe in fresh}
@@ -110,6 +115,7 @@ def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> 
         actions=actions,
         probes={probe.node_id: probe for probe in _probes(tx, cluster, nodes)},
         bastion=tx.solos.get(bastion_id(cluster.id)) if cluster.bastion else None,
+        cordoned=cordon(tx, cluster.cloud),
         as_left=as_left,
     )
 
@@ -193,6 +199,15 @@ async def _without_moved(
     gone_along = {node.server_id for node in there if node.home == facts.cluster.id}
     left = {id: server for id, server in servers.items() if id not in gone_along}
     return left, frozenset(node.id for node in there)
+
+
+async def _tied(cloud: Cloud, facts: Facts) -> frozenset[UUID]:
+    """Return whose volumes would stay behind on a host that is being left."""
+    if not facts.cordoned or cloud.volumes is None:
+        return frozenset()
+    holders = tied_by(await cloud.volumes.list_volumes())
+    nodes = facts.nodes.values()
+    return frozenset(n.id for n in nodes if holders & {n.id, n.server_id, n.ref})
 
 
 _MAY_END_A_POOL = frozenset({Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY})

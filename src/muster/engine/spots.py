@@ -19,7 +19,7 @@ from muster.model.node import Node
 from muster.model.placement import Affinity, Group
 from muster.model.placing import Answer, Limit, Placed, Problem
 from muster.model.plan import Snapshot
-from muster.model.reservation import Reservation, arrival_id
+from muster.model.reservation import Reservation, arrival_id, without
 from muster.model.step import CreateServer, Done, OperateServer, Outcome, Retry, Step
 from muster.ports.hosts import Hosts
 from muster.ports.store import Query, Transaction
@@ -33,16 +33,13 @@ Claims = Mapping[UUID, Reservation]  # by server
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
-    """Hosts are looked for, for the steps of one pass."""
+    """Hosts are looked for, for the steps of one pass, at one moment."""
 
     site: Site
     hosts: Hosts
     snapshot: Snapshot
     steps: Sequence[Step]
-
-    @property
-    def now(self) -> datetime:
-        return self.site.clock.now()
+    now: datetime
 
 
 async def run_on_hosts(site: Site, snapshot: Snapshot, steps: Sequence[Step]) -> list[Outcome]:
@@ -54,7 +51,8 @@ async def run_on_hosts(site: Site, snapshot: Snapshot, steps: Sequence[Step]) ->
     hosts = reach.cloud.hosts
     if hosts is None or not asks_for_hosts(snapshot, steps):
         return await run_steps(reach, cluster, steps)
-    search = Search(site=site, hosts=hosts, snapshot=snapshot, steps=steps)
+    now = site.clock.now()
+    search = Search(site=site, hosts=hosts, snapshot=snapshot, steps=steps, now=now)
     found, refused = await _looked_for(search)
     todo = [number for number in range(len(steps)) if number not in refused]
     sent = [_on(steps[number], found.get(number, "")) for number in todo]
@@ -75,15 +73,17 @@ async def _looked_for(search: Search) -> tuple[Mapping[int, str], Mapping[int, s
         try:
             ground = await _ground(search)
             wanting = wants(snapshot, steps, ground)
-            claims = await _found(search.site, snapshot, ground, wanting)
+            claims = await _found(search, ground, wanting)
             await search.site.store.write(
                 partial(_claim, search=search, ground=ground, claims=claims)
             )
         except Stale:
+            search = replace(search, now=search.site.clock.now())
             continue
         except DriverError as error:
-            strict = [n for n, step in enumerate(steps) if group and isinstance(step, CreateServer)]
-            return {}, dict.fromkeys(strict, error.text)
+            strict = group or snapshot.cordoned
+            made = [n for n, each in enumerate(steps) if strict and isinstance(each, CreateServer)]
+            return {}, dict.fromkeys(made, error.text)
         return _told(setting(ground, group, wanting), wanting, claims)
     return {}, dict.fromkeys((want.step for want in wanting), "others took the hosts meanwhile")
 
@@ -110,7 +110,6 @@ def _claim(tx: Transaction, search: Search, ground: Ground, claims: Claims) -> N
         raise Stale(short[0])
     if _company(tx, search, others) - ground.group.items() - _own(search, ground):
         raise Stale("others of the group have come")
-    tx.reservations.drop(*(each.id for each in every if each.until and each.until <= now))
     tx.reservations.put(*claims.values())
 
 
@@ -140,7 +139,7 @@ async def _ground(search: Search) -> Ground:
     room = await search.hosts.room()
     claims, company = await site.store.read(lambda tx: _kept(tx, search))
     return Ground(
-        room=room,
+        room=without(room, snapshot.cordoned),
         claims=tuple(in_force(claims, now)),
         standing={each.server_id: each.host for each in snapshot.servers.values() if each.host},
         group={id: host for id, host in company if _is_other(snapshot, id)},
@@ -192,15 +191,15 @@ async def _lying(reach: Reach, snapshot: Snapshot) -> Spots:
 # Where not all that are missing have a place, as many as can be are made, the first ones first.
 # What no room was found for when all wishes were kept is looked at once more without those that
 # are only wishes: its share of a zone, and the host where its volumes lie.
-async def _found(site: Site, snapshot: Snapshot, ground: Ground, wanting: Sequence[Want]) -> Claims:
+async def _found(search: Search, ground: Ground, wanting: Sequence[Want]) -> Claims:
     """Return what servers hold on the hosts found. See Note [As many as can be]."""
-    cluster, group = snapshot.cluster, snapshot.cluster.placement.group
-    now, found = site.clock.now(), dict[UUID, Reservation]()
+    cluster, now = search.snapshot.cluster, search.now
+    group, found = cluster.placement.group, dict[UUID, Reservation]()
     for strict in (True, False):
         waiting = [w if strict else eased(w) for w in wanting if w.id not in found]
         if not waiting or (not strict and _same(waiting, wanting, group)):
             continue
-        spots = await _most(site, ground, group, waiting, strict=strict)
+        spots = await _most(search.site, ground, group, waiting, strict=strict)
         claims = {w.id: claim(w, cluster, spots[w.id], now) for w in waiting if w.id in spots}
         ground = replace(
             ground,

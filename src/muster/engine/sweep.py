@@ -27,6 +27,17 @@ async def mark_all(site: Site) -> None:
     await site.store.write(work)
 
 
+async def release(site: Site) -> None:
+    """Drop the claims on hosts whose time is up."""
+    now = site.clock.now()
+
+    def work(tx: Transaction) -> None:
+        every = tx.reservations.find(Query())
+        tx.reservations.drop(*(each.id for each in every if each.until and each.until <= now))
+
+    await site.store.write(work)
+
+
 # Note [Listed first]
 # A pool or a record is made only after its cluster's row, and the row goes only after
 # them. So what was listed before the rows were read and has no row, is nobody's.

@@ -24,7 +24,7 @@ from muster.engine.rounds import Rounds
 from muster.engine.server_jobs.jobs import Jobs
 from muster.engine.site import Reach, Site
 from muster.engine.stocktaking import Stocktaking
-from muster.engine.sweep import mark_all, tidy
+from muster.engine.sweep import mark_all, release, tidy
 from muster.engine.trim import trim
 from muster.engine.turns import Turns
 from muster.model.scaling import Decision
@@ -144,9 +144,10 @@ class Ticks:
             await lend(self._site, reach)
 
     async def sweep(self) -> None:
-        """Have every cluster looked at, and remove pools and names that none has."""
+        """Have every cluster looked at, and remove what none has: claims, pools, names."""
         if await self._turns.ours("sweep"):
             await mark_all(self._site)
+            await release(self._site)
             for reach in list(self._site.clouds.values()):
                 await tidy(self._site, reach)
 

@@ -51,6 +51,7 @@ class Why(StrEnum):
     SCALE_IN = "scale_in"
     UPDATE = "update"
     REPAIR = "repair"
+    EVACUATE = "evacuate"  # its host is to be left
     REQUEST = "request"  # somebody asked for this very node to go
     DELETE = "delete"  # the whole cluster goes
 

@@ -42,6 +42,8 @@ class Snapshot:
     bastion: Cluster | None = None  # who looks after its bastion. See Note [Bastions]
     record: Record | None = None  # what the DNS shows under the cluster's name
     actions: tuple[Action, ...] = ()  # of the cluster and its nodes: open, and children of open
+    cordoned: frozenset[str] = frozenset()  # hosts that are being left: nothing new goes there
+    tied: frozenset[UUID] = frozenset()  # nodes whose volumes lie on their hosts, if any is left
     limits: Limits = Limits()
 
 

@@ -1,7 +1,7 @@
 """Capacity that is claimed for an instance, and what the hosts of a cloud have left."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -42,3 +42,9 @@ class Room:
     hosts: tuple[Host, ...]  # the pool of whoever names none is ""
     default_pool: str = ""  # what that one is called where it has a name
     counted: frozenset[UUID] = frozenset()  # our servers and volumes that use some of it
+
+
+def without(room: Room, cordoned: Collection[str]) -> Room:
+    """Return the room, with nothing new to go to those hosts."""
+    hosts = tuple(replace(h, open=h.open and h.id not in cordoned) for h in room.hosts)
+    return replace(room, hosts=hosts) if cordoned else room

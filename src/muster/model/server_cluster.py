@@ -33,6 +33,7 @@ class Rolling:
     restore_mode: str = ""  # "skip": instances stay where they went
     windows: tuple[Window, ...] = ()  # when a server may be begun with; (): at any time
     max_parallel: int = 1  # how many may be away at once
+    drain_s: float = 900.0  # how long nodes of clusters may take to leave a server
     hook_before: str = ""  # the URL that is told before something is done to a server; "": nobody
     hook_after: str = ""
 

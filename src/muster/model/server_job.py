@@ -106,6 +106,7 @@ class Verb(StrEnum):
     RELEASE = "let the server go"
     CERTIFICATE = "set the certificate of the cluster"
     UPDATE = "update the server"
+    DRAIN = "drain the server"
     EVACUATE = "evacuate the server"
     REBOOT = "reboot the server"
     RESTORE = "restore the server"

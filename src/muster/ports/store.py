@@ -75,6 +75,13 @@ class Table(Protocol[T]):
 
     def count(self, query: Query) -> int: ...
 
+    def latest(self, many: int) -> list[datetime]:
+        """Return when rows were changed last, newest first, as many as asked for.
+
+        No row is read for it, so asking again and again whether anything is new costs little.
+        """
+        ...
+
     def put(self, *rows: T) -> None: ...
 
     def drop(self, *ids: UUID) -> None: ...

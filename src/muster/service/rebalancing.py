@@ -5,12 +5,14 @@ from collections.abc import Collection
 from datetime import datetime
 
 from muster.base.errors import Invalid, Unsupported
+from muster.decide.server_clusters.lanes import closed
 from muster.decide.spots.fleet import Records, fleet_of
 from muster.decide.spots.rebalance import proposal, wrong
 from muster.decide.vclusters.claims import in_force
 from muster.model.cluster import Cluster
 from muster.model.placing import Answer, Limit, Placed
 from muster.model.rebalancing import Fleet, Proposal
+from muster.model.reservation import without
 from muster.ports.store import Query, Transaction
 from muster.service.clouds import show
 from muster.service.desk import Desk
@@ -37,14 +39,16 @@ async def _fleet(desk: Desk, name: str, away: Collection[str]) -> Fleet:
     cloud = desk.clouds[name]
     if cloud.hosts is None:
         raise Unsupported(f"cloud {name} does not tell what its hosts have free")
-    room = await cloud.hosts.room()
+    mine = Query(where={"name": (name,)})
+    servers = await desk.store.read(lambda tx: tx.server_clusters.find(mine))
+    room = without(await cloud.hosts.room(), closed(servers))
     there = {host.id for host in room.hosts}
     if unknown := sorted({*away} - there):
         text = f"there is no host '{unknown[0]}'; there is {', '.join(sorted(there))}"
         raise Invalid(text, field="away")
     volumes = await cloud.volumes.list_volumes() if cloud.volumes else ()
     now = desk.clock.now()
-    records = await desk.store.read(lambda tx: _records(tx, name, now))
+    records = await desk.store.read(lambda tx: records_of(tx, name, now))
     return fleet_of(cloud.about, room, records, volumes, away)
 
 
@@ -58,7 +62,7 @@ async def _righted(desk: Desk, fleet: Fleet) -> Answer | None:
     return answer
 
 
-def _records(tx: Transaction, cloud: str, now: datetime) -> Records:
+def records_of(tx: Transaction, cloud: str, now: datetime) -> Records:
     mine = Query(where={"cloud": (cloud,)})
     clusters, solos = tx.clusters.find(mine), tx.solos.find(mine)
     within = Query(where={"cluster_id": tuple(each.id for each in clusters)})

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from muster.base.errors import Unsupported
+from muster.decide.server_clusters.lanes import closed
 from muster.decide.vclusters.checks import faults
 from muster.model.cloud import Ability
 from muster.model.profile import ServerSpec
-from muster.model.reservation import Room
+from muster.model.reservation import Room, without
 from muster.model.vcluster import (
     Instance,
     Member,
@@ -20,6 +21,7 @@ from muster.model.vcluster import (
 )
 from muster.model.who import Who
 from muster.ports.cloud import Cloud
+from muster.ports.store import Query
 from muster.service.ask import Ask, Fault, refuse
 from muster.service.desk import Desk
 from muster.service.lookup import References, references
@@ -48,12 +50,17 @@ def cloud_of(desk: Desk, ask: VClusterAsk) -> Cloud:
     return cloud
 
 
-async def room_of(cloud: Cloud) -> Room:
-    """Return what the cloud's hosts have free. Raises `Unsupported` where it does not tell."""
+async def room_of(desk: Desk, cloud: Cloud) -> Room:
+    """Return what the cloud's hosts have free, nothing new to go to those that are being left.
+
+    Raises `Unsupported` where it does not tell.
+    """
     if cloud.hosts is None:
         text = f"cloud {cloud.about.name} does not tell what its hosts have free"
         raise Unsupported(f"{text}: it places by itself, one server after another")
-    return await cloud.hosts.room()
+    mine = Query(where={"name": (cloud.about.name,)})
+    there = await cloud.hosts.room()
+    return without(there, closed(await desk.store.read(lambda tx: tx.server_clusters.find(mine))))
 
 
 async def members_of(
@@ -63,7 +70,7 @@ async def members_of(
 
     Raises `Invalid` with every thing that is not there.
     """
-    room = await room_of(cloud)
+    room = await room_of(desk, cloud)
     pools = {room.default_pool, *(pool for host in room.hosts for pool in host.disk_gib)}
     found: dict[_Named, References] = {}
     for each in ask.instances:

@@ -72,7 +72,7 @@ async def _placing(
     desk: Desk, cloud: Cloud, draft: VCluster, change: VClusterChange
 ) -> VClusterPlan:
     """See Note [Few moves]."""
-    room = await room_of(cloud)
+    room = await room_of(desk, cloud)
     hosts = left(room, await desk.store.read(lambda tx: claims_on(desk, tx, draft.cloud)))
     staying = replace(draft, members=draft.staying)
     where = change.move_instances, change.to_host

@@ -155,7 +155,7 @@ async def _draft(desk: Desk, who: Who, cloud: Cloud, ask: VClusterAsk) -> VClust
 
 
 async def _placing(desk: Desk, cloud: Cloud, draft: VCluster, seconds: float) -> VClusterPlan:
-    room = await room_of(cloud)
+    room = await room_of(desk, cloud)
     hosts = left(room, await desk.store.read(lambda tx: claims_on(desk, tx, draft.cloud)))
     problem = problem_of(hosts, draft.members, draft.groupings)
     return plan_of(draft, room, await solved(desk, problem, seconds))

@@ -1,6 +1,7 @@
 """The rows of one noun: get, find, count, put, drop, over one connection."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
@@ -9,8 +10,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from muster.ports.store import Query
-from muster.store.queries import What, rows
-from muster.store.rows import Noun
+from muster.store.queries import What, rows, stamps
+from muster.store.rows import Noun, moment
 from muster.store.writing import erase, upsert
 
 T = TypeVar("T")
@@ -43,6 +44,9 @@ class Rows(Generic[T]):
 
     def count(self, query: Query) -> int:
         return int(rows(self._conn, self._noun, query, What.COUNT)[0][0])
+
+    def latest(self, many: int) -> list[datetime]:
+        return [moment(at) for (at,) in stamps(self._conn, self._noun, many)]
 
     def put(self, *values: T) -> None:
         upsert(self._conn, self._noun, self._noun.rows(values))

@@ -114,6 +114,18 @@ def rows(conn: Connection, noun: Noun[Any], query: Query, what: What = What.BODY
     return _placed(conn, noun, query, what, found) if shape.placed else found
 
 
+def stamps(conn: Connection, noun: Noun[Any], many: int) -> Sequence[Row]:
+    """Return the newest times of a change, which the index by them knows alone."""
+    return run(conn, _stamps(of_kind(conn), noun), {"at_most": many})
+
+
+@cache
+def _stamps(dialect: Dialect, noun: Noun[Any]) -> Prepared:
+    at = _column(noun, "updated_at")
+    newest_first = select(at).where(at.is_not(None)).order_by(at.desc())
+    return prepared(dialect, newest_first.limit(bindparam("at_most", type_=Integer)))
+
+
 def _placed(
     conn: Connection, noun: Noun[Any], query: Query, what: What, found: Sequence[Row]
 ) -> Sequence[Row]:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -240,6 +241,22 @@ def _guarded(place: Place) -> Iterator[None]:
 def _surroundings() -> dict[str, str]:
     """Return ours without the sign that would have this guard ended by another one."""
     return {name: said for name, said in os.environ.items() if name != MARK}
+
+
+def statuses(place: Place) -> dict[str, str]:
+    """Return how the members are, as the first sees them: by heartbeats, seconds apart."""
+    listed = _call(place, "m1", "GET", "/1.0/cluster/members?recursion=1")
+    return {each["server_name"]: each["status"] for each in listed}
+
+
+def await_whole(place: Place, patience_s: float = 60) -> None:
+    """Wait until all members are well again: one whose daemon is back is missed for a while."""
+    well = dict.fromkeys(place.members(), "Online")
+    deadline = time.monotonic() + patience_s
+    while (seen := statuses(place)) != well:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"the members are not well after {patience_s:g} s: {seen}")
+        time.sleep(0.1)
 
 
 def give_image(place: Place, image: Path) -> None:

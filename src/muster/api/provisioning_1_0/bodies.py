@@ -248,6 +248,9 @@ _ROLLING: Fields = {
     "restore_mode": Field(one_of({"": "", "skip": "skip"}), "skip: instances stay where they are"),
     "windows": Field(list_of(_window(), 50), "when to begin with a server: Sat 01:00-05:00, UTC"),
     "max_parallel": Field(integer(1, 100), "how many may be away at once; 1"),
+    "drain_timeout": Field(
+        _delay(), "how long nodes of clusters may take to leave a server; 15m", ours="drain_s"
+    ),
     "hook_before": Field(_HOOK, "a URL that is told before each server, and lets it go"),
     "hook_after": Field(_HOOK, "one that is told when something was done to a server"),
 }

@@ -53,6 +53,7 @@ def _rolling(one: Rolling) -> dict[str, Any]:
         "restore_mode": one.restore_mode,
         "windows": windows,
         "max_parallel": one.max_parallel,
+        "drain_timeout": f"{one.drain_s:.0f}s",
         "hook_before": one.hook_before,
         "hook_after": one.hook_after,
     }

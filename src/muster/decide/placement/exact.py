@@ -38,23 +38,44 @@ def all_seated(board: Board, budget: Budget, most: float, *, best: bool) -> Exac
     return task.solved(budget, most)
 
 
-def reseated(
-    hall: Hall, blocks: Mapping[int, int | None], hosts: Sequence[int], budget: Budget, most: float
-) -> Exact:
+@dataclass(frozen=True, slots=True)
+class Hood:
+    """Blocks that stand, to be seated on these hosts, with as much as can be left on one."""
+
+    blocks: Mapping[int, int | None]  # with the seat that they had, if any
+    hosts: Sequence[int]
+    hole: int  # the host on which it is
+    lacks: Sequence[int]  # the resources of which it is to be
+
+    def burden(self, hall: Hall, block: int, host: int) -> int:
+        """Return how much of the hole a block would fill: all of it less than a seat is worth."""
+        if host != self.hole:
+            return 0
+        parts = (hall.need[block][r] / max(hall.free[r, host], 1) for r in self.lacks)
+        return int(sum(parts) * GRAIN / 2 / max(len(self.lacks), 1))
+
+
+def reseated(hall: Hall, hood: Hood, budget: Budget, most: float) -> Exact:
     """Return seats for as many of the blocks as possible on these hosts, among who stays.
 
-    The blocks are to stand, and come with the seat that they had, if any: the search begins
-    there, so that it ends no worse. Of two that cannot both sit, the larger one does.
+    The search begins where they sat, so that it ends no worse. Of two that cannot both sit,
+    the larger one does; of seats that are as good, those with the larger hole are taken.
     """
-    task = _Task(hall, list(blocks))
-    task.choose(np.array(hosts, dtype=np.int64))
-    task.begin(blocks)
+    task = _Task(hall, list(hood.blocks))
+    task.choose(np.array(hood.hosts, dtype=np.int64))
+    task.begin(hood.blocks)
     for block in task.blocks:
         task.model.one_at_most([variable for _, variable in task.seats_of[block]])
     task.obey()
+    blocks = hall.board.blocks
     task.model.least(
         [
-            (variable, -int(GRAIN * (1 + hall.size[block])) + hall.board.blocks[block].moves(host))
+            (
+                variable,
+                blocks[block].moves(host)
+                + hood.burden(hall, block, host)
+                - int(GRAIN * (1 + hall.size[block])),
+            )
             for block in task.blocks
             for host, variable in task.seats_of[block]
         ]

@@ -28,6 +28,7 @@ PATIENCES: Mapping[Verb, timedelta] = {
     Verb.OBJECT: 3 * MINUTE,
     Verb.STRIKE: 2 * MINUTE,  # the others take half a minute to miss it
     Verb.UPDATE: 60 * MINUTE,
+    Verb.DRAIN: 48 * 60 * MINUTE,  # which has a time of its own
     Verb.EVACUATE: 60 * MINUTE,
     Verb.REBOOT: 30 * MINUTE,
     Verb.RESTORE: 60 * MINUTE,
@@ -48,6 +49,7 @@ class Came:
     final: bool = False  # it will not work later either
     waits_s: float = 0.0  # it has begun, and is not over
     waits_for: str = ""  # what else has to happen before
+    said: str = ""  # what is to be known of it although it is over
 
 
 def next_entry(job: Job, now: datetime) -> int | None:
@@ -99,7 +101,7 @@ def after(cluster: ServerCluster, number: int, came: Came, now: datetime) -> Ser
         status=_E.DONE,
         kept={**entry.kept, **came.kept},
         body={} if entry.verb is Verb.CERTIFICATE else entry.body,  # a key is not kept
-        reason="",
+        reason=came.said,
         due_at=None,
         ended_at=now,
     )

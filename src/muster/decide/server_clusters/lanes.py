@@ -1,13 +1,23 @@
 """Which servers of a round are worked on at once, and which step of it is next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from muster.model.server_job import AFTER, Entry, EntryStatus, Job, JobKind, JobStatus, Verb
+from muster.model.server_cluster import ServerCluster
+from muster.model.server_job import (
+    AFTER,
+    ENDED,
+    Entry,
+    EntryStatus,
+    Job,
+    JobKind,
+    JobStatus,
+    Verb,
+)
 
 _ROUNDS = frozenset({JobKind.UPDATE, JobKind.REBOOT, JobKind.EVACUATE, JobKind.RESTORE})
-_MOVES = frozenset({Verb.EVACUATE, Verb.RESTORE})
+_MOVES = frozenset({Verb.DRAIN, Verb.EVACUATE, Verb.RESTORE})
 _E = EntryStatus
 
 
@@ -29,6 +39,12 @@ class Lane:
     @property
     def is_begun(self) -> bool:
         return any(each.status in (_E.BEGUN, _E.DONE, _E.REFUSED) for _, each in self.steps)
+
+    @property
+    def is_draining(self) -> bool:
+        """Return whether nothing has been done to the server itself so far."""
+        step = self.next
+        return step is not None and step[1].verb is Verb.DRAIN
 
     @property
     def is_under_way(self) -> bool:
@@ -123,7 +139,7 @@ def under_way(job: Job) -> frozenset[int]:
     """
     stays: set[int] = set()
     for lane in lanes_of(job):
-        only_hooks = lane.is_refused or job.status is JobStatus.STOPPED
+        only_hooks = lane.is_refused or lane.is_draining or job.status is JobStatus.STOPPED
         left = [step for step in lane.steps if step[1].open and lane.is_under_way]
         stays |= {number for number, each in left if not only_hooks or _tells_end(each)}
     return frozenset(stays)
@@ -131,3 +147,27 @@ def under_way(job: Job) -> frozenset[int]:
 
 def _tells_end(entry: Entry) -> bool:
     return entry.verb is Verb.HOOK and entry.what == AFTER
+
+
+# Note [Cordoned by the journal]
+# A server takes nothing new from the moment its draining is written down as begun until it is
+# restored, or its job has ended, however that ends. That is read from the job's journal wherever
+# nodes are placed, by every engine, so there is nothing else to set, and nothing to be forgotten
+# when somebody dies.
+def cordoned(job: Job | None) -> frozenset[str]:
+    """Return the servers that a job has closed. See Note [Cordoned by the journal]."""
+    if job is None or job.status in ENDED:
+        return frozenset()
+    done = {(each.verb, each.server) for each in job.entries if each.status is _E.DONE}
+    return frozenset(
+        each.server
+        for each in job.entries
+        if each.verb is Verb.DRAIN
+        and each.status in (_E.BEGUN, _E.DONE)
+        and (Verb.RESTORE, each.server) not in done
+    )
+
+
+def closed(clusters: Iterable[ServerCluster]) -> frozenset[str]:
+    """Return the servers that the jobs of these clusters have closed."""
+    return frozenset(name for each in clusters for name in cordoned(each.job))

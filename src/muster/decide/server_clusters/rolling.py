@@ -142,7 +142,7 @@ def rebooting(
         mine: list[Entry] = []
         moves = not alone and each.facts.in_maintenance != _EVACUATED
         if moves:
-            mine.append(Entry(verb=Verb.EVACUATE, server=each.name, body=body))
+            mine += evacuating(each.name, rolling, body)
         mine.append(Entry(verb=Verb.REBOOT, server=each.name, body=body))
         if moves:
             mode = {"mode": rolling.restore_mode} if rolling.restore_mode else {}
@@ -152,6 +152,15 @@ def rebooting(
             mine.append(Entry(verb=Verb.SETTLE, server=each.name, body=rest))
         made += _hooked(mine, rolling, {**body, "doing": "reboot"})
     return tuple(made)
+
+
+def evacuating(
+    server: str, rolling: Rolling, body: Mapping[str, Any] | None = None
+) -> tuple[Entry, ...]:
+    """Return how a server is emptied: nodes of clusters leave by themselves, all else is moved."""
+    said = body or {}
+    drain = Entry(verb=Verb.DRAIN, server=server, body={**said, "within_s": rolling.drain_s})
+    return drain, Entry(verb=Verb.EVACUATE, server=server, body=said)
 
 
 def _hooked(steps: Sequence[Entry], rolling: Rolling, body: Mapping[str, Any]) -> Iterator[Entry]:

@@ -38,7 +38,7 @@ def fleet_of(
     """
     keepers = {each.id: each for each in records.clusters}
     there = {host.id for host in room.hosts}
-    tied = _tied(volumes)
+    tied = tied_by(volumes)
     none = about.refusal(Ability.EVACUATE)
     nodes = tuple(
         Standing(
@@ -80,7 +80,7 @@ def _disks(profile: Profile) -> int:
     return sum(disk.size_gib for disk in profile.server.disks)
 
 
-def _tied(volumes: Sequence[Volume]) -> frozenset[object]:
+def tied_by(volumes: Sequence[Volume]) -> frozenset[object]:
     """Return the nodes, and the servers by the cloud's ids, that have volumes on their host."""
     return frozenset(_holders(volumes))
 

@@ -53,12 +53,13 @@ class Want:
 # A cloud finds a host for a server by itself, one server after another: the emptiest one will
 # do where nobody cares. Where a cluster's placement says more, servers are placed together,
 # for the first one decides where the last can go; so is a single server that somebody has
-# launched and named no place for. Finding out what is free asks the cloud, which is why all
+# launched and named no place for. While a host is being left, which its cloud does not know, no
+# server is left to the cloud. Finding out what is free asks the cloud, which is why all
 # others are left alone.
 def asks_for_hosts(snapshot: Snapshot, steps: Sequence[Step]) -> bool:
     """Return whether any of the steps needs a host to be found. See Note [Who is placed]."""
     placement = snapshot.cluster.placement
-    if placement.group or placement.shares or snapshot.solo:
+    if placement.group or placement.shares or snapshot.solo or snapshot.cordoned:
         return any(isinstance(each, CreateServer) or _evacuates(each) for each in steps)
     return any(map(_evacuates, steps)) if len(steps) <= MANY else False
 

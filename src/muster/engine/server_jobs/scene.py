@@ -1,6 +1,6 @@
 """Whom a step of a job can talk to, and how Incus is talked to over an agent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,9 @@ from uuid import UUID
 
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.decide.server_clusters.jobs import Came
+from muster.model.cluster import Cluster
 from muster.model.machine import Machine
+from muster.model.node import Node
 from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Verb
 from muster.ports.agent import Agents, Line, Order, line_of
@@ -38,6 +40,7 @@ class Scene:
     now: datetime
     url: str = ""  # where servers find Muster
     hooks: Hooks | None = None  # who tells hooks; None: nobody
+    standing: Sequence[tuple[Cluster, Node]] = ()  # nodes of clusters that are to leave its server
 
     @property
     def machine(self) -> Machine:

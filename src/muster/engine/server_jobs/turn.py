@@ -9,9 +9,11 @@ from uuid import UUID
 from muster.base.errors import Permanent, Stale, Transient
 from muster.decide.server_clusters.effects import at_begin, at_end
 from muster.decide.server_clusters.jobs import Came, after, begun, is_gone, next_entry
+from muster.engine.cordon import standing
 from muster.engine.server_jobs import (
     caring,
     clouds,
+    draining,
     hooking,
     joining,
     leaving,
@@ -20,8 +22,10 @@ from muster.engine.server_jobs import (
 )
 from muster.engine.server_jobs.scene import Scene
 from muster.engine.site import Site
+from muster.model.cluster import Cluster
 from muster.model.machine import Machine
 from muster.model.machine_token import MachineToken
+from muster.model.node import Node
 from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Verb
 from muster.model.system import ADDRESS
@@ -54,6 +58,7 @@ VERBS: Mapping[Verb, tuple[Look, Do]] = {
     Verb.RELEASE: (_nothing, leaving.released),
     Verb.CERTIFICATE: (_nothing, caring.set_certificate),
     Verb.UPDATE: (_nothing, caring.update),
+    Verb.DRAIN: (_nothing, draining.drain),
     Verb.EVACUATE: (_nothing, caring.evacuate),
     Verb.REBOOT: (caring.uptime_before, caring.reboot),
     Verb.RESTORE: (_nothing, caring.restore),
@@ -102,9 +107,14 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
         await site.store.write(lambda tx: _end(tx, step, came, now))
         return True
     begun_step = await site.store.write(lambda tx: _begin(tx, step, came, now))
-    cluster, machines = await site.store.read(lambda tx: read(tx, id))
+    (cluster, machines), there = await site.store.read(
+        lambda tx: (read(tx, id), _standing(tx, begun_step))
+    )
     at_work = replace(
-        scene, entry=begun_step.entry, machines={each.name: each for each in machines}
+        scene,
+        entry=begun_step.entry,
+        machines={each.name: each for each in machines},
+        standing=there,
     )
     result = await _taken(at_work)
     await site.store.write(lambda tx: _end(tx, begun_step, result, site.clock.now()))
@@ -159,9 +169,20 @@ def _begin(tx: Transaction, step: _Step, kept: Mapping[str, Any], now: datetime)
     tx.server_clusters.put(cluster)
     tx.machines.put(*at_begin(cluster, entry, machines, now))
     clouds.follow(tx, cluster.id, now)
+    begun_step = _Step(cluster=cluster, number=step.number)
     if entry.verb is Verb.RESET:
         _admit(tx, entry, now)
-    return _Step(cluster=cluster, number=step.number)
+    if entry.tries == 1:
+        tx.marks.mark(*{each.id for each, _ in _standing(tx, begun_step)})
+    return begun_step
+
+
+def _standing(tx: Transaction, step: _Step) -> list[tuple[Cluster, Node]]:
+    """Return the nodes that are to leave the server of a step, where it is one of draining."""
+    entry = step.entry
+    if entry.verb is not Verb.DRAIN:
+        return []
+    return standing(tx, step.cluster.name, entry.server, entry.begun_at)
 
 
 def _admit(tx: Transaction, entry: Entry, now: datetime) -> None:

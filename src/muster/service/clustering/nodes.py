@@ -83,7 +83,7 @@ def _created(tx: Transaction, desk: Desk, who: Who, ask: NodeAsk) -> Made:
         tended = Tended(node=node, keeper=solo(node, cloud, now))
     else:
         _refuse_stranger(tx, profile, cluster)
-        why = _no_room(desk, cluster)
+        why = _no_room(desk, cluster, profile)
         if why:
             return _refused(tx, who, _Refusal(node, profile, cluster, why))
         tended = _member(node, grown(cluster, now))
@@ -100,11 +100,17 @@ def _refuse_stranger(tx: Transaction, profile: Profile, cluster: Cluster) -> Non
         raise locked(Verb.NODE_CREATE, cluster.id)
 
 
-def _no_room(desk: Desk, cluster: Cluster) -> str:
-    """Return why the cluster may not have one node more, "" if it may."""
+def _no_room(desk: Desk, cluster: Cluster, profile: Profile) -> str:
+    """Return why the cluster may not have one node more of that profile, "" if it may.
+
+    A profile that names its region has chosen it: no region policy is asked then.
+    """
     wanted = Sizes(desired=cluster.desired + 1)
     refusal = check_size(wanted, sizes(cluster), limit=desk.max_cluster_size)
-    return refusal.reason if refusal else infeasible(cluster, cluster.desired + 1) or ""
+    if refusal:
+        return refusal.reason
+    context = profile.spec.get("properties", {}).get("context") or {}
+    return "" if context.get("region_name") else infeasible(cluster, cluster.desired + 1) or ""
 
 
 def _member(node: Node, cluster: Cluster) -> Tended:

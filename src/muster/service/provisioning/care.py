@@ -12,6 +12,7 @@ from muster.decide.server_clusters.rolling import (
     Guest,
     Load,
     crowded,
+    evacuating,
     rebooting,
     too_many,
     unready,
@@ -33,6 +34,7 @@ from muster.service.provisioning.clusters import (
     refuse_unready,
 )
 from muster.service.provisioning.machines import found as machine_found
+from muster.service.provisioning.refuge import homeless_on
 
 T = TypeVar("T")
 _BINDING = frozenset({"usb", "gpu", "pci", "unix-char", "unix-block", "unix-hotplug", "tpm"})
@@ -146,8 +148,9 @@ async def told(desk: Desk, server: str, verb: str, *, force: bool) -> ServerClus
     def work(tx: Transaction) -> ServerCluster:
         there = found(tx, machine.cluster)
         refuse_unready(there)
-        entry = Entry(verb=does, server=server)
-        return begin(tx, there, new_job(kind, (entry,), desk.clock.now()))
+        plain = (Entry(verb=does, server=server),)
+        entries = evacuating(server, there.rolling) if does is Verb.EVACUATE else plain
+        return begin(tx, there, new_job(kind, entries, desk.clock.now()))
 
     return await desk.store.write(work)
 
@@ -170,7 +173,8 @@ async def against(
         text = "it is alone: what is on it stops while it is away"
         return (Finding(server=machines[0].name, what="alone", text=text),)
     load = await asked(desk, machines, partial(_load, names=[each.name for each in machines]))
-    return tuple(crowded(names, load, at_once))
+    homeless = await homeless_on(desk, machines[0].cluster, names, at_once)
+    return (*crowded(names, load, at_once), *homeless)
 
 
 async def asked(
