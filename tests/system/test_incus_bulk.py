@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -231,13 +231,12 @@ def test_a_server_whose_agent_dies_before_its_turn_fails_and_who_was_changed_is_
     it.ready(*ALL)
     before = shown(it, NETWORK)
     case = Case("update_system_time", {"config": {"timezone": "Asia/Tokyo"}}, NETWORK, "", REVERT)
-    with waiting(it, "m1", "timedatectl"):
-        where = begun(it, case.action, case.arguments)
-        until(lambda: "Asia/Tokyo" in told(it, "m1"), READY_S, "m1 is being changed")
-        dead = without_agent(it, "m2")
-        dead.__enter__()
-    over = ended(it, where)
-    dead.__exit__(None, None, None)
+    with ExitStack() as until_over:
+        with waiting(it, "m1", "timedatectl"):
+            where = begun(it, case.action, case.arguments)
+            until(lambda: "Asia/Tokyo" in told(it, "m1"), READY_S, "m1 is being changed")
+            until_over.enter_context(without_agent(it, "m2"))
+        over = ended(it, where)
     ends(it, over, case, before)
     assert it.file("m1", "/etc/timezone") == it.file("m3", "/etc/timezone")
 

@@ -5,9 +5,10 @@ from time import monotonic
 
 import pytest
 
+from house import until
 from incus_service import WEB, whereabouts
 from metal_clusters import APPLICATION, TEMPLATE, VALUES, holds, new
-from metal_sites import JOB_S, Site, metal_site, obeying
+from metal_sites import JOB_S, READY_S, Site, metal_site, obeying
 from muster.cli.container_image import Recipe, build
 from testbed.incus import machine
 from testbed.incus.bed import give_image
