@@ -9,13 +9,14 @@ WORKERS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test check lint types imports unit bench chaos sabotage docs lock format clean \
-	testbed-up testbed-down
+	testbed-up testbed-down console-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 run: ## set everything up and start the service on this machine
 	@scripts/environment run
+	@scripts/console || echo "Muster starts without its web console." >&2
 	@exec $(BIN)/muster serve
 
 test: ## set everything up and run every test that this machine can
@@ -23,6 +24,7 @@ test: ## set everything up and run every test that this machine can
 	@scripts/debian-packages
 	@$(MAKE) --no-print-directory lint types imports
 	@failed=0; \
+	$(MAKE) --no-print-directory console-test || failed=1; \
 	$(BIN)/pytest -rs -n $(WORKERS) -m "not chaos and not incus" $(PYTEST_ARGS) || failed=1; \
 	$(BIN)/pytest -rs -m "chaos or incus" $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
@@ -43,6 +45,13 @@ imports:
 
 unit:
 	HYPOTHESIS_PROFILE=check $(BIN)/pytest -n $(WORKERS) --dist loadfile -p no:schemathesis -p no:faker -m "not slow and not postgresql and not system and not chaos" $(PYTEST_ARGS)
+
+console-test: ## build the web console and run its own tests: types, units, size
+	@scripts/environment dev
+	@scripts/console; built=$$?; \
+	if [ $$built = 0 ]; then scripts/console test; built=$$?; fi; \
+	if [ $$built = 3 ]; then echo "SKIPPED the console's tests: see above" >&2; exit 0; fi; \
+	exit $$built
 
 bench: ## measure, print ratios and figures
 	@scripts/environment dev
@@ -77,4 +86,4 @@ lock: ## choose newest versions and lock them
 	@scripts/lock
 
 clean: ## remove what can be made again
-	rm -rf .venv .testbed .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .testbed .console src/muster/console_files console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -13,7 +13,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.types import ExceptionHandlersMap
 from prometheus_client import REGISTRY, CollectorRegistry
 
-from muster.api import about, dispatch, document, faults
+from muster.api import about, dispatch, document, faults, session
 from muster.api.autoscaling_v1 import (
     callers,
     catalog,
@@ -47,6 +47,7 @@ from muster.api.clustering_v1 import (
 from muster.api.clustering_v1 import clusters as plain_clusters
 from muster.api.clustering_v1 import faults as clustering_faults
 from muster.api.clustering_v1.versions import Versioned
+from muster.api.console import Console
 from muster.api.enrolment import ways
 from muster.api.guard import Door, guard
 from muster.api.http import Watched
@@ -144,7 +145,8 @@ def build(
             "pages": _pages,
         }
     )
-    app.asgi_handler = Watched(Versioned(app.asgi_handler), registry)
+    routes = (route.path for route in app.routes)
+    app.asgi_handler = Watched(Console(Versioned(app.asgi_handler), routes), registry)
     return app
 
 
@@ -171,6 +173,7 @@ def _routed() -> Litestar:
             *(guarded, clustering, doors, machines, registering),
             *discovery.OPEN,
             *about.OPEN,
+            *session.OPEN,
         ],
         dependencies={"call": Provide(_call)},
         exception_handlers=ON_ERROR,

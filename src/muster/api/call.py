@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from litestar import Request, Response
+from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -141,7 +142,7 @@ def base(call: Call) -> str:
     return here(call.request)
 
 
-def here(request: Request[Any, Any, Any]) -> str:
+def here(request: ASGIConnection[Any, Any, Any, Any]) -> str:
     """Return where this service is for the caller, as the proxies in between say."""
     said = request.headers
     forwarded = dict(_PAIR.findall(said.get("forwarded", "").partition(",")[0].lower()))

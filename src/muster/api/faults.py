@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from muster.api.cookie import challenge
 from muster.base.errors import (
     Conflict,
     Forbidden,
@@ -82,8 +83,7 @@ def _told(request: Request[Any, Any, Any], status: int, error: MusterError) -> R
         said["errors"] = [{"field": named.field, "message": named.message}]
     headers = {"Retry-After": _AGAIN_S} if status == 503 else {}
     if status == 401:
-        challenge = request.app.state.door.identity.challenge
-        headers = {"WWW-Authenticate": challenge} if challenge else {}
+        headers = challenge(request)
     return answer(status, said, headers)
 
 

@@ -11,6 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Headers
 from litestar.handlers import BaseRouteHandler
 
+from muster.api.cookie import proof
 from muster.base.errors import Forbidden
 from muster.model.rules import Rules
 from muster.model.who import Right
@@ -38,8 +39,10 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     door: Door = connection.app.state.door
     method = connection.scope.get("method", "GET")
     reading = method in _SAFE
-    refuse_strangers(connection.headers, door, from_page=not reading or _is_socket(connection))
-    who = door.rules.known(await door.identity.who(connection.headers))
+    from_page = not reading or _is_socket(connection)
+    refuse_strangers(connection.headers, door, from_page=from_page)
+    said = proof(connection, door.identity.challenge, from_page=from_page)
+    who = door.rules.known(await door.identity.who(said))
     right = right_of(handler, reading)
     call = call_of(method, connection.scope["path_template"])
     if not door.rules.allow(who, call, right):

@@ -6,6 +6,7 @@ from typing import Any
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
+from muster.api.cookie import challenge
 from muster.api.faults import STATUS
 from muster.base.errors import (
     Conflict,
@@ -117,8 +118,7 @@ def _headers(
     if isinstance(error, TooOften):
         return {"Retry-After": str(error.details.get("retry_after_s", _AGAIN_S))}
     if status == 401:
-        challenge = request.app.state.door.identity.challenge
-        return {"WWW-Authenticate": challenge} if challenge else {}
+        return challenge(request)
     passing = status == 503 or said["error"]["type"] in PASSING
     return {"Retry-After": _AGAIN_S} if passing else {}
 
