@@ -397,6 +397,20 @@ TABLE = (
         ("contracts/test_agents.py",),
     ),
     Breakage(
+        "a server is ready by what it was asked, not by its own word",
+        "model/machine.py",
+        "    _H.UP: None,",
+        "    _H.UP: _READY,",
+        ("decide/test_machines.py",),
+    ),
+    Breakage(
+        "a server that owes a reset is not ready",
+        "decide/machines.py",
+        "    return Happening.OWES if machine.owes_reset else happening",
+        "    return happening",
+        ("decide/test_machines.py",),
+    ),
+    Breakage(
         "no two servers show one certificate",
         "engine/machines.py",
         "if each.fingerprint == met.fingerprint",

@@ -2,13 +2,24 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from builders import NOW, a_server, a_spec
 from muster.api.vclusters_v2.bodies import asked
 from muster.decide.vclusters.checks import faults, rules_of
+from muster.decide.vclusters.course import Sight, course
 from muster.model.placing import Relation
-from muster.model.vcluster import VClusterAsk, attachments
+from muster.model.vcluster import (
+    Member,
+    MemberStatus,
+    VCluster,
+    VClusterAsk,
+    VClusterStatus,
+    attachments,
+)
+from muster.model.vcluster_step import RemoveServer
 from vclusters import ONE_VOLUME, REDUNDANT, body, rule, server, volume
 
 
@@ -80,3 +91,19 @@ def test_what_contradicts_itself_is_named(said: Any, field: str, word: str) -> N
     found = faults(ask(said))
     assert [each for each, _ in found] == [field]
     assert word in found[0][1]
+
+
+@pytest.mark.parametrize("status", [MemberStatus.PLANNED, MemberStatus.BUILDING])
+@pytest.mark.parametrize(("host", "goes"), [("h1", True), ("h2", False), ("", False)])
+def test_a_server_that_is_listed_late_where_it_is_not_to_be_any_more_goes(
+    status: MemberStatus, host: str, goes: bool
+) -> None:
+    id = UUID(int=7)
+    one = Member(id=id, name="db", server=a_spec(), host="h2", status=status)
+    made = VCluster(
+        id=UUID(int=1), project="p", user="u", name="v", cloud="c", members=(one,), init_at=NOW
+    )
+    late = a_server(1, server_id=id, host=host)
+    found = course(made, Sight(servers={id: late}), NOW)
+    assert (RemoveServer(member="db", ref=late.ref) in found.steps) is goes
+    assert found.vcluster.status is (VClusterStatus.CREATING if goes else VClusterStatus.ACTIVE)

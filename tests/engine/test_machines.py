@@ -231,6 +231,19 @@ async def test_one_that_moved_or_went_meanwhile_is_not_what_was_asked(yard):
     assert await yard.seen(moved) == moved
 
 
+async def test_what_one_told_before_it_registered_anew_is_not_believed_of_it(yard):
+    """It was asked how it is, and no more; as a new one it would be ready, and nothing known."""
+    there = a_machine(whole_at=yard.clock.now())
+    anew = new(secret="another", polls=0)
+    yard.stands(there)
+    await yard.keep(there)
+    yard.fleet.meanwhile = lambda: yard.keep(anew)
+    await asyncio.gather(*await yard.engine.ticks.machines())
+    assert await yard.seen(anew) == anew
+    await yard.go_on()
+    assert (await yard.seen(anew)).facts.network == ABOUT["/os/1.0/system/network"]
+
+
 async def test_many_that_do_not_answer_hold_up_nobody(yard):
     for number in range(1, AT_ONCE * 3):
         await yard.keep(new(number, fingerprint=f"{number}"))

@@ -7,16 +7,20 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from contracts.clouds import config
 from engine.whole import WHERE, claims, left, made, settled, world
 from muster.api.vclusters_v2 import bodies
 from muster.base.clock import ManualClock
 from muster.base.errors import Unplaceable
+from muster.drivers.simulated.cloud import cloud_over
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.vcluster import MemberStatus, VCluster, VClusterStatus
+from muster.model.volume import VolumeOrder
 from muster.ports.store import Query
 from muster.service import flavors, vclusters
 from muster.service.desk import Desk
@@ -147,6 +151,24 @@ async def test_a_host_that_refuses_is_left_for_another(office: Office) -> None:
     assert len(hosts) == 1
     assert first not in hosts
     assert {each.host for each in await claims(office)} == hosts
+
+
+async def test_a_host_that_others_have_filled_meanwhile_is_left_for_another(
+    office: Office, tmp_path: Path
+) -> None:
+    """Also by the server that was made there already: its volume would not fit beside it."""
+    asked = await made(office, ONE_VOLUME)
+    first = asked["instances"][0]["host"]
+    theirs = cloud_over(world(office), config(tmp_path / "theirs", office.clock))
+    assert theirs.volumes
+    order = VolumeOrder(volume_id=uuid4(), name="theirs", project="p", size_gib=15, host=first)
+    await theirs.volumes.create_volume(order)
+    found = await settled(office, asked["id"], 60)
+    assert found["status"] == "ACTIVE", found["status_reason"]
+    [host] = {each["host"] for each in found["instances"]}
+    assert host != first
+    assert {each.host for each in await claims(office)} == {host}
+    assert await left(office) == (1, 1, 2)
 
 
 async def test_where_no_other_host_is_left_all_of_it_goes(office: Office) -> None:

@@ -53,17 +53,22 @@ def listed(place: Place, what: str) -> list[dict[str, Any]]:
 
 def forget_network(session: Session) -> None:
     """Have the network go. Incus has been seen not to answer for a while, after a member's loss."""
+    heard: list[str] = []
 
     def gone() -> bool:
+        began = monotonic()
         try:
             session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
         except ApiError as error:
+            heard.append(f"{error} after {monotonic() - began:.1f} s")
             if error.status not in (404, 503):
                 raise
             return error.status == 404
         return True
 
-    until(gone, 150, "the network goes", every_s=1)
+    until(gone, 150, lambda: f"the network goes: {heard}", every_s=1)
+    if heard:
+        print(f"the network went after Incus had not answered: {heard}")
 
 
 def answers(url: str) -> bool:

@@ -100,11 +100,11 @@ class Patrol:
         return replace(machine, certificate=shown, fingerprint=fingerprint(shown) or "")
 
     async def _keep(self, asked: Machine, met: Machine, came: Answer | str) -> None:
-        """Put what came of it to the machine, unless that is to be asked elsewhere by now."""
+        """Put what came of it to the machine, unless that moved or registered anew meanwhile."""
 
         def work(tx: Transaction) -> None:
             there = tx.machines.get(asked.id)
-            if there is None or line_of(there) != line_of(asked):
+            if there is None or _registration(there) != _registration(asked):
                 return
             twin = _twin(tx, met) if met.certificate != there.certificate else ""
             if twin or isinstance(came, str):
@@ -122,6 +122,11 @@ class Patrol:
 
     def _now(self) -> datetime:
         return self._site.clock.now()
+
+
+def _registration(machine: Machine) -> tuple[Line, str]:
+    """Return what is another once a machine has moved, or has registered again."""
+    return line_of(machine), machine.secret
 
 
 def _twin(tx: Transaction, met: Machine) -> str:

@@ -5,19 +5,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from muster.base.errors import Stale, Transient
-from muster.decide.vclusters.claims import arrivals, claims_of, in_force, left, overdrawn
-from muster.decide.vclusters.problem import placed, problem_of
+from muster.decide.vclusters.claims import (
+    arrivals,
+    arriving,
+    claims_of,
+    in_force,
+    left,
+    overdrawn,
+)
+from muster.decide.vclusters.course import COMING
+from muster.decide.vclusters.problem import item_of, placed, problem_of
 from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import taken_back
 from muster.engine.cordon import cordon
 from muster.engine.gauges import VCLUSTERS
 from muster.engine.site import Site
-from muster.model.placing import Placed
+from muster.model.placing import Placed, with_own
 from muster.model.reservation import Reservation, Room, without
 from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
 from muster.ports.store import Claim, Query, Transaction
 
-_COMING = (MemberStatus.PLANNED, MemberStatus.BUILDING)
 TRIES = 5  # of what no other host can have either
 
 
@@ -31,8 +38,10 @@ class Refusal:
 # Note [Refused by its host]
 # Others use the cloud as well, so a host may be full that had room when it was claimed. Then the
 # vcluster is placed once more, with what the hosts have now, those that refused closed to it,
-# and what is already made where it is. Where that has no answer either, the same is tried a few
-# times, for a cloud may be busy and nothing else; then all that was made goes again.
+# and what is already made where it is. Where that has no answer, and nobody can use any of it yet,
+# what is made may be elsewhere too: it goes, and is made again there. Where that has no answer
+# either, the same is tried a few times, for a cloud may be busy and nothing else; then all that
+# was made goes again.
 async def placed_again(
     site: Site, claim: Claim, vcluster: VCluster, refusals: Sequence[Refusal]
 ) -> None:
@@ -92,16 +101,21 @@ async def _solved(
         for host in left(room, others)
     )
     members = tuple(
-        _homeless(each) if each.status in _COMING and each.id not in room.counted else each
+        _homeless(each) if each.status in COMING and each.id not in room.counted else each
         for each in vcluster.members
     )
-    answer = await site.solver.solve(problem_of(hosts, members, vcluster.groupings))
-    if not isinstance(answer, Placed):
-        return None
-    return replace(vcluster, members=placed(members, room.hosts, answer.places))
+    for moving in (False, True) if vcluster.status is VClusterStatus.CREATING else (False,):
+        problem = problem_of(hosts, members, vcluster.groupings, moving=moving)
+        answer = await site.solver.solve(problem)
+        if isinstance(answer, Placed):
+            gone = {move.item for move in answer.moves}
+            left_over = tuple(_homeless(each) if each.name in gone else each for each in members)
+            return replace(vcluster, members=placed(left_over, room.hosts, answer.places))
+    return None
 
 
 def _homeless(member: Member) -> Member:
+    """Return a member that is still to be made, somewhere."""
     back = member if member.status is MemberStatus.PLANNED else member.turned(MemberStatus.PLANNED)
     return replace(back, host="", host_zone="")
 
@@ -113,13 +127,16 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: date
         raise Stale(f"vcluster {found.name} was changed meanwhile")
     tx.leases.take("vclusters", str(found.id), now + timedelta(days=1), now)
     mine = claims_of(found, found.init_at)
+    made = [each for each in there.members if each.id in room.counted]
+    moved = [each for each in made if found.places[each.name] != each.host]
+    coming = arriving(found, [each.name for each in moved], found.init_at)
     new = [each for each in mine if each.id not in room.counted]
-    moved = found.places != there.places
-    if moved and (short := overdrawn(left(room, in_force(_others(tx, found), now)), new)):
+    hosts = with_own(left(room, in_force(_others(tx, found), now)), list(map(item_of, moved)))
+    if found.places != there.places and (short := overdrawn(hosts, (*new, *coming))):
         raise Stale(short[0])
     tx.vclusters.put(found)
     tx.events.append(*told(there, found, now))
-    tx.reservations.put(*mine, *arrivals(found, found.init_at))
+    tx.reservations.put(*mine, *coming, *arrivals(found, found.init_at))
 
 
 def _others(tx: Transaction, vcluster: VCluster) -> list[Reservation]:

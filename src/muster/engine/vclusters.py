@@ -107,7 +107,11 @@ def _commit(tx: Transaction, claim: Claim, turn: tuple[VCluster, Course], now: d
     if decided.gone:
         tx.vclusters.drop(before.id)
         return
-    if decided.vcluster.update != before.update:
+    whole = (
+        before.status is VClusterStatus.CREATING
+        and decided.vcluster.status is VClusterStatus.ACTIVE
+    )
+    if whole or decided.vcluster.update != before.update:
         _claim(tx, decided.vcluster)
     tx.vclusters.put(decided.vcluster)
 

@@ -44,9 +44,9 @@ class MemberStatus(StrEnum):
 _M = MemberStatus
 MEMBER_TRANSITIONS: Mapping[MemberStatus, frozenset[MemberStatus]] = {
     _M.PLANNED: frozenset({_M.BUILDING, _M.LEAVING}),
-    # Back to PLANNED: its host refused it, and it has another one now.
+    # Back to PLANNED: its host refused it, or what belongs to it, and it has another one now.
     _M.BUILDING: frozenset({_M.PLANNED, _M.ACTIVE, _M.BROKEN, _M.LEAVING}),
-    _M.ACTIVE: frozenset({_M.BROKEN, _M.LEAVING}),
+    _M.ACTIVE: frozenset({_M.PLANNED, _M.BROKEN, _M.LEAVING}),
     _M.BROKEN: frozenset({_M.ACTIVE, _M.LEAVING}),
     _M.LEAVING: frozenset(),
 }

@@ -77,10 +77,12 @@ RARELY = (20_000, 250, 100)
 def prepare(settings: Settings) -> None:
     """Set a process up that runs for long: logs, memory, signals. See Note [Rarely collected]."""
     from muster.base.log import set_up
+    from muster.wiring.heap import share_one_heap
     from muster.wiring.inherited import keep_deafness_to_ourselves
 
     set_up(settings.log_level, settings.log_format)
     keep_deafness_to_ourselves()
+    share_one_heap()
     gc.set_threshold(*RARELY)
 
 

@@ -1,7 +1,7 @@
 """What is claimed on hosts: taken off what is free, and whether a further claim fits."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -37,8 +37,12 @@ def claims_of(vcluster: VCluster, now: datetime) -> tuple[Reservation, ...]:
 # a further claim where it is to go, which nobody has an instance of, until the update is over.
 def arrivals(vcluster: VCluster, now: datetime) -> tuple[Reservation, ...]:
     """Return what those that move hold where they are to go. See Note [Room for arrivals]."""
-    moved = vcluster.update.moved if vcluster.update else {}
-    coming = replace(vcluster, members=tuple(m for m in vcluster.members if m.name in moved))
+    return arriving(vcluster, vcluster.update.moved if vcluster.update else (), now)
+
+
+def arriving(vcluster: VCluster, names: Collection[str], now: datetime) -> tuple[Reservation, ...]:
+    """Return what these hold where they are to be, besides where they are."""
+    coming = replace(vcluster, members=tuple(m for m in vcluster.members if m.name in names))
     return tuple(replace(each, id=arrival_id(each.id)) for each in claims_of(coming, now))
 
 

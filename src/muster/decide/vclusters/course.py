@@ -22,6 +22,7 @@ from muster.model.volume import Volume, VolumeOrder
 _S = VClusterStatus
 _M = MemberStatus
 WHOLE = "it is there, whole"
+COMING = frozenset({_M.PLANNED, _M.BUILDING})
 GOING = frozenset({_S.DELETING, _S.ROLLING_BACK, _S.ERROR})  # of the last, what is listed late
 
 
@@ -56,6 +57,9 @@ def course(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
 
 
 def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
+    astray = [each for each in vcluster.members if _astray(each, sight)]
+    if astray and vcluster.status is _S.CREATING:  # it was given another host since
+        return Course(vcluster=vcluster, steps=tuple(removals(astray, sight)), waits=True)
     known = as_seen(vcluster, sight)
     broken = [each for each in known.members if each.status is _M.BROKEN]
     if known.status is not _S.CREATING:
@@ -73,6 +77,16 @@ def _coming(vcluster: VCluster, sight: Sight, now: datetime) -> Course:
         return Course(vcluster=written(vcluster, known, now), waits=True)
     done = replace(known.turned(_S.ACTIVE, WHOLE), created_at=now)
     return Course(vcluster=written(vcluster, done, now))
+
+
+def _astray(member: Member, sight: Sight) -> bool:
+    """Return whether a member that is to be made is there already, on another host."""
+    server, volume = sight.servers.get(member.id), sight.volumes.get(member.id)
+    if server:
+        return member.status in COMING and server.host not in ("", member.host)
+    if volume is None or volume.shared:
+        return False
+    return member.status is _M.PLANNED and volume.host not in ("", member.host)
 
 
 def begun(vcluster: VCluster, steps: Sequence[VStep]) -> VCluster:
