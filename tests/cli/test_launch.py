@@ -36,15 +36,15 @@ def test_a_host_is_named_as_nova_does(muster, at_home):
 
 
 def test_it_gets_the_network_and_the_volume_that_are_named(muster, at_home):
-    muster.good("volume", "create", "data", "--size", "1")
-    on = ("--network", "default", "--volume", "data", "--timeout", "60")
+    muster.good("volume", "create", "four-data", "--size", "1")
+    on = ("--network", "default", "--volume", "four-data", "--timeout", "60")
     made = muster.asked("launch", "demo-web", "--name", "four", *on)
-    assert muster.asked("volume", "show", "data")["instance_name"] == made["name"]
+    assert muster.asked("volume", "show", "four-data")["instance_name"] == made["name"]
     shown = muster.asked("instance", "show", "four")
     assert (shown["status"], shown["cluster_id"], shown["seen"]) == ("ACTIVE", None, "running")
     assert "muster node recover four" in muster.refused("instance", "replace", "four")
-    said = muster.refused("launch", "demo-web", "--name", "five", "--volume", "data", code=2)
-    assert "take it off there first (muster volume detach data)" in said
+    said = muster.refused("launch", "demo-web", "--name", "five", "--volume", "four-data", code=2)
+    assert "take it off there first (muster volume detach four-data)" in said
     assert "five" not in {each["name"] for each in muster.asked("node", "list")}
 
 

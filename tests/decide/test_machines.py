@@ -91,8 +91,9 @@ def test_one_that_says_nothing_of_being_ready_is_so_after_a_while(environment, s
     assert answered(new, Answer(environment=environment), NOW).status is status
 
 
-def test_one_that_goes_down_may_still_answer_for_a_moment():
-    away = a_machine(status=S.OFFLINE, detail=D.REBOOTING, turned_at=NOW)
+@pytest.mark.parametrize("detail", [D.REBOOTING, D.SHUT_DOWN])
+def test_one_that_goes_down_may_still_answer_for_a_moment(detail):
+    away = a_machine(status=S.OFFLINE, detail=detail, turned_at=NOW)
     assert answered(away, READY, after(29)).status is S.OFFLINE
     assert answered(away, READY, after(30)).status is S.READY
 

@@ -20,7 +20,8 @@ EVERY: Mapping[MachineStatus, timedelta | None] = {
     _S.OFFLINE: timedelta(seconds=10),
 }
 WHOLE_EVERY = timedelta(hours=1)
-GOING_DOWN = timedelta(seconds=30)  # who has said that it reboots may answer for so long
+GOING_DOWN = timedelta(seconds=30)  # who has said that it goes may answer for so long
+_GOING = (_D.REBOOTING, _D.SHUT_DOWN)
 UP_S = 120.0  # of a machine that does not say whether it is ready
 
 
@@ -71,8 +72,8 @@ def wants_all(machine: Machine, now: datetime) -> bool:
 def answered(machine: Machine, answer: Answer, now: datetime) -> Machine:
     """Return what is known once a machine answered."""
     seen = replace(machine, polled_at=now, polls=machine.polls + 1)
-    rebooting = machine.status is _S.OFFLINE and machine.detail is _D.REBOOTING
-    if rebooting and machine.turned_at and now - machine.turned_at < GOING_DOWN:
+    going = machine.status is _S.OFFLINE and machine.detail in _GOING
+    if going and machine.turned_at and now - machine.turned_at < GOING_DOWN:
         return seen  # it has not gone down yet
     seen = replace(seen, seen_at=now, reason="")
     if answer.facts:
