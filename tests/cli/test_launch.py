@@ -45,6 +45,8 @@ def test_it_gets_the_network_and_the_volume_that_are_named(muster, at_home):
     assert "muster node recover four" in muster.refused("instance", "replace", "four")
     said = muster.refused("launch", "demo-web", "--name", "five", "--volume", "four-data", code=2)
     assert "take it off there first (muster volume detach four-data)" in said
+    muster.good("volume", "detach", "four-data")
+    muster.good("volume", "delete", "four-data")
     assert "five" not in {each["name"] for each in muster.asked("node", "list")}
 
 
