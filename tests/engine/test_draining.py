@@ -21,6 +21,7 @@ from muster.model.observed import Server
 from muster.model.placement import Affinity, Group, Placement
 from muster.model.server_cluster import Rolling, ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Job, JobKind, JobStatus, Verb
+from muster.model.volume import VolumeOrder
 from muster.ports.compute import Compute
 
 ROUND = UUID(int=870)
@@ -160,6 +161,21 @@ async def test_who_has_no_place_elsewhere_stays_until_its_time_is_over_and_that_
         step = await drained(scene, "a-h1")
         assert step.reason == "still there after 0:01:00, and moved as they are: 1 of 'web'"
         assert (len(await there(scene, web, "a-h1")), await errors(scene, web)) == (1, 0)
+
+
+async def test_nobody_waits_for_a_node_whose_volume_lies_there():
+    async with a_scene(**THREE) as scene:
+        web = await serving(scene, 6)
+        held, *_ = await there(scene, web, "a-h1")
+        order = VolumeOrder(
+            volume_id=UUID(int=5), name="data", project="p", size_gib=1, host="a-h1"
+        )
+        await scene.cloud.volumes.create_volume(order)
+        await scene.cloud.volumes.attach_volume(order.volume_id, held.ref)
+        await begun(scene, "a-h1")
+        step = await drained(scene, "a-h1")
+        assert (step.reason, await errors(scene, web)) == ("", 0)
+        assert [each.id for each in await there(scene, web, "a-h1")] == [held.id]
 
 
 async def a_round(scene: Scene, needed: Sequence[bool]) -> MetalFleet:

@@ -9,7 +9,7 @@ from uuid import UUID
 from muster.base.errors import DriverError, Transient
 from muster.base.log import log
 from muster.decide.requests import profile_of
-from muster.decide.spots.fleet import tied_by
+from muster.decide.spots.fleet import is_tied, tied_by
 from muster.decide.trees import is_tree
 from muster.engine.asking import question
 from muster.engine.cordon import cordon
@@ -206,8 +206,7 @@ async def _tied(cloud: Cloud, facts: Facts) -> frozenset[UUID]:
     if not facts.cordoned or cloud.volumes is None:
         return frozenset()
     holders = tied_by(await cloud.volumes.list_volumes())
-    nodes = facts.nodes.values()
-    return frozenset(n.id for n in nodes if holders & {n.id, n.server_id, n.ref})
+    return frozenset(each.id for each in facts.nodes.values() if is_tied(each, holders))
 
 
 _MAY_END_A_POOL = frozenset({Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY})

@@ -93,6 +93,7 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
     if cluster is None or job is None or number is None:
         return False
     step = _Step(cluster=cluster, number=number)
+    reach = site.clouds.get(cluster.name)
     scene = Scene(
         agents=agents,
         cluster=cluster,
@@ -101,6 +102,7 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
         now=now,
         url=told or site.url,
         hooks=site.hooks,
+        volumes=reach.cloud.volumes if reach else None,
     )
     came = await _looked(scene)
     if isinstance(came, Came):
