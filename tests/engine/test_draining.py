@@ -14,6 +14,7 @@ from machines import a_machine, a_server_cluster
 from metal import MetalFleet
 from muster.decide.server_clusters.jobs import cancelled, resumed
 from muster.decide.server_clusters.rolling import rebooting
+from muster.decide.spots.wants import MANY
 from muster.engine.cordon import standing
 from muster.engine.server_jobs.turn import advance
 from muster.model.node import Node, NodeStatus
@@ -143,6 +144,20 @@ async def test_nothing_new_goes_to_a_host_that_is_left_until_it_is_back():
         await scene.resize(web, 12)
         await scene.with_ticks(10)
         assert await there(scene, web, "a-h1") != []
+
+
+async def test_not_even_more_at_once_than_are_placed_go_to_a_host_that_is_left():
+    roomy = {**THREE, "create_s": 0, "boot_s": 0}
+    async with a_scene(**roomy) as scene:
+        web = await scene.create(1)
+        await scene.with_ticks(3)
+        await begun(scene, "a-h1")
+        await drained(scene, "a-h1")
+        await scene.resize(web, MANY + 50)
+        for _ in range(20):
+            await scene.with_ticks(1)
+            assert await there(scene, web, "a-h1") == []
+        assert len(await scene.nodes(web)) == MANY + 50
 
 
 async def test_a_cluster_that_may_have_no_more_than_it_has_leaves_one_first_where_others_serve():
