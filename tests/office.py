@@ -137,6 +137,10 @@ class Office:
             self._engine.place_by(SolvedHere())
         return self._engine
 
+    def start_again(self) -> None:
+        """Go on with another engine, which knows nothing but what is recorded."""
+        self._engine = None
+
     async def stored(self, id: str) -> Cluster:
         cluster = await self.desk.store.read(lambda tx: tx.clusters.get(UUID(id)))
         assert cluster is not None

@@ -258,3 +258,121 @@ async def test_one_that_cannot_be_made_is_told_with_why(office: Office) -> None:
         "vcluster.created error",
         "vcluster.rolled_back end",
     ]
+
+
+THREE_GO = {"remove_instances": ["b", "bv", "c"]}
+
+
+async def four(office: Office) -> dict[str, Any]:
+    things = [server("a"), server("b"), volume("bv", 3, attach_to="b"), server("c")]
+    return await there(office, body(things, name="v"))
+
+
+async def ref_of(office: Office, name: str) -> str:
+    servers = await office.desk.clouds["simulated"].compute.list_servers()
+    [ref] = [each.ref for each in servers if each.name == f"v-{name}"]
+    return ref
+
+
+async def only_a_is_left(office: Office, id: str, seconds: int = 20) -> None:
+    found = await settled(office, id, seconds)
+    assert (found["status"], found["status_reason"]) == ("ACTIVE", "it is there, whole")
+    assert {each["name"]: each["status"] for each in found["instances"]} == {"a": "ACTIVE"}
+    assert (await in_truth(office)).keys() == {"a"}
+    assert [str(each.id) for each in await claims(office)] == [found["instances"][0]["id"]]
+
+
+@pytest.mark.parametrize("call", ["delete_server", "delete_volume"])
+@pytest.mark.parametrize(("error", "times"), [("permanent", 1), ("transient", 12)])
+async def test_what_its_host_keeps_for_a_while_goes_later(
+    office: Office, call: str, error: str, times: int
+) -> None:
+    before = await four(office)
+    world(office).fail(call, error, times=times)
+    await patched(office, before["id"], **THREE_GO)
+    await only_a_is_left(office, before["id"], 300)
+
+
+async def test_what_cannot_go_is_waited_for_and_that_is_said_also_after_a_restart(
+    office: Office,
+) -> None:
+    before = await four(office)
+    world(office).fail("delete_server", "permanent", match=await ref_of(office, "b"))
+    await patched(office, before["id"], **THREE_GO)
+    for _ in range(2):
+        await office.go_on(60)
+        found = await shown(office, before["id"])
+        assert found["status"] == "UPDATING"
+        assert found["status_reason"].startswith("waits for b to go: ")
+        office.start_again()
+    assert await left(office) == (2, 1, 4)  # the claims of all that went with it, too
+    world(office).lift()
+    await only_a_is_left(office, before["id"], 70)
+
+
+async def test_one_of_whom_something_cannot_go_can_be_deleted(office: Office) -> None:
+    before = await four(office)
+    world(office).fail("delete_server", "permanent", times=3)
+    await patched(office, before["id"], **THREE_GO)
+    await office.engine.settle()
+    assert (await shown(office, before["id"]))["status_reason"].startswith("waits for ")
+    await office.call("DELETE", f"{WHERE}/{before['id']}")
+    await office.go_on(20)
+    assert await left(office) == (0, 0, 0)
+
+
+async def test_what_breaks_while_others_go_does_not_keep_them(office: Office) -> None:
+    """There is no way back any more, and nobody makes it a second time."""
+    things = [server("a"), server("b"), server("c")]
+    before = await there(office, body(things, name="v"))
+    world(office).fail("delete_server", "permanent", match=await ref_of(office, "b"))
+    await patched(office, before["id"], remove_instances=["b"], instances=[server("new")])
+    await office.go_on(5)
+    assert (await shown(office, before["id"]))["status_reason"].startswith("waits for b to go: ")
+    world(office).lift()
+    compute = office.desk.clouds["simulated"].compute
+    await compute.delete_server(await ref_of(office, "new"))
+    found = await settled(office, before["id"], 30)
+    assert (found["status"], found["status_reason"]) == ("WARNING", "new: it is gone")
+    assert (await in_truth(office)).keys() == {"a", "c"}
+
+
+async def test_a_volume_that_cannot_leave_its_server_for_a_move_ends_the_update(
+    office: Office,
+) -> None:
+    """Nobody has begun to go: it is as it was."""
+    before = await two_that_are_to_part(office)
+    world(office).fail("detach_volume", "permanent", times=1)
+    zone = before["instances"][0]["zone"]
+    change = {
+        "instances": [server("c", availability_zone=zone)],
+        "groupings": [*PARTED["groupings"], rule("affinity", "b", "c")],
+        "remove_groupings": PARTED["remove_groupings"],
+    }
+    await patched(office, before["id"], **change, allow_moves=True)
+    found = await settled(office, before["id"], 60)
+    assert found["status_reason"].startswith("the update was taken back: a-vol ")
+    assert at(found) == at(before) == await in_truth(office)
+    assert {each["status"] for each in found["instances"]} == {"ACTIVE"}
+    assert await left(office) == (2, 1, 3)
+
+
+@pytest.mark.parametrize("detached", ["", "permanent"])
+async def test_a_volume_that_a_new_server_got_is_free_once_the_update_is_taken_back(
+    office: Office, detached: str
+) -> None:
+    before = await there(office, body([server("a"), volume("free", 1)], name="v"))
+    world(office).fail("create_volume", "permanent", match="v-w")
+    if detached:
+        world(office).fail("detach_volume", detached, times=1)
+    change = {
+        "instances": [server("c"), volume("w", 1)],
+        "groupings": [rule("affinity", "c", "free")],
+    }
+    await patched(office, before["id"], **change)
+    found = await settled(office, before["id"], 60)
+    assert found["status_reason"].startswith("the update was taken back: ")
+    attached = {each["name"]: each["attached_to"] for each in found["instances"]}
+    assert attached == {each["name"]: each["attached_to"] for each in before["instances"]}
+    assert await left(office) == (1, 1, 2)
+    await patched(office, before["id"], instances=[server("d")])  # nothing is wrong with it

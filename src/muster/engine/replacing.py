@@ -26,6 +26,7 @@ from muster.model.vcluster import Member, MemberStatus, VCluster, VClusterStatus
 from muster.ports.store import Claim, Query, Transaction
 
 TRIES = 5  # of what no other host can have either
+LEAVING_TRIES = 10  # in a row, of having a former host let go: one to two minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,9 @@ class Refusal:
 # what is made may be elsewhere too: it goes, and is made again there. Where that has no answer
 # either, the same is tried a few times, for a cloud may be busy and nothing else; then all that
 # was made goes again. Where its former host keeps what is to go, no other host is to blame: that
-# is tried a few times, too.
+# is tried until the wait between two tries is as long as it gets, counted anew after a restart.
+# An update that has begun to take away who is to go has no way back: it tries until that is gone,
+# as the end of a whole vcluster does.
 async def placed_again(
     site: Site, claim: Claim, vcluster: VCluster, refusals: Sequence[Refusal]
 ) -> None:
@@ -64,14 +67,16 @@ async def placed_again(
 
 
 async def tried_again(site: Site, claim: Claim, vcluster: VCluster, refusal: Refusal) -> None:
-    """Record one more try of having it leave a former host, or that it goes.
+    """Record what it waits for that cannot go, or that all of it goes.
 
     See Note [Refused by its host].
     """
-    found = replace(vcluster, tries=vcluster.tries + 1)
-    if found.tries >= TRIES:
+    updating = vcluster.status is VClusterStatus.UPDATING
+    where = "to go" if updating else "to leave its former host"
+    found = replace(vcluster, reason=f"waits for {refusal.member} {where}: {refusal.reason}")
+    if not updating and site.setbacks.get(vcluster.id, 0) + 1 >= LEAVING_TRIES:
         why = f"{refusal.member} cannot leave its former host: {refusal.reason}"
-        found = _given_up(found, why)
+        found = _given_up(vcluster, why)
     now = site.clock.now()
     await site.store.write(lambda tx: _put(tx, claim, found, now))
     _count(vcluster, found)

@@ -17,7 +17,7 @@ from muster.engine.passed import Passed
 from muster.engine.replacing import Refusal, placed_again, tried_again
 from muster.engine.site import Reach, Site
 from muster.model.step import Operation
-from muster.model.vcluster import VCluster, VClusterStatus
+from muster.model.vcluster import MemberStatus, VCluster, VClusterStatus
 from muster.model.vcluster_step import (
     Attach,
     Detach,
@@ -68,7 +68,10 @@ async def _refused(site: Site, claim: Claim, decided: Course, refusals: Sequence
     """Write down what becomes of a vcluster some of whose steps were refused."""
     status = decided.vcluster.status
     is_removing = isinstance(decided.steps[0], RemoveServer | RemoveVolume | Detach)
-    if status is VClusterStatus.CREATING and is_removing:
+    is_leaving = any(m.status is MemberStatus.LEAVING for m in decided.vcluster.members)
+    if (status is VClusterStatus.CREATING and is_removing) or (
+        status is VClusterStatus.UPDATING and is_leaving
+    ):
         await tried_again(site, claim, decided.vcluster, refusals[0])
     elif status in (VClusterStatus.CREATING, VClusterStatus.UPDATING):
         await placed_again(site, claim, decided.vcluster, refusals)

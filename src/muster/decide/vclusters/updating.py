@@ -42,7 +42,7 @@ def taken_back(vcluster: VCluster, why: str) -> VCluster:
     if update is None:
         return vcluster
     members = tuple(
-        replace(each, host=update.moved[each.name]) if each.name in update.moved else each
+        _freed_of(replace(each, host=update.moved.get(each.name, each.host)), update.new)
         for each in vcluster.members
     )
     back = Update(
@@ -56,11 +56,20 @@ def taken_back(vcluster: VCluster, why: str) -> VCluster:
     return replace(changed, shunned=(), reason=reason)
 
 
+def _freed_of(member: Member, going: Sequence[str]) -> Member:
+    """Return a member as nobody's who goes, unless it goes with him."""
+    volume = member.volume
+    if volume is None or volume.attach_to not in going or member.name in going:
+        return member
+    return replace(member, volume=replace(volume, attach_to=""))
+
+
 def _updating(vcluster: VCluster, update: Update, sight: Sight, now: datetime) -> Course:
     known = as_seen(vcluster, sight)
     broken = [m for m in known.members if m.name in update.new and m.status is _M.BROKEN]
-    begun_to_go = any(each.status is _M.LEAVING for each in known.members)
-    if broken and not begun_to_go:
+    if any(each.status is _M.LEAVING for each in known.members):
+        return _leaving(vcluster, update, sight, now)
+    if broken:
         why = f"{broken[0].name} cannot be made: {broken[0].reason}"
         return Course(vcluster=written(vcluster, taken_back(known, why), now))
     there = sight.volumes.keys() | sight.servers.keys()
@@ -70,8 +79,17 @@ def _updating(vcluster: VCluster, update: Update, sight: Sight, now: datetime) -
             return Course(vcluster=written(vcluster, begun(known, steps), now), steps=steps)
     if not all(_settled(each, known, sight) for each in staying):
         return Course(vcluster=written(vcluster, known, now), waits=True)
+    return _leaving(vcluster, update, sight, now)
+
+
+def _leaving(vcluster: VCluster, update: Update, sight: Sight, now: datetime) -> Course:
+    """Return what takes away who is to go. From its first step on there is no way back.
+
+    So nothing else is done any more: what has become of those that stay is only told at the end.
+    """
+    known = as_seen(vcluster, sight)
     going = [each for each in known.members if each.name in update.going]
-    steps = tuple(_freed(staying, going, sight)) or tuple(removals(going, sight))
+    steps = tuple(_freed(known.staying, going, sight)) or tuple(removals(going, sight))
     if steps:
         left = tuple(m.turned(_M.LEAVING) if m in going else m for m in known.members)
         after = written(vcluster, replace(known, members=left), now)
