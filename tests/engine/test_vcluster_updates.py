@@ -340,7 +340,7 @@ async def test_what_breaks_while_others_go_does_not_keep_them(office: Office) ->
 async def test_a_volume_that_cannot_leave_its_server_for_a_move_ends_the_update(
     office: Office,
 ) -> None:
-    """Nobody has begun to go: it is as it was."""
+    """Nobody has begun to go: it is as it was, on a host that is full with who has not left it."""
     before = await two_that_are_to_part(office)
     world(office).fail("detach_volume", "permanent", times=1)
     zone = before["instances"][0]["zone"]

@@ -145,7 +145,12 @@ def _homeless(member: Member) -> Member:
 
 
 def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: datetime) -> None:
-    """Write down where it is to be now, and its claims there. Raises `Stale`."""
+    """Write down where it is to be now, and its claims there. Raises `Stale`.
+
+    A way back is not asked whether it has room: nobody knows who has left already, and of whom
+    the cloud refuses on his way back it is known what becomes.
+    """
+    back = bool(found.update and found.update.failed)
     there = _put(tx, claim, found, now)
     tx.leases.take("vclusters", str(found.id), now + timedelta(days=1), now)
     mine = claims_of(found, found.init_at)
@@ -154,7 +159,7 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: date
     coming = arriving(found, [each.name for each in moved], found.init_at)
     new = [each for each in mine if each.id not in room.counted]
     hosts = with_own(left(room, in_force(_others(tx, found), now)), list(map(item_of, moved)))
-    if found.places != there.places and (short := overdrawn(hosts, (*new, *coming))):
+    if not back and found.places != there.places and (short := overdrawn(hosts, (*new, *coming))):
         raise Stale(short[0])
     tx.reservations.put(*mine, *coming, *arrivals(found, found.init_at))
 
