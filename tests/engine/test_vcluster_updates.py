@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from contracts.clouds import config
+from drivers.simulated.worlds import an_order
 from engine.whole import WHERE, claims, left, made, settled, world
 from muster.base.clock import ManualClock
+from muster.drivers.simulated.cloud import cloud_over
 from office import Office, a_cloud, opened
 from vclusters import ONE_VOLUME, REDUNDANT, body, rule, server, volume
 
@@ -355,6 +360,31 @@ async def test_a_volume_that_cannot_leave_its_server_for_a_move_ends_the_update(
     assert at(found) == at(before) == await in_truth(office)
     assert {each["status"] for each in found["instances"]} == {"ACTIVE"}
     assert await left(office) == (2, 1, 3)
+
+
+async def test_who_cannot_go_back_stays_and_nobody_waits_for_room_that_others_have(
+    office: Office, tmp_path: Path
+) -> None:
+    before = await two_that_are_to_part(office)
+    zone = before["instances"][0]["zone"]
+    change = {
+        "instances": [server("c", availability_zone=zone)],
+        "groupings": [*PARTED["groupings"], rule("affinity", "b", "c")],
+        "remove_groupings": PARTED["remove_groupings"],
+    }
+    world(office).fail("create_server", "transient", match="v-c")
+    await patched(office, before["id"], **change, allow_moves=True)
+    await office.go_on(1)
+    assert (await in_truth(office))["a"] != at(before)["a"]
+    theirs = cloud_over(world(office), config(tmp_path / "theirs", office.clock))
+    await theirs.compute.create_server(replace(an_order(uuid4()), host=at(before)["a"]))
+    found = await settled(office, before["id"], 120)
+    assert found["status_reason"].startswith("the update was taken back: c cannot be made: ")
+    truth = await in_truth(office)
+    assert at(found) == {name: truth[name] for name in at(found)}
+    assert {(str(each.id), each.host) for each in await claims(office)} == {
+        (each["id"], each["host"]) for each in found["instances"]
+    }
 
 
 @pytest.mark.parametrize("detached", ["", "permanent"])
