@@ -96,17 +96,19 @@ class World {
       this.operations = fromActions(actions.actions, names);
       this.loaded = true;
       this.trouble = "";
-      this.#lookAtWhatIsNotInOrder();
+      await this.#lookAtWhatIsNotInOrder();
     } catch (error) {
       this.trouble = (error as Error).message;
     }
   }
 
-  #lookAtWhatIsNotInOrder() {
+  /** At once and not by a touch: so many of those would have everything read anew again. */
+  async #lookAtWhatIsNotInOrder() {
     const plain = ["CREATE_COMPLETE", "UPDATE_COMPLETE"];
     const odd = this.clusters.filter((one) => one.status !== "ACTIVE" || !plain.includes(one.stack_status));
-    for (const one of odd.slice(0, MANY)) this.#touch(one.id);
-    if (this.#watched) this.#touch(this.#watched);
+    const ids = new Set(odd.slice(0, MANY).map((one) => one.id));
+    if (this.#watched) ids.add(this.#watched);
+    await Promise.all([...ids].map((id) => this.#refresh(id)));
   }
 
   #heard(one: Happening) {
