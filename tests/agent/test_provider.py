@@ -145,7 +145,7 @@ def test_on_a_full_disk_a_machine_belongs_to_whom_it_did(
 ) -> None:
     before = ground.remembered
     full.left = step
-    with pytest.raises(Undone, match="as it was before: .*No space left"):
+    with pytest.raises(Undone, match=r"as it was before: .*No space left"):
         put(ground, belonging("https://other.example"))
     assert ground.remembered == ground.agent.keeper.memory == before
     assert list(certificate.trusted(full)) == [certificate.fingerprint(NEXT)]
