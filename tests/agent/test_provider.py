@@ -129,7 +129,7 @@ def full(ground: Ground, office: Office) -> Full:
     put(ground, belonging())
     put(ground, belonging(token="another"))
     office.certificate = CERTIFICATE
-    full = Full(ground.runner, ground.root, ground.clock, left=-1)
+    full = Full(ground.runner, ground.root, ground.clock, left=-1, lacking=0)
     ground.machine, ground.agent = full, assembled(full)
     ground.agent.start()
     ground.agent.calls, ground.agent.own = office, ("", 8444)
@@ -144,13 +144,27 @@ def test_on_a_full_disk_a_machine_belongs_to_whom_it_did(
     ground: Ground, full: Full, step: int
 ) -> None:
     before = ground.remembered
-    full.left = step
+    full.left, full.lacking = step, 1
     with pytest.raises(Undone, match=r"as it was before: .*No space left"):
         put(ground, belonging("https://other.example"))
     assert ground.remembered == ground.agent.keeper.memory == before
     assert list(certificate.trusted(full)) == [certificate.fingerprint(NEXT)]
     put(ground, belonging("https://other.example"))
     assert list(certificate.trusted(full)) == [certificate.fingerprint(CERTIFICATE)]
+
+
+def test_a_machine_whose_disk_stays_full_belongs_to_whom_it_did_when_its_agent_starts_again(
+    ground: Ground, full: Full
+) -> None:
+    before = ground.remembered
+    full.left, full.lacking = 2, 2
+    with pytest.raises(Undone, match=r"could not be taken back: .*state\.json"):
+        put(ground, belonging("https://other.example"))
+    assert ground.agent.keeper.memory == before
+    assert ground.remembered.journal
+    again = Ground(ground.root)
+    again.agent.start()
+    assert again.remembered == before
 
 
 @pytest.mark.parametrize("step", FILES)
@@ -160,7 +174,7 @@ def test_a_machine_that_was_to_register_on_a_full_disk_tries_again(
     messenger = provider.Messenger()
     messenger.tick(ground.agent)
     provider.want(ground.agent, belonging("https://other.example")["config"])
-    full.left, office.heard = step, []
+    full.left, full.lacking, office.heard = step, 1, []
     messenger.tick(ground.agent)
     messenger.tick(ground.agent)
     assert "No space left" in state(ground)["registering"]["reason"]
