@@ -8,7 +8,7 @@ let ids: string[] = [];
 /** Answer as a Muster does whose clusters are all not in order. */
 async function answer(path: string) {
   asked.push(path);
-  const [, , of, , id] = path.split(/[/?]/);
+  const [of = "", , id] = path.slice("/v1/".length).split(/[/?]/);
   const ill = (id: string) => cluster({ id, status: "ERROR" });
   const said: Record<string, unknown> = { clusters: ids.map(ill), instances: [], events: [], actions: [] };
   return new Response(JSON.stringify(id ? { ...details(), ...ill(id) } : { [of]: said[of] }));
