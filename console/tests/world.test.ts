@@ -25,24 +25,24 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Return a world that has read all of so many clusters. */
-async function loaded(count: number) {
+async function among(count: number) {
   ids = Array.from({ length: count }, (_, n) => `c${n}`);
-  const { world } = await import("../src/world.svelte");
-  await world.load();
-  return world;
+  return (await import("../src/world.svelte")).world;
 }
 
 test.each([3, 13, 40])("of %i clusters that are not in order the lists are read once, and the first looked at once", async (count) => {
-  const world = await loaded(count);
+  const world = await among(count);
   world.watch(`c${count - 1}`);
+  await world.load();
   await vi.advanceTimersByTimeAsync(10_000);
   expect([times("/v1/clusters"), times("/v1/clusters/web/c1")]).toEqual([1, 1]);
   expect(world.details[`c${count - 1}`]?.status).toBe("ERROR");
 });
 
 test("when many change at once everything is read once more, and so is whoever is watched", async () => {
-  const world = await loaded(40);
+  const world = await among(40);
+  await world.load();
+  await vi.advanceTimersByTimeAsync(1_000);
   for (const id of ids) world.watch(id);
   await vi.advanceTimersByTimeAsync(10_000);
   expect(["/v1/clusters", "/v1/clusters/web/c1", "/v1/clusters/web/c39"].map(times)).toEqual([2, 2, 1]);
