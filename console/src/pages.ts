@@ -3,7 +3,8 @@
 export interface Page {
   path: string;
   title: string;
-  group: "" | "Compute";
+  group: "" | "Compute" | "Clustering" | "Servers";
+  right?: string; // without which there is nothing to see
 }
 
 export const PAGES: Page[] = [
@@ -15,5 +16,11 @@ export const PAGES: Page[] = [
   { path: "/keypairs", title: "Keypairs", group: "Compute" },
   { path: "/networks", title: "Networks", group: "Compute" },
   { path: "/volumes", title: "Volumes", group: "Compute" },
+  { path: "/profiles", title: "Profiles", group: "Clustering" },
+  { path: "/policies", title: "Policies", group: "Clustering" },
+  { path: "/nodes", title: "Nodes", group: "Clustering" },
+  { path: "/receivers", title: "Receivers", group: "Clustering" },
+  { path: "/actions", title: "Actions", group: "Clustering" },
+  { path: "/events", title: "Events", group: "Clustering" },
   { path: "/activity", title: "Activity", group: "" },
 ];

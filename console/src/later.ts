@@ -1,0 +1,55 @@
+// Pages that are fetched when somebody first goes to them.
+import type { Component } from "svelte";
+
+type Loaded = Promise<{ default: Component<Record<string, string>> }>;
+
+export interface Found {
+  title: string;
+  given: Record<string, string>;
+  load: () => Loaded;
+}
+
+type Row = [path: string, title: string, load: () => Promise<{ default: unknown }>];
+
+const ROWS: Row[] = [
+  ["/profiles", "Profiles", () => import("./pages/Profiles.svelte")],
+  ["/profiles/new", "Create profile", () => import("./pages/CreateProfile.svelte")],
+  ["/profiles/{id}", "", () => import("./pages/Profile.svelte")],
+  ["/policies", "Policies", () => import("./pages/Policies.svelte")],
+  ["/policies/new", "Create policy", () => import("./pages/CreatePolicy.svelte")],
+  ["/policies/{id}", "", () => import("./pages/Policy.svelte")],
+  ["/nodes", "Nodes", () => import("./pages/Nodes.svelte")],
+  ["/receivers", "Receivers", () => import("./pages/Receivers.svelte")],
+  ["/actions", "Actions", () => import("./pages/Actions.svelte")],
+  ["/events", "Events", () => import("./pages/Events.svelte")],
+];
+
+/** Return what an address names, by the pattern of a page; null where it is not of that page. */
+export function given(pattern: string, path: string): Record<string, string> | null {
+  const [wanted, said] = [pattern.split("/"), path.split("/")];
+  if (wanted.length !== said.length) return null;
+  const found: Record<string, string> = {};
+  for (const [at, part] of wanted.entries()) {
+    const word = said[at] ?? "";
+    if (part.startsWith("{")) found[part.slice(1, -1)] = decoded(word);
+    else if (part !== word) return null;
+  }
+  return Object.values(found).includes("") ? null : found;
+}
+
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+/** Return the page of an address; the first row that fits. */
+export function sought(path: string): Found | null {
+  for (const [pattern, title, load] of ROWS) {
+    const said = given(pattern, path);
+    if (said) return { title: title || Object.values(said)[0] || "", given: said, load: load as () => Loaded };
+  }
+  return null;
+}
