@@ -1,0 +1,107 @@
+"""The areas beside clusters: each page empty, then full, on a small screen, without complaint."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+import browser
+from browser import Page
+from house import House, house
+
+pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
+SERVER = {"image": "demo-web", "flavor": "tiny"}
+PROFILE = {"type": "os.nova.server", "version": "1.0", "properties": SERVER}
+
+
+@pytest.fixture(scope="module")
+def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    settings = {"MUSTER_DEFAULT_CLOUD": "simulated"}
+    with house(tmp_path_factory.mktemp("house") / "home", **settings) as made:
+        made.start()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tab(it: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A tab as narrow as a small telephone."""
+    home: Path = tmp_path_factory.mktemp("browser")
+    with browser.opened(home, it.url) as page:
+        page.resize(360)
+        yield page
+
+
+def each_fits(page: Page, told: Sequence[tuple[str, str]]) -> None:
+    """Go to each page, wait for its words, and see that nothing is wider than the screen."""
+    for path, words in told:
+        page.go(path)
+        page.shows(words)
+        page.comes("!document.body.innerText.includes('Reading …')")
+        over = page.run(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        assert over <= 0, path
+
+
+def writes(page: Page, name: str, value: object) -> None:
+    """Have a text area hold this as JSON."""
+    page.comes(f"!!field({json.dumps(name)})")
+    said = json.dumps(json.dumps(value))
+    found = f"field({json.dumps(name)})"
+    page.run(f"({found}.value = {said}, {found}.dispatchEvent(new Event('input', {{bubbles: true}})))")
+
+
+def test_the_clustering_pages_teach_when_empty_and_show_what_there_is(
+    page: Page, it: House
+) -> None:
+    each_fits(
+        page,
+        [
+            ("/profiles", "muster profile create"),
+            ("/policies", "muster policy create"),
+            ("/nodes", "muster node create"),
+            ("/receivers", "muster receiver create"),
+            ("/actions", "muster cluster resize"),
+            ("/events", "Nothing has happened yet"),
+        ],
+    )
+    page.go("/profiles/new")
+    page.fill("name", "small")
+    page.fill("type", "os.nova.server-1.0")
+    writes(page, "spec", {**PROFILE, "properties": {**SERVER, "flavour": "tiny"}})
+    page.shows("flavour")
+    page.comes("!!document.querySelector('#spec-word .wrong')")
+    writes(page, "spec", PROFILE)
+    page.shows("The service takes it as it is.")
+    page.click("Create profile")
+    page.shows("flavor: tiny")
+    with it.session() as session:
+        cluster = {"name": "web", "profile_id": "small", "min_size": 0, "desired_capacity": 2}
+        session.call("POST", "/v1/clusters", body={"cluster": cluster})
+    page.go("/policies/new")
+    page.fill("name", "out")
+    page.fill("type", "senlin.policy.scaling-1.0")
+    page.fill("event", "CLUSTER_SCALE_OUT")
+    page.shows("The service takes it as it is.")
+    page.click("Create policy")
+    page.shows("event: CLUSTER_SCALE_OUT")
+    page.go("/receivers")
+    page.click("Create webhook")
+    page.fill("Name", "more")
+    page.click("Create", "dialog[open]")
+    page.shows("/trigger?V=2")
+    page.go("/nodes")
+    page.comes("document.querySelectorAll('tbody tr').length === 2")
+    page.comes("[...document.querySelectorAll('tbody tr')].every((e) => /ACTIVE/.test(e.innerText))")
+    each_fits(
+        page,
+        [
+            ("/profiles", "small"),
+            ("/policies", "senlin.policy.scaling-1.0"),
+            ("/nodes?cluster=web", "small"),
+            ("/receivers", "Scale out"),
+            ("/actions", "for the one above"),
+            ("/events?about=NODE", "node.created"),
+        ],
+    )
