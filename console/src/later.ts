@@ -22,6 +22,15 @@ const ROWS: Row[] = [
   ["/receivers", "Receivers", () => import("./pages/Receivers.svelte")],
   ["/actions", "Actions", () => import("./pages/Actions.svelte")],
   ["/events", "Events", () => import("./pages/Events.svelte")],
+  ["/servers", "Servers", () => import("./pages/Servers.svelte")],
+  ["/servers/{name}", "", () => import("./pages/Server.svelte")],
+  ["/server-tokens", "Tokens of servers", () => import("./pages/Tokens.svelte")],
+  ["/server-clusters", "Clusters of servers", () => import("./pages/ServerClusters.svelte")],
+  ["/server-clusters/{name}", "", () => import("./pages/ServerCluster.svelte")],
+  ["/server-templates", "Templates", () => import("./pages/Templates.svelte")],
+  ["/server-templates/{name}", "", () => import("./pages/Template.svelte")],
+  ["/warnings", "Warnings", () => import("./pages/Warnings.svelte")],
+  ["/inventory", "Inventory", () => import("./pages/Inventory.svelte")],
 ];
 
 /** Return what an address names, by the pattern of a page; null where it is not of that page. */

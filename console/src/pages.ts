@@ -22,5 +22,11 @@ export const PAGES: Page[] = [
   { path: "/receivers", title: "Receivers", group: "Clustering" },
   { path: "/actions", title: "Actions", group: "Clustering" },
   { path: "/events", title: "Events", group: "Clustering" },
+  { path: "/servers", title: "Servers", group: "Servers", right: "operate" },
+  { path: "/server-tokens", title: "Tokens", group: "Servers", right: "operate" },
+  { path: "/server-clusters", title: "Clusters of servers", group: "Servers", right: "operate" },
+  { path: "/server-templates", title: "Templates", group: "Servers", right: "operate" },
+  { path: "/warnings", title: "Warnings", group: "Servers", right: "operate" },
+  { path: "/inventory", title: "Inventory", group: "Servers", right: "operate" },
   { path: "/activity", title: "Activity", group: "" },
 ];

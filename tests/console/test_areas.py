@@ -105,3 +105,55 @@ def test_the_clustering_pages_teach_when_empty_and_show_what_there_is(
             ("/events?about=NODE", "node.created"),
         ],
     )
+
+
+def test_the_servers_pages_teach_when_empty_and_show_what_there_is(page: Page, it: House) -> None:
+    each_fits(
+        page,
+        [
+            ("/servers", "muster server token add"),
+            ("/server-tokens", "muster server token add"),
+            ("/server-clusters", "muster server-cluster create"),
+            ("/server-templates", "muster template add"),
+            ("/warnings", "muster warning list"),
+            ("/inventory", "muster server-cluster create"),
+        ],
+    )
+    page.go("/server-tokens")
+    page.click("Create token")
+    page.fill("What for", "rack 7")
+    page.fill("Uses", "none")
+    page.click("Create", "dialog[open]")
+    page.comes("!!document.querySelector('dialog[open] [role=alert]')")
+    page.fill("Uses", "3")
+    page.click("Create", "dialog[open]")
+    page.shows("rack 7", '"server_token"', it.url)
+    page.go("/servers")
+    page.click("Expect a server")
+    page.fill("Name", "m1")
+    page.fill("System UUID", "4c4c4544-0000-1000-8000-000000000001")
+    page.click("Expect it", "dialog[open]")
+    page.shows("unregistered")
+    template = {
+        "name": "disks",
+        "service_config_template": "lvm:\n  enabled: @LVM@\n",
+        "application_config_template": "config: {}\n",
+        "variables": {"LVM": {"description": "whether there are disks", "default": True}},
+    }
+    with it.session() as session:
+        session.call("POST", "/1.0/provisioning/cluster-templates", body=template)
+    each_fits(
+        page,
+        [
+            ("/servers?q=m1", "unregistered"),
+            ("/servers/m1", "4c4c4544-0000-1000-8000-000000000001"),
+            ("/servers/nobody", "All servers"),
+            ("/server-clusters/nowhere", "All clusters of servers"),
+            ("/server-templates", "LVM"),
+            ("/server-templates/disks", "enabled: @LVM@"),
+        ],
+    )
+    page.go("/server-tokens")
+    page.click("Remove rack 7")
+    page.click("Remove", "dialog[open]")
+    page.shows("There is no token")
