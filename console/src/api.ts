@@ -20,6 +20,7 @@ export function whenSignedOut(told: () => void) {
   onStranger = told;
 }
 
+/** Return the answer; a body that is a text is sent as it stands. */
 export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await sent(method, path, body);
   const text = await answer.text();
@@ -59,7 +60,7 @@ async function sent(method: string, path: string, body?: unknown): Promise<Respo
   if (CLUSTERING.test(path)) headers["openstack-api-version"] = NEWEST;
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    return await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch(path, { method, headers, body: typeof body === "string" ? body : JSON.stringify(body) });
   } catch {
     throw new Refused(0, "Muster does not answer. What is shown may be old.", "unreachable", {});
   }

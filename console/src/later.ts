@@ -12,12 +12,15 @@ export interface Found {
 type Row = [path: string, title: string, load: () => Promise<{ default: unknown }>];
 
 const ROWS: Row[] = [
+  ["/vclusters", "Virtual clusters", () => import("./pages/VClusters.svelte")],
+  ["/vclusters/new", "Plan a virtual cluster", () => import("./pages/PlanVCluster.svelte")],
+  ["/vclusters/{id}", "Virtual cluster", () => import("./pages/VCluster.svelte")],
   ["/profiles", "Profiles", () => import("./pages/Profiles.svelte")],
   ["/profiles/new", "Create profile", () => import("./pages/CreateProfile.svelte")],
-  ["/profiles/{id}", "", () => import("./pages/Profile.svelte")],
+  ["/profiles/{id}", "Profile", () => import("./pages/Profile.svelte")],
   ["/policies", "Policies", () => import("./pages/Policies.svelte")],
   ["/policies/new", "Create policy", () => import("./pages/CreatePolicy.svelte")],
-  ["/policies/{id}", "", () => import("./pages/Policy.svelte")],
+  ["/policies/{id}", "Policy", () => import("./pages/Policy.svelte")],
   ["/nodes", "Nodes", () => import("./pages/Nodes.svelte")],
   ["/receivers", "Receivers", () => import("./pages/Receivers.svelte")],
   ["/actions", "Actions", () => import("./pages/Actions.svelte")],

@@ -121,7 +121,6 @@ export function faults(one: Server): string[] {
     MAINTENANCE[said.in_maintenance] ?? "",
     said.needs_reboot ? "it needs a reboot" : "",
     said.update_channel && one.channel && said.update_channel !== one.channel ? `it says that it is of the channel ${said.update_channel}, not ${one.channel}` : "",
-    one.server_status === "ready" && !one.system_state_is_trusted ? "its state is not vouched for" : "",
   ].filter(Boolean);
 }
 

@@ -10,6 +10,7 @@ export interface Page {
 export const PAGES: Page[] = [
   { path: "/", title: "Overview", group: "" },
   { path: "/clusters", title: "Clusters", group: "Compute" },
+  { path: "/vclusters", title: "Virtual clusters", group: "Compute" },
   { path: "/instances", title: "Instances", group: "Compute" },
   { path: "/images", title: "Images", group: "Compute" },
   { path: "/flavors", title: "Flavors", group: "Compute" },

@@ -9,6 +9,7 @@ import pytest
 import browser
 from browser import Page
 from house import House, house
+from vclusters import REDUNDANT, body, rule, server
 
 pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
 SERVER = {"image": "demo-web", "flavor": "tiny"}
@@ -49,7 +50,9 @@ def writes(page: Page, name: str, value: object) -> None:
     page.comes(f"!!field({json.dumps(name)})")
     said = json.dumps(json.dumps(value))
     found = f"field({json.dumps(name)})"
-    page.run(f"({found}.value = {said}, {found}.dispatchEvent(new Event('input', {{bubbles: true}})))")
+    page.run(
+        f"({found}.value = {said}, {found}.dispatchEvent(new Event('input', {{bubbles: true}})))"
+    )
 
 
 def test_the_clustering_pages_teach_when_empty_and_show_what_there_is(
@@ -93,7 +96,9 @@ def test_the_clustering_pages_teach_when_empty_and_show_what_there_is(
     page.shows("/trigger?V=2")
     page.go("/nodes")
     page.comes("document.querySelectorAll('tbody tr').length === 2")
-    page.comes("[...document.querySelectorAll('tbody tr')].every((e) => /ACTIVE/.test(e.innerText))")
+    page.comes(
+        "[...document.querySelectorAll('tbody tr')].every((e) => /ACTIVE/.test(e.innerText))"
+    )
     each_fits(
         page,
         [
@@ -157,3 +162,40 @@ def test_the_servers_pages_teach_when_empty_and_show_what_there_is(page: Page, i
     page.click("Remove rack 7")
     page.click("Remove", "dialog[open]")
     page.shows("There is no token")
+
+
+def test_the_virtual_cluster_pages_show_a_plan_its_map_and_why_there_is_none(
+    page: Page, it: House
+) -> None:
+    each_fits(page, [("/vclusters", "muster vcluster plan")])
+    page.go("/vclusters/new")
+    page.fill("request", "{")
+    page.shows("is not JSON")
+    names = [f"db-{number}" for number in range(40)]
+    writes(
+        page,
+        "request",
+        body([server(each) for each in names], [rule("anti-affinity", *names, scope="zone")]),
+    )
+    page.click("Plan", "form")
+    page.shows("There is no placement", "Ways out, the cheapest first")
+    page.comes("document.querySelectorAll('ol li details').length > 0")
+    writes(page, "request", body([server("db", imageRef="nothing")]))
+    page.click("Plan", "form")
+    page.shows("vcluster.instances[0].spec.imageRef")
+    writes(page, "request", REDUNDANT)
+    page.click("Plan", "form")
+    page.shows("It can be placed", "Where everybody is")
+    page.comes("document.querySelectorAll('.host').length === 2")
+    page.click("Create redundant-data")
+    page.comes("location.pathname.startsWith('/vclusters/') && !!find('Delete')")
+    page.comes(
+        "[...document.querySelectorAll('main h1 + .mark')].some((e) => /active/.test(e.innerText))"
+    )
+    here = str(page.run("location.pathname"))
+    each_fits(page, [("/vclusters", "4 members on 2 hosts"), (here, "Where everybody is")])
+    page.go(here)
+    page.click("Delete", "main")
+    page.shows("What will be lost")
+    page.click("Delete", "dialog[open]")
+    page.shows("There is no virtual cluster")
