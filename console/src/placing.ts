@@ -90,6 +90,12 @@ export function map(members: Member[]): Zone[] {
     .sort(byName);
 }
 
+/** Return what a member is made of, in a few words. */
+export function madeOf({ spec }: Member): string {
+  const size = spec.size ? `${spec.size} GiB` : "";
+  return [spec.imageRef, spec.flavorRef, size, spec.volume_type].filter(Boolean).join(", ");
+}
+
 /** Return a rule as a sentence. */
 export function sentence(one: Grouping): string {
   const most = one.spec.max_per_host && one.spec.max_per_host > 1 ? `, at most ${one.spec.max_per_host} on one ${one.spec.scope}` : "";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { EXAMPLE, impossible, map, sendable, sentence, type Member } from "../src/placing";
+import { EXAMPLE, impossible, madeOf, map, sendable, sentence, type Member } from "../src/placing";
 
 const member = (name: string, host: string | null, zone: string | null = null): Member => ({ id: name, name, type: "server", status: "ACTIVE", status_reason: "", host, zone, addresses: [], attached_to: null, spec: {} });
 
@@ -32,4 +32,9 @@ test("what is sent is an object that has a vcluster, and its keys may repeat", (
   expect(sendable("{}").wrong).toContain("vcluster");
   expect(sendable("{").wrong).toContain("is not JSON");
   expect(sendable("")).toEqual({ fine: false, wrong: "" });
+});
+
+test("what a member is made of is said in a few words", () => {
+  expect(madeOf({ ...member("a", "h"), spec: { imageRef: "demo-web", flavorRef: "tiny" } })).toBe("demo-web, tiny");
+  expect(madeOf({ ...member("v", "h"), spec: { size: 10, volume_type: "" } })).toBe("10 GiB");
 });
