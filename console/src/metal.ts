@@ -108,7 +108,10 @@ export interface Found {
 export const moment = (said: string): string | null => (said && !said.startsWith("0001-") ? said : null);
 
 const TONES: Record<string, Tone> = { ready: "good", pending: "busy", offline: "bad", unregistered: "idle", failed: "bad" };
-export const standing = (status: string): Tone => TONES[status] ?? "warn";
+
+/** Return how a status is shown; whoever is ready and at something is busy. */
+export const standing = (status: string, detail = ""): Tone => (status === "ready" && detail ? "busy" : (TONES[status] ?? "warn"));
+export const statusSaid = (one: Server) => [one.server_status, one.server_status_detail].filter(Boolean).join(", ");
 
 const MAINTENANCE = ["", "it is being evacuated", "it is evacuated", "it takes back what it had"];
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { byKind, faults, isOpen, moment, over, ways, type Job, type Server, type Step } from "../src/metal";
+import { byKind, faults, isOpen, moment, over, standing, statusSaid, ways, type Job, type Server, type Step } from "../src/metal";
 
 const server = (but: Partial<Server> = {}, version: Partial<Server["version_data"]> = {}): Server => ({
   name: "m1",
@@ -31,6 +31,11 @@ test("nothing is wrong with a server that is in order", () => expect(faults(serv
 test("everything that is wrong with a server is told", () => {
   const one = server({ server_status: "offline", server_status_reason: "it does not answer" }, { needs_reboot: true, in_maintenance: 2, update_channel: "daily" });
   expect(faults(one)).toEqual(["it does not answer", "it is evacuated", "it needs a reboot", "it says that it is of the channel daily, not stable"]);
+});
+
+test("who is ready and at something is busy", () => {
+  expect([standing("ready"), standing("ready", "evacuating"), standing("offline", "rebooting")]).toEqual(["good", "busy", "bad"]);
+  expect(statusSaid(server({ server_status_detail: "evacuating" }))).toBe("ready, evacuating");
 });
 
 test("the year 1 is never", () => {
