@@ -86,4 +86,4 @@ lock: ## choose newest versions and lock them
 	@scripts/lock
 
 clean: ## remove what can be made again
-	rm -rf .venv .testbed .console src/muster/console_files console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf .venv .testbed .console src/muster/console_files* console/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -79,8 +79,8 @@ async def test_servers_are_told_to_find_us_at_the_address_that_is_set(office):
     assert told["config"]["server_url"] == "http://127.0.0.1:8778"
 
 
-async def test_servers_are_told_whom_to_believe_where_no_authority_vouches_for_us(office):
-    fixed = replace(office.desk.fixed, anchor="OUR PEM")
+async def test_servers_are_held_to_our_certificate_where_no_authority_vouches_for_it(office):
+    fixed = replace(office.desk.fixed, pin="OUR PEM")
     office.app.state.desk = replace(office.desk, fixed=fixed)
     token = {"uses_remaining": 1, "expire_at": "2099-01-01T00:00:00Z"}
     made = (await office.call("POST", TOKENS, token, "root")).json()["metadata"]["uuid"]

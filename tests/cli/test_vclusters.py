@@ -1,15 +1,17 @@
 """`muster vcluster`, from the command line."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
+import pexpect
 import pytest
 
 from cli.terminal import Terminal
-from house import until
+from house import MUSTER, until
 from vclusters import REDUNDANT, body, one_key, repeated, rule, server, volume
 
 pytestmark = pytest.mark.system
@@ -130,3 +132,22 @@ def test_an_explanation_of_the_impossible_is_no_failure(muster: Terminal, tmp_pa
     said = muster.good("vcluster", "explain", str(file))
     assert said.startswith("It cannot be: ")
     assert "possible instead: " in said
+
+
+def test_who_sits_at_a_terminal_sees_that_places_are_looked_for(muster: Terminal, tmp_path: Path):
+    file = tmp_path / "pair.json"
+    file.write_text(repeated(REDUNDANT))
+    child = pexpect.spawn(
+        MUSTER[0],
+        [*MUSTER[1:], "vcluster", "plan", str(file)],
+        env={**os.environ, "MUSTER_URL": muster.house.url, "TERM": "vt100"},
+        timeout=60,
+        encoding="utf-8",
+    )
+    try:
+        child.expect_exact("Looking for places")
+        child.expect(pexpect.EOF)
+    finally:
+        child.close(force=True)
+    assert child.exitstatus == 0
+    assert "Looking for places" not in muster.good("vcluster", "plan", str(file))

@@ -15,7 +15,7 @@ from muster.api.console import BUILT
 def _needed() -> None:
     if browser.PROGRAM is None:
         pytest.skip("needs Chromium: scripts/debian-packages")
-    if not (BUILT / "index.html").exists():
+    if not (BUILT / ".stamp").exists():
         pytest.skip("the console is not built: scripts/console")
 
 

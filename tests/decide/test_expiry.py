@@ -10,7 +10,7 @@ from cryptography.x509 import CertificateBuilder, Name, NameAttribute, load_pem_
 from cryptography.x509.oid import NameOID
 
 from drivers.pem.made import CERTIFICATE, NEXT
-from muster.base.certificates import anchor, validity
+from muster.base.certificates import pinned, validity
 from muster.decide.expiry import Paper, findings
 from muster.drivers.papers import made
 from muster.model.warning import Kind
@@ -35,12 +35,14 @@ def test_the_dates_of_a_certificate_are_read_without_what_reads_it_whole(pem):
     assert validity(pem) == (known.not_valid_before_utc, known.not_valid_after_utc)
 
 
-def test_who_vouches_for_a_chain_is_its_last_certificate_if_nobody_else_vouches_for_that():
+def test_a_machine_is_held_to_what_is_shown_where_only_the_chain_vouches_for_itself():
     root, _ = made("root", datetime(2026, 6, 1, tzinfo=UTC))
-    for chain in (root, f"{CERTIFICATE}{root}", f"# a remark\n{root}\n"):
-        assert anchor(chain).strip() == root.strip()
-    for chain in ("", "no PEM", root + signed_by_another()):
-        assert anchor(chain) == ""
+    for chain in (root, f"# a remark\n{root}\n"):
+        assert pinned(chain).strip() == root.strip()
+    shown = signed_by_another()
+    assert pinned(shown + root).strip() == shown.strip()
+    for chain in ("", "no PEM", shown, root + shown):
+        assert pinned(chain) == ""
 
 
 @pytest.mark.parametrize("year", [1970, 2000, 2049, 2050, 2069, 2200])

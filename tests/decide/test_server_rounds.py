@@ -206,6 +206,16 @@ def test_a_server_is_cordoned_from_its_draining_until_it_is_restored():
     assert (job.status, cordoned(job)) == (S.DONE, set())
 
 
+def test_a_server_that_need_not_reboot_is_never_cordoned():
+    job = at_reboots(2)
+    while (number := next_entry(job, NOW)) is not None:
+        kept = {"needed": False} if job.entries[number].verb is Verb.DRAIN else {}
+        job = begun(job, number, kept, NOW)
+        assert cordoned(job) == set()
+        job = after(a_server_cluster(job=job), number, Came(), NOW).job
+    assert job.status is S.DONE
+
+
 def test_a_round_that_is_cancelled_while_a_server_is_drained_ends_and_opens_it():
     job = taken(at_reboots(2), Came(waits_s=60))
     assert cordoned(job) == {"m1"}
@@ -219,15 +229,15 @@ def test_a_server_that_was_refused_something_stays_cordoned_until_somebody_says_
     assert cordoned(cancelled(job, NOW)) == set()
 
 
-LEFT_S = st.floats(0, 2000, allow_nan=False)
+LEFT = st.timedeltas(timedelta(0), timedelta(seconds=2000))
 
 
-@given(waited=LEFT_S, within=LEFT_S, count=st.integers(0, 3))
+@given(waited=LEFT, within=LEFT, count=st.integers(0, 3))
 def test_a_server_is_evacuated_once_nothing_is_left_or_its_time_is_over_and_that_is_said(
     waited, within, count
 ):
     there = [(a_new_cluster(), an_empty_place(n)) for n in range(count)]
-    came = left(there, timedelta(seconds=waited), timedelta(seconds=within))
+    came = left(there, waited, within)
     assert bool(came.waits_s) is (count > 0 and waited < within)
     assert bool(came.said) is (count > 0 and not came.waits_s)
     assert not came.refused

@@ -1,7 +1,7 @@
 """Hosts for the servers of clusters: never a rule broken, never more than there is room for."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import pytest
@@ -13,7 +13,7 @@ from muster.decide.spots.seats import at_most, places, problem, setting, why_not
 from muster.decide.spots.wants import Ground, Want, eased
 from muster.model.placement import Affinity, Group
 from muster.model.placing import BY_ZONE, Host, Item, Limit, Placed, zone_mark
-from muster.model.reservation import Room
+from muster.model.reservation import Room, without
 
 LIMIT = Limit(work=0.5, seconds=5.0, why=False)
 ZONES = ("a", "b")
@@ -166,3 +166,5 @@ def test_a_host_that_is_open_only_to_whom_names_its_zone_is_taken_by_nobody_else
     host = Host(id="h1", zone="a", labels=labels, open=False)
     assert found(ground(host), None, [a_want(1)]) is None
     assert found(ground(host), None, [a_want(1, zones=("fast",))]) == {1: "h1"}
+    left = replace(ground(host), room=without(ground(host).room, {"h1"}))
+    assert found(left, None, [a_want(1, zones=("fast",))]) is None, "it is being left"

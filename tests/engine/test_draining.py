@@ -10,16 +10,19 @@ import pytest
 
 import builders
 from engine.world import SIM, Scene, a_scene
-from machines import a_server_cluster
+from machines import a_machine, a_server_cluster
 from metal import MetalFleet
-from muster.decide.server_clusters.jobs import cancelled
+from muster.decide.server_clusters.jobs import cancelled, resumed
+from muster.decide.server_clusters.rolling import rebooting
+from muster.decide.spots.wants import MANY
 from muster.engine.cordon import standing
 from muster.engine.server_jobs.turn import advance
 from muster.model.node import Node, NodeStatus
 from muster.model.observed import Server
 from muster.model.placement import Affinity, Group, Placement
-from muster.model.server_cluster import ServerCluster
+from muster.model.server_cluster import Rolling, ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Job, JobKind, JobStatus, Verb
+from muster.model.volume import VolumeOrder
 from muster.ports.compute import Compute
 
 ROUND = UUID(int=870)
@@ -43,8 +46,13 @@ async def begun(scene: Scene, *hosts: str, within_s: float = 900.0) -> None:
         for host in hosts
         for verb in (Verb.DRAIN, Verb.EVACUATE)
     ]
+    await asked(scene, JobKind.EVACUATE, entries)
+
+
+async def asked(scene: Scene, kind: JobKind, entries: Sequence[Entry]) -> None:
+    """Have a job of these steps be there."""
     now = scene.clock.now()
-    job = Job(id=ROUND, kind=JobKind.EVACUATE, entries=tuple(entries), asked_at=now)
+    job = Job(id=ROUND, kind=kind, entries=tuple(entries), asked_at=now)
     row = a_server_cluster(id=ROUND, name=SIM, job=job)
     await scene.store.write(lambda tx: tx.server_clusters.put(row))
 
@@ -138,6 +146,20 @@ async def test_nothing_new_goes_to_a_host_that_is_left_until_it_is_back():
         assert await there(scene, web, "a-h1") != []
 
 
+async def test_not_even_more_at_once_than_are_placed_go_to_a_host_that_is_left():
+    roomy = {**THREE, "create_s": 0, "boot_s": 0}
+    async with a_scene(**roomy) as scene:
+        web = await scene.create(1)
+        await scene.with_ticks(3)
+        await begun(scene, "a-h1")
+        await drained(scene, "a-h1")
+        await scene.resize(web, MANY + 50)
+        for _ in range(20):
+            await scene.with_ticks(1)
+            assert await there(scene, web, "a-h1") == []
+        assert len(await scene.nodes(web)) == MANY + 50
+
+
 async def test_a_cluster_that_may_have_no_more_than_it_has_leaves_one_first_where_others_serve():
     async with a_scene(**THREE) as scene:
         web = await serving(scene, 3, placement=Placement(cap=3))
@@ -154,6 +176,67 @@ async def test_who_has_no_place_elsewhere_stays_until_its_time_is_over_and_that_
         step = await drained(scene, "a-h1")
         assert step.reason == "still there after 0:01:00, and moved as they are: 1 of 'web'"
         assert (len(await there(scene, web, "a-h1")), await errors(scene, web)) == (1, 0)
+
+
+async def test_nobody_waits_for_a_node_whose_volume_lies_there():
+    async with a_scene(**THREE) as scene:
+        web = await serving(scene, 6)
+        held, *_ = await there(scene, web, "a-h1")
+        order = VolumeOrder(
+            volume_id=UUID(int=5), name="data", project="p", size_gib=1, host="a-h1"
+        )
+        await scene.cloud.volumes.create_volume(order)
+        await scene.cloud.volumes.attach_volume(order.volume_id, held.ref)
+        await begun(scene, "a-h1")
+        step = await drained(scene, "a-h1")
+        assert (step.reason, await errors(scene, web)) == ("", 0)
+        assert [each.id for each in await there(scene, web, "a-h1")] == [held.id]
+
+
+async def a_round(scene: Scene, needed: Sequence[bool]) -> MetalFleet:
+    """Have a round go over as many hosts that reboots those that say that they need to."""
+    fleet = MetalFleet(len(needed))
+    machines = []
+    for number, (metal, is_needed) in enumerate(zip(fleet.metals.values(), needed, strict=True), 1):
+        metal.state["needs_reboot"] = is_needed
+        machines.append(a_machine(number, name=f"a-h{number}", certificate=metal.certificate))
+    await scene.store.write(lambda tx: tx.machines.put(*machines))
+    await asked(scene, JobKind.REBOOT, rebooting(machines, Rolling(), if_needed=True))
+    return fleet
+
+
+async def test_a_server_that_needs_no_reboot_is_not_left():
+    async with a_scene(**THREE) as scene:
+        web = await serving(scene, 3)
+        before = [each.id for each in await scene.nodes(web)]
+        fleet = await a_round(scene, [False, False])
+        while await advance(scene.engine.site, fleet, ROUND):
+            await scene.with_ticks(3)
+            assert [each.id for each in await scene.nodes(web)] == before
+        job = (await the_row(scene)).job
+        assert job.status is JobStatus.DONE
+        assert {each.reboots for each in fleet.metals.values()} == {0}
+
+
+async def test_one_that_would_not_tell_whether_it_has_to_reboot_is_asked_again():
+    async with a_scene(**THREE) as scene:
+        web = await serving(scene, 3)
+        before = [each.id for each in await scene.nodes(web)]
+        fleet = await a_round(scene, [False, False])
+        await turned(scene, first_refused)
+        now = scene.clock.now()
+        row = resumed(await the_row(scene), now)
+        await scene.store.write(lambda tx: tx.server_clusters.put(row))
+        while await advance(scene.engine.site, fleet, ROUND):
+            await scene.with_ticks(3)
+            assert [each.id for each in await scene.nodes(web)] == before
+
+
+def first_refused(job: Job) -> Job:
+    """Return the job stopped, its first step refused before it began."""
+    first, *rest = job.entries
+    refused = replace(first, status=EntryStatus.REFUSED, begun_at=job.asked_at, tries=1)
+    return replace(job, status=JobStatus.STOPPED, entries=(refused, *rest))
 
 
 async def test_a_kill_in_between_and_another_engine_change_nothing():

@@ -159,16 +159,64 @@ async def test_a_host_that_others_have_filled_meanwhile_is_left_for_another(
     """Also by the server that was made there already: its volume would not fit beside it."""
     asked = await made(office, ONE_VOLUME)
     first = asked["instances"][0]["host"]
-    theirs = cloud_over(world(office), config(tmp_path / "theirs", office.clock))
-    assert theirs.volumes
-    order = VolumeOrder(volume_id=uuid4(), name="theirs", project="p", size_gib=15, host=first)
-    await theirs.volumes.create_volume(order)
+    await filled(office, tmp_path, first)
     found = await settled(office, asked["id"], 60)
     assert found["status"] == "ACTIVE", found["status_reason"]
     [host] = {each["host"] for each in found["instances"]}
     assert host != first
     assert {each.host for each in await claims(office)} == {host}
     assert await left(office) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("error", ["transient", "permanent"])
+async def test_a_former_host_that_keeps_what_is_to_go_does_not_count_against_the_new_one(
+    office: Office, tmp_path: Path, error: str
+) -> None:
+    asked = await made(office, ONE_VOLUME)
+    first = asked["instances"][0]["host"]
+    await filled(office, tmp_path, first)
+    world(office).fail("delete_server", error, times=2)
+    host = await next_host(office, asked["id"], first)
+    assert (await settled(office, asked["id"], 60))["status"] == "ACTIVE"
+    assert await hosts_of(office, asked["id"]) == {host}
+    assert {each.host for each in await claims(office)} == {host}
+    assert await left(office) == (1, 1, 2)
+
+
+async def test_what_its_former_host_never_lets_go_ends_it_and_that_is_said(
+    office: Office, tmp_path: Path
+) -> None:
+    asked = await made(office, ONE_VOLUME)
+    await filled(office, tmp_path, asked["instances"][0]["host"])
+    world(office).fail("delete_server", "transient", times=8)
+    found = await settled(office, asked["id"], 240)
+    assert found["status"] == "ERROR"
+    assert "cannot leave its former host" in found["status_reason"]
+    assert await left(office) == (0, 0, 0)
+
+
+async def filled(office: Office, tmp_path: Path, host: str) -> None:
+    """Have others fill a host with a volume, so that it holds a server more, and no disk."""
+    theirs = cloud_over(world(office), config(tmp_path / "theirs", office.clock))
+    assert theirs.volumes
+    order = VolumeOrder(volume_id=uuid4(), name="theirs", project="p", size_gib=15, host=host)
+    await theirs.volumes.create_volume(order)
+
+
+async def next_host(office: Office, id: str, first: str) -> str:
+    """Return where all of it is to be once that is recorded, and nothing is done about it yet."""
+    for _ in range(100):
+        office.clock.advance(0.1)
+        await office.engine.settle()
+        [host] = await hosts_of(office, id)
+        if host != first:
+            return host
+    raise AssertionError(f"all of it is to be on {first} still")
+
+
+async def hosts_of(office: Office, id: str) -> set[str]:
+    found = (await office.call("GET", f"{WHERE}/{id}")).json()["vcluster"]
+    return {each["host"] for each in found["instances"]}
 
 
 async def test_where_no_other_host_is_left_all_of_it_goes(office: Office) -> None:

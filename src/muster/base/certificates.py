@@ -23,15 +23,19 @@ def bare(pem: str) -> str:
     return "".join(each for each in lines if not each.startswith("-----"))
 
 
-def anchor(chain: str) -> str:
-    """Return the last certificate of a chain where it vouches for itself, "" where others do.
+# Note [Held to the very certificate]
+# No machine knows an authority that vouches for itself. Told to believe in that, it would believe
+# everybody for whom it has ever vouched, under any name. So it is held to the one certificate that
+# is shown here.
+def pinned(chain: str) -> str:
+    """Return the certificate that a chain is shown for, "" where known authorities vouch for it.
 
-    Whoever is to believe in such a chain has to be told that one; no machine knows it by itself.
+    See Note [Held to the very certificate].
     """
-    last = next(iter(_ARMOUR.findall(chain)[-1:]), "")
+    found = _ARMOUR.findall(chain)
     try:
-        said = _signed(last)
-        return f"{last}\n" if said[_ISSUER] == said[_SUBJECT] else ""
+        said = _signed(found[-1])
+        return f"{found[0]}\n" if said[_ISSUER] == said[_SUBJECT] else ""
     except (ValueError, IndexError):
         return ""
 

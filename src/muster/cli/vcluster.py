@@ -9,6 +9,7 @@ import click
 
 from muster.cli.asking import NUMBER, Asking, asking, text_of
 from muster.cli.given import mapping_of
+from muster.cli.progress import meanwhile
 from muster.cli.show import Row, coloured, field, listing, pairs, table
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def vcluster_plan(asked: Asking, file: str, plot: str | None) -> None:
     """Say where everything in FILE would be, or why nowhere and what would help."""
     body = _request(file)
     with asked.session() as session:
-        found = session.call("POST", _where(session), body, {"plan": True}, patience_s=90)
+        found = _searched(asked, session, "POST", _where(session), body, {"plan": True})
     _drawn(found["vcluster"], plot)
     asked.show(found, lambda out: _placed(out, found["vcluster"]))
 
@@ -51,7 +52,7 @@ def vcluster_explain(asked: Asking, file: str, plot: str | None) -> None:
     body = _request(file)
     with asked.session() as session:
         try:
-            found = session.call("POST", _where(session), body, {"plan": True}, patience_s=90)
+            found = _searched(asked, session, "POST", _where(session), body, {"plan": True})
         except ApiError as error:
             if error.code not in ("unplaceable", "undecided"):
                 raise
@@ -78,7 +79,7 @@ def vcluster_create(
     body = _request(file)
     with asked.session() as session:
         where = _where(session)
-        made = session.call("POST", where, body, patience_s=90)["vcluster"]
+        made = _searched(asked, session, "POST", where, body)["vcluster"]
         if wait_:
             made = until_whole(session, f"{where}/{made['id']}", timeout)
     _drawn(made, plot)
@@ -131,9 +132,15 @@ def vcluster_update(asked: Asking, name: str, file: str, plot: str | None, **que
     body = _request(file)
     with asked.session() as session:
         where = _one(session, name)
-        found = session.call("PATCH", where, body, query, patience_s=90)
+        found = _searched(asked, session, "PATCH", where, body, query)
     _drawn(found["vcluster"], plot)
     asked.show(found, lambda out: _changed(out, found))
+
+
+def _searched(asked: Asking, session: "Session", *call: Any) -> Any:
+    """Return the answer to a call that looks for places, which takes its time."""
+    with meanwhile(asked, "Looking for places"):
+        return session.call(*call, patience_s=90)
 
 
 @vcluster.command("delete")

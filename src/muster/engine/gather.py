@@ -9,17 +9,19 @@ from uuid import UUID
 from muster.base.errors import DriverError, Transient
 from muster.base.log import log
 from muster.decide.requests import profile_of
-from muster.decide.spots.fleet import tied_by
+from muster.decide.spots.fleet import is_tied, tied_by
+from muster.decide.spots.wants import MANY
 from muster.decide.trees import is_tree
 from muster.engine.asking import question
 from muster.engine.cordon import cordon
 from muster.engine.site import Reach, Remembered, Site
 from muster.engine.subjects import Subject, members, subject
 from muster.model.action import Action, ActionStatus, Verb
+from muster.model.cloud import About
 from muster.model.cluster import Cluster, Service, guards_of
 from muster.model.node import Node, bastion_id
 from muster.model.observed import Probe, Record, Seen, Server
-from muster.model.plan import Snapshot
+from muster.model.plan import Limits, Snapshot
 from muster.model.pool import Condition, PoolSeen
 from muster.model.profile import Profile
 from muster.ports.cloud import Cloud
@@ -91,10 +93,16 @@ async def gather(site: Site, cluster_id: UUID) -> Gathered | None:
         actions=facts.actions,
         cordoned=facts.cordoned,
         tied=await _tied(reach.cloud, facts),
-        limits=site.pace.limits(about),
+        limits=_limits(site, about, facts),
     )
     rewritten = facts.probes.keys() & {probe.node_id for probe in fresh}
     return Gathered(snapshot=snapshot, fresh=fresh, rewritten=rewritten)
+
+
+def _limits(site: Site, about: About, facts: Facts) -> Limits:
+    """Return what a pass may do; while a host is left, no more than places are found for."""
+    usual = site.pace.limits(about)
+    return replace(usual, creates=min(usual.creates, MANY)) if facts.cordoned else usual
 
 
 def _facts(tx: Transaction, cluster_id: UUID, remembered: Remembered | None) -> Facts | None:
@@ -206,8 +214,7 @@ async def _tied(cloud: Cloud, facts: Facts) -> frozenset[UUID]:
     if not facts.cordoned or cloud.volumes is None:
         return frozenset()
     holders = tied_by(await cloud.volumes.list_volumes())
-    nodes = facts.nodes.values()
-    return frozenset(n.id for n in nodes if holders & {n.id, n.server_id, n.ref})
+    return frozenset(each.id for each in facts.nodes.values() if is_tied(each, holders))
 
 
 _MAY_END_A_POOL = frozenset({Verb.CLUSTER_DETACH_POLICY, Verb.CLUSTER_UPDATE_POLICY})

@@ -41,7 +41,8 @@ class Refusal:
 # and what is already made where it is. Where that has no answer, and nobody can use any of it yet,
 # what is made may be elsewhere too: it goes, and is made again there. Where that has no answer
 # either, the same is tried a few times, for a cloud may be busy and nothing else; then all that
-# was made goes again.
+# was made goes again. Where its former host keeps what is to go, no other host is to blame: that
+# is tried a few times, too.
 async def placed_again(
     site: Site, claim: Claim, vcluster: VCluster, refusals: Sequence[Refusal]
 ) -> None:
@@ -59,7 +60,25 @@ async def placed_again(
             found = _given_up(found, f"{first.member} cannot be made: {first.reason}")
     now = site.clock.now()
     await site.store.write(lambda tx: _write(tx, claim, found, room, now))
-    if found.status is not vcluster.status:
+    _count(vcluster, found)
+
+
+async def tried_again(site: Site, claim: Claim, vcluster: VCluster, refusal: Refusal) -> None:
+    """Record one more try of having it leave a former host, or that it goes.
+
+    See Note [Refused by its host].
+    """
+    found = replace(vcluster, tries=vcluster.tries + 1)
+    if found.tries >= TRIES:
+        why = f"{refusal.member} cannot leave its former host: {refusal.reason}"
+        found = _given_up(found, why)
+    now = site.clock.now()
+    await site.store.write(lambda tx: _put(tx, claim, found, now))
+    _count(vcluster, found)
+
+
+def _count(before: VCluster, found: VCluster) -> None:
+    if found.status is not before.status:
         VCLUSTERS.labels(found.status).inc()
 
 
@@ -121,10 +140,8 @@ def _homeless(member: Member) -> Member:
 
 
 def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: datetime) -> None:
-    tx.marks.check(claim)
-    there = tx.vclusters.get(found.id)
-    if there is None or there.generation != found.generation:
-        raise Stale(f"vcluster {found.name} was changed meanwhile")
+    """Write down where it is to be now, and its claims there. Raises `Stale`."""
+    there = _put(tx, claim, found, now)
     tx.leases.take("vclusters", str(found.id), now + timedelta(days=1), now)
     mine = claims_of(found, found.init_at)
     made = [each for each in there.members if each.id in room.counted]
@@ -134,9 +151,18 @@ def _write(tx: Transaction, claim: Claim, found: VCluster, room: Room, now: date
     hosts = with_own(left(room, in_force(_others(tx, found), now)), list(map(item_of, moved)))
     if found.places != there.places and (short := overdrawn(hosts, (*new, *coming))):
         raise Stale(short[0])
+    tx.reservations.put(*mine, *coming, *arrivals(found, found.init_at))
+
+
+def _put(tx: Transaction, claim: Claim, found: VCluster, now: datetime) -> VCluster:
+    """Write it down, and return how it was. Raises `Stale`."""
+    tx.marks.check(claim)
+    there = tx.vclusters.get(found.id)
+    if there is None or there.generation != found.generation:
+        raise Stale(f"vcluster {found.name} was changed meanwhile")
     tx.vclusters.put(found)
     tx.events.append(*told(there, found, now))
-    tx.reservations.put(*mine, *coming, *arrivals(found, found.init_at))
+    return there
 
 
 def _others(tx: Transaction, vcluster: VCluster) -> list[Reservation]:

@@ -14,7 +14,7 @@ from muster.decide.vclusters.telling import told
 from muster.decide.vclusters.updating import next_course
 from muster.engine.gauges import VCLUSTERS
 from muster.engine.passed import Passed
-from muster.engine.replacing import Refusal, placed_again
+from muster.engine.replacing import Refusal, placed_again, tried_again
 from muster.engine.site import Reach, Site
 from muster.model.step import Operation
 from muster.model.vcluster import VCluster, VClusterStatus
@@ -60,9 +60,18 @@ async def tend(site: Site, claim: Claim) -> Passed | None:
     if not refusals:
         site.setbacks.pop(before.id, None)
         return Passed(look_at=site.clock.now() + SOON) if decided.waits else Passed(again=True)
-    if decided.vcluster.status in (VClusterStatus.CREATING, VClusterStatus.UPDATING):
-        await placed_again(site, claim, decided.vcluster, refusals)
+    await _refused(site, claim, decided, refusals)
     return Passed(look_at=site.clock.now() + _setback(site, before))
+
+
+async def _refused(site: Site, claim: Claim, decided: Course, refusals: Sequence[Refusal]) -> None:
+    """Write down what becomes of a vcluster some of whose steps were refused."""
+    status = decided.vcluster.status
+    is_removing = isinstance(decided.steps[0], RemoveServer | RemoveVolume | Detach)
+    if status is VClusterStatus.CREATING and is_removing:
+        await tried_again(site, claim, decided.vcluster, refusals[0])
+    elif status in (VClusterStatus.CREATING, VClusterStatus.UPDATING):
+        await placed_again(site, claim, decided.vcluster, refusals)
 
 
 def _next(site: Site, before: VCluster, decided: Course) -> Passed:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from muster.model.placing import Host
+from muster.model.placing import BY_ZONE, Host
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,5 +46,11 @@ class Room:
 
 def without(room: Room, cordoned: Collection[str]) -> Room:
     """Return the room, with nothing new to go to those hosts."""
-    hosts = tuple(replace(h, open=h.open and h.id not in cordoned) for h in room.hosts)
+    hosts = tuple(_shut(host) if host.id in cordoned else host for host in room.hosts)
     return replace(room, hosts=hosts) if cordoned else room
+
+
+def _shut(host: Host) -> Host:
+    """Return a host that nobody goes to, not even who names its zone."""
+    labels = {name: value for name, value in host.labels.items() if name != BY_ZONE}
+    return replace(host, open=False, labels=labels)

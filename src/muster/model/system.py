@@ -14,4 +14,4 @@ class Fixed:
 
     listen: str = ""
     log_level: str = "info"
-    anchor: str = ""  # PEM of what vouches for its certificate, "" where authorities do
+    pin: str = ""  # PEM that machines are held to where it is shown, "" where authorities vouch

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from muster.base.certificates import anchor
+from muster.base.certificates import pinned
 from muster.base.clock import Clock, SystemClock
 from muster.base.ids import new_id
 from muster.drivers.hooks import Post
@@ -130,7 +130,7 @@ def _installation(tx: Transaction) -> UUID:
 
 def _fixed(settings: Settings) -> Fixed:
     shown = Path(settings.tls_certificate).read_text() if settings.tls_certificate else ""
-    return Fixed(listen=settings.listen, log_level=settings.log_level, anchor=anchor(shown))
+    return Fixed(listen=settings.listen, log_level=settings.log_level, pin=pinned(shown))
 
 
 def _pace(settings: Settings) -> EnginePace:

@@ -151,7 +151,8 @@ def _tells_end(entry: Entry) -> bool:
 
 # Note [Cordoned by the journal]
 # A server takes nothing new from the moment its draining is written down as begun until it is
-# restored, or its job has ended, however that ends. That is read from the job's journal wherever
+# restored, or its job has ended, however that ends. One that need not reboot is not left, and it
+# is asked before that is written down. That is read from the job's journal wherever
 # nodes are placed, by every engine, so there is nothing else to set, and nothing to be forgotten
 # when somebody dies.
 def cordoned(job: Job | None) -> frozenset[str]:
@@ -164,6 +165,7 @@ def cordoned(job: Job | None) -> frozenset[str]:
         for each in job.entries
         if each.verb is Verb.DRAIN
         and each.status in (_E.BEGUN, _E.DONE)
+        and each.kept.get("needed", True)
         and (Verb.RESTORE, each.server) not in done
     )
 

@@ -85,6 +85,11 @@ def tied_by(volumes: Sequence[Volume]) -> frozenset[object]:
     return frozenset(_holders(volumes))
 
 
+def is_tied(node: Node, tied: frozenset[object]) -> bool:
+    """Return whether a node has volumes on its host, by what `tied_by` told."""
+    return bool(tied & {node.id, node.server_id, node.ref})
+
+
 def _holders(volumes: Sequence[Volume]) -> Iterator[object]:
     for each in volumes:
         if not each.shared:
@@ -101,6 +106,6 @@ def _stays(node: Node, keeper: Cluster, profile: Profile, tied: frozenset[object
         (node.protected, "it is protected"),
         (BASTION_OF in node.dependents, "it is a bastion"),
         (bool(profile.server.host), "its profile names its host"),
-        (bool(tied & {node.id, node.server_id, node.ref}), "its volumes lie there"),
+        (is_tied(node, tied), "its volumes lie there"),
     )
     return next((why for is_so, why in reasons if is_so), "")

@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 
 from muster.decide.cordon import allowance, bound, is_idle
 from muster.decide.server_clusters.preflight import Finding
-from muster.decide.spots.fleet import Records
+from muster.decide.spots.fleet import Records, is_tied
 from muster.decide.spots.seats import Setting, setting, why_not
 from muster.decide.spots.wants import Ground, Want, item_for
 from muster.model.cloud import About
@@ -26,13 +26,13 @@ class Party:
 
 
 def kept_there(
-    away: Collection[str], records: Records, tied: Collection[object]
+    away: Collection[str], records: Records, tied: frozenset[object]
 ) -> Iterator[Finding]:
     """Yield the nodes of clusters on these hosts that nothing replaces elsewhere."""
     for party in parties(away, records, movable=False):
         for node in party.nodes:
             why = bound(node, records.profiles.get(node.profile_id))
-            if not why and {node.id, node.server_id, node.ref} & {*tied}:
+            if not why and is_tied(node, tied):
                 why = "its volumes lie there"
             if why:
                 text = f"node '{node.name}' of cluster '{party.cluster.name}' cannot leave: {why}"

@@ -15,6 +15,7 @@ from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import Entry, EntryStatus, Verb
 from muster.ports.agent import Agents, Line, Order, line_of
 from muster.ports.hooks import Hooks
+from muster.ports.volumes import Volumes
 
 CALL_S = 15.0
 WAIT_S = 10.0  # for an operation, in one call
@@ -40,6 +41,7 @@ class Scene:
     now: datetime
     url: str = ""  # where servers find Muster
     hooks: Hooks | None = None  # who tells hooks; None: nobody
+    volumes: Volumes | None = None  # of the cloud that the cluster is; None: it keeps none
     standing: Sequence[tuple[Cluster, Node]] = ()  # nodes of clusters that are to leave its server
 
     @property

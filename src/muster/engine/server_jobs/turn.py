@@ -58,7 +58,7 @@ VERBS: Mapping[Verb, tuple[Look, Do]] = {
     Verb.RELEASE: (_nothing, leaving.released),
     Verb.CERTIFICATE: (_nothing, caring.set_certificate),
     Verb.UPDATE: (_nothing, caring.update),
-    Verb.DRAIN: (_nothing, draining.drain),
+    Verb.DRAIN: (draining.need_before, draining.drain),
     Verb.EVACUATE: (_nothing, caring.evacuate),
     Verb.REBOOT: (caring.uptime_before, caring.reboot),
     Verb.RESTORE: (_nothing, caring.restore),
@@ -93,6 +93,7 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
     if cluster is None or job is None or number is None:
         return False
     step = _Step(cluster=cluster, number=number)
+    reach = site.clouds.get(cluster.name)
     scene = Scene(
         agents=agents,
         cluster=cluster,
@@ -101,6 +102,7 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
         now=now,
         url=told or site.url,
         hooks=site.hooks,
+        volumes=reach.cloud.volumes if reach else None,
     )
     came = await _looked(scene)
     if isinstance(came, Came):
@@ -180,7 +182,7 @@ def _begin(tx: Transaction, step: _Step, kept: Mapping[str, Any], now: datetime)
 def _standing(tx: Transaction, step: _Step) -> list[tuple[Cluster, Node]]:
     """Return the nodes that are to leave the server of a step, where it is one of draining."""
     entry = step.entry
-    if entry.verb is not Verb.DRAIN:
+    if entry.verb is not Verb.DRAIN or not entry.kept.get("needed", True):
         return []
     return standing(tx, step.cluster.name, entry.server, entry.begun_at)
 

@@ -53,13 +53,13 @@ def address(desk: Desk, tx: Transaction) -> str:
 
 
 def way_in(desk: Desk, tx: Transaction, otherwise: str) -> dict[str, str]:
-    """Return what a machine is told of where Muster is, and of whom it has to believe there.
+    """Return what a machine is told of where Muster is, and what has to be shown to it there.
 
     `otherwise` is where, if nobody has said it.
     """
     url = address(desk, tx) or otherwise
-    anchor = desk.fixed.anchor if url.startswith("https:") else ""
-    return {"server_url": url, **({"server_certificate": anchor} if anchor else {})}
+    pin = desk.fixed.pin if url.startswith("https:") else ""
+    return {"server_url": url, **({"server_certificate": pin} if pin else {})}
 
 
 def default_channel(tx: Transaction) -> str:
