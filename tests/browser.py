@@ -37,6 +37,7 @@ const field = (name) => [...document.querySelectorAll('input, select, textarea')
 """
 
 
+_SURFACES = ("/v1/", "/1.0/", "/v2/")
 # What an evaluation is answered that meets a navigation.
 _GONE = (
     "Cannot find default execution context",
@@ -200,7 +201,8 @@ class Page:
 
 def _is_answer(entry: Any) -> bool:
     """Whether a browser only notes that the API refused something, which the page tells of."""
-    return entry.get("source") == "network" and "/v1/" in entry.get("url", "")
+    url = entry.get("url", "")
+    return entry.get("source") == "network" and any(each in url for each in _SURFACES)
 
 
 @contextmanager
