@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from websockets.sync.client import ClientConnection, connect
 
@@ -37,10 +37,31 @@ const field = (name) => [...document.querySelectorAll('input, select, textarea')
 """
 
 
+_SURFACES = ("/v1/", "/1.0/", "/v2/")
+# What an evaluation is answered that meets a navigation.
+_GONE = (
+    "Cannot find default execution context",
+    "Execution context was destroyed",
+    "Inspected target navigated or closed",
+)
+
+
+class Gone(Exception):
+    """The page that a script was for is no longer there, or its successor not yet."""
+
+
+class Line(Protocol):
+    """On which a browser is told and tells."""
+
+    def send(self, message: str, /) -> None: ...
+
+    def recv(self, timeout: float) -> str | bytes: ...
+
+
 class Page:
     """One tab."""
 
-    def __init__(self, line: ClientConnection, session: str, url: str) -> None:
+    def __init__(self, line: Line, session: str, url: str) -> None:
         self._line = line
         self._session = session
         self._count = 0
@@ -57,6 +78,8 @@ class Page:
         while True:
             told = json.loads(self._line.recv(timeout=30))
             if told.get("id") == self._count:
+                if told.get("error", {}).get("message", "").startswith(_GONE):
+                    raise Gone(method, told)
                 assert "error" not in told, (method, told)
                 return told["result"]
             self._note(told)
@@ -84,9 +107,17 @@ class Page:
     def comes(self, script: str, seconds: float = 20.0) -> Any:
         """Return what a script comes to as soon as that is something."""
         try:
-            return until(lambda: self.run(script), seconds, script, every_s=0.05)
+            return until(lambda: self._found(script), seconds, script, every_s=0.05)
         except AssertionError as late:
-            raise AssertionError(f"{late}\n{self.text()}\n{self.errors}") from None
+            text = self._found("document.body.innerText")
+            raise AssertionError(f"{late}\n{text}\n{self.errors}") from None
+
+    def _found(self, script: str) -> Any:
+        """Return what a script comes to; nothing while the page is on its way elsewhere."""
+        try:
+            return self.run(script)
+        except Gone:
+            return None
 
     def text(self) -> str:
         return str(self.run("document.body.innerText"))
@@ -170,7 +201,8 @@ class Page:
 
 def _is_answer(entry: Any) -> bool:
     """Whether a browser only notes that the API refused something, which the page tells of."""
-    return entry.get("source") == "network" and "/v1/" in entry.get("url", "")
+    url = entry.get("url", "")
+    return entry.get("source") == "network" and any(each in url for each in _SURFACES)
 
 
 @contextmanager
@@ -185,8 +217,17 @@ def opened(home: Path, url: str) -> Iterator[Page]:
             with connect(where, max_size=None, ping_interval=None) as line:
                 yield Page(line, _tab(line), url)
         finally:
-            process.terminate()
-            process.wait(10)
+            end(process)
+
+
+def end(process: "subprocess.Popen[bytes]", patience_s: float = 10.0) -> None:
+    """Ask a program to end; one that does not is ended by force."""
+    process.terminate()
+    try:
+        process.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _address(folder: Path) -> str:

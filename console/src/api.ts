@@ -7,6 +7,7 @@ export class Refused extends Error {
     message: string,
     readonly type: string,
     readonly fields: Record<string, string>,
+    readonly whole: unknown = null, // the answer itself
   ) {
     super(message);
   }
@@ -19,6 +20,7 @@ export function whenSignedOut(told: () => void) {
   onStranger = told;
 }
 
+/** Return the answer; a body that is a text is sent as it stands. */
 export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
   const answer = await sent(method, path, body);
   const text = await answer.text();
@@ -28,6 +30,9 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
 }
 
 export const get = <T>(path: string) => ask<T>("GET", path);
+
+/** Return what an answer of /1.0 has inside its envelope. */
+export const inside = async <T>(path: string): Promise<T> => (await get<{ metadata: T }>(path)).metadata;
 
 /** Return what a request would do, without doing it. */
 export async function foretold(method: string, path: string, body?: unknown): Promise<Plan> {
@@ -46,22 +51,33 @@ export async function textOf(path: string): Promise<string> {
   throw refusal(answer.status, text);
 }
 
+// What belongs to the clustering API alone: asked for in its newest form.
+const CLUSTERING = /^\/v1\/(profiles|profile-types|policies|policy-types|nodes|receivers|actions)\b/;
+const NEWEST = "clustering 1.14";
+
 async function sent(method: string, path: string, body?: unknown): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
+  if (CLUSTERING.test(path)) headers["openstack-api-version"] = NEWEST;
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
-    return await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    return await fetch(path, { method, headers, body: typeof body === "string" ? body : JSON.stringify(body) });
   } catch {
     throw new Refused(0, "Muster does not answer. What is shown may be old.", "unreachable", {});
   }
 }
 
-/** Read what an answer that is an error says of itself. */
+interface Told {
+  error: string | { message: string; type: string; errors?: { field: string; message: string }[] };
+  metadata?: { errors?: { field: string; message: string }[] } | null;
+}
+
+/** Read what an answer that is an error says of itself: in an object, or in the envelope of /1.0. */
 export function refusal(status: number, text: string): Refused {
   try {
-    const { error } = JSON.parse(text) as { error: { message: string; type: string; errors?: { field: string; message: string }[] } };
+    const said = JSON.parse(text) as Told;
+    const error = typeof said.error === "string" ? { message: said.error, type: "", errors: said.metadata?.errors } : said.error;
     const fields = Object.fromEntries((error.errors ?? []).map((each) => [each.field, each.message]));
-    return new Refused(status, error.message, error.type, fields);
+    return new Refused(status, error.message, error.type, fields, said);
   } catch {
     return new Refused(status, `Muster answered ${status}`, "unreadable", {});
   }

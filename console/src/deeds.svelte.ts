@@ -1,5 +1,7 @@
 // One thing to be done at a time: its plan is shown before, whoever asks for it.
 
+import type { Plan } from "./types";
+
 export interface Deed {
   title: string;
   method: string;
@@ -7,8 +9,11 @@ export interface Deed {
   body?: unknown;
   label: string; // of the button that does it
   danger?: boolean;
+  foreseen?: Foreseen; // where the API tells no plan of it
   then?: () => void;
 }
+
+export type Foreseen = Omit<Plan, "hash">;
 
 class Deeds {
   now = $state.raw<Deed | null>(null);

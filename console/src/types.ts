@@ -135,13 +135,58 @@ export interface Happening {
 
 export interface Action {
   id: string;
+  name: string;
   action: string;
   target: string;
   cause: string;
   status: string;
   status_reason: string;
+  cluster_id?: string;
+  start_time: number | null;
+  end_time: number | null;
+  depends_on: string[];
+  depended_by: string[];
+  user: string;
   created_at: string;
   updated_at: string | null;
+}
+
+export interface Spec {
+  id: string;
+  name: string;
+  type: string;
+  spec: Record<string, unknown>;
+  metadata?: Record<string, unknown> | null;
+  user: string;
+  created_at: string | null;
+  updated_at: string | null;
+}
+
+export interface Node {
+  id: string;
+  name: string;
+  cluster_id: string;
+  profile_id: string;
+  profile_name: string;
+  index: number;
+  role: string;
+  status: string;
+  status_reason: string;
+  tainted: boolean;
+  created_at: string | null;
+  updated_at: string | null;
+}
+
+export interface Receiver {
+  id: string;
+  name: string;
+  type: string;
+  cluster_id: string | null;
+  action: string | null;
+  params: Record<string, unknown>;
+  channel: { alarm_url?: string; queue_name?: string };
+  user: string;
+  created_at: string | null;
 }
 
 export interface Image {

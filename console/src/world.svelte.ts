@@ -81,6 +81,11 @@ class World {
 
   /** Read everything anew: at the beginning, and after the line was lost. */
   async load() {
+    await this.#read();
+    for (const id of this.#toLookAt()) this.#touch(id);
+  }
+
+  async #read() {
     try {
       const [clusters, instances, events, actions] = await Promise.all([
         get<{ clusters: ClusterLine[] }>("/v1/clusters"),
@@ -96,17 +101,17 @@ class World {
       this.operations = fromActions(actions.actions, names);
       this.loaded = true;
       this.trouble = "";
-      this.#lookAtWhatIsNotInOrder();
     } catch (error) {
       this.trouble = (error as Error).message;
     }
   }
 
-  #lookAtWhatIsNotInOrder() {
+  /** Who is watched, and who is not in order: never so many that everything would be read anew for them. */
+  #toLookAt(): string[] {
     const plain = ["CREATE_COMPLETE", "UPDATE_COMPLETE"];
     const odd = this.clusters.filter((one) => one.status !== "ACTIVE" || !plain.includes(one.stack_status));
-    for (const one of odd.slice(0, MANY)) this.#touch(one.id);
-    if (this.#watched) this.#touch(this.#watched);
+    const ids = new Set([this.#watched, ...odd.map((one) => one.id)].filter(Boolean));
+    return [...ids].slice(0, MANY);
   }
 
   #heard(one: Happening) {
@@ -123,11 +128,14 @@ class World {
   }
 
   async #flush() {
-    const ids = [...this.#dirty];
+    let ids = [...this.#dirty];
     this.#dirty.clear();
     try {
-      if (ids.length > MANY) await this.load();
-      else await Promise.all(ids.map((id) => this.#refresh(id)));
+      if (ids.length > MANY) {
+        await this.#read();
+        ids = this.#toLookAt();
+      }
+      await Promise.all(ids.map((id) => this.#refresh(id)));
     } finally {
       this.#flushing = this.#dirty.size ? setTimeout(() => void this.#flush(), 120) : undefined;
     }

@@ -68,11 +68,18 @@ export const happening = (but: Partial<Happening> = {}): Happening => ({
 
 export const action = (but: Partial<Action> = {}): Action => ({
   id: "a1",
+  name: "cluster_create_c1",
   action: "CLUSTER_CREATE",
   target: "c1",
   cause: "RPC Request",
   status: "SUCCEEDED",
   status_reason: "Action completed successfully.",
+  cluster_id: "c1",
+  start_time: Date.parse("2026-01-01T00:00:00Z") / 1000,
+  end_time: Date.parse("2026-01-01T00:00:05Z") / 1000,
+  depends_on: [],
+  depended_by: [],
+  user: "ann",
   created_at: "2026-01-01T00:00:00Z",
   updated_at: "2026-01-01T00:00:05Z",
   ...but,

@@ -34,5 +34,9 @@ test("decisions become lines in order of time; one that was repeated spans its t
 test("a refusal tells each field's fault; what cannot be read tells its status", () => {
   const told = refusal(400, JSON.stringify({ error: { message: "name: bad", type: "invalid", errors: [{ field: "name", message: "bad" }] } }));
   expect([told.message, told.fields]).toEqual(["name: bad", { name: "bad" }]);
+  const wrapped = refusal(400, JSON.stringify({ type: "error", error: "name: bad", metadata: { errors: [{ field: "name", message: "bad" }] } }));
+  expect([wrapped.message, wrapped.fields]).toEqual(["name: bad", { name: "bad" }]);
+  expect(refusal(403, JSON.stringify({ type: "error", error: "ann may not", metadata: null })).message).toBe("ann may not");
+  expect(refusal(500, JSON.stringify({ odd: true })).message).toBe("Muster answered 500");
   expect(refusal(502, "<html>").message).toBe("Muster answered 502");
 });

@@ -1,5 +1,6 @@
 """A machine made up in a folder: its knobs, its programs, and an agent on it."""
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,20 @@ KNOBS = {
     "/proc/swaps": "Filename Type Size Used Priority",
     "/sys/module/zram/initstate": "live",
 }
+
+
+@dataclass
+class Full(Machine):
+    """A machine whose disk has no room for the so-many-th file, and then has some again."""
+
+    left: int = 0
+    lacking: int = 1  # files in a row
+
+    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
+        self.left -= 1
+        if -self.lacking <= self.left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        super().put(path, text, mode)
 
 
 @dataclass

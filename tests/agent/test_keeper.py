@@ -1,6 +1,5 @@
 """A machine is as it was told to be, or as it was before."""
 
-import errno
 import os
 import signal
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.ground import NET, Ground
+from agent.ground import NET, Full, Ground
 from muster.agent.failures import Undone
 from muster.agent.machine import Machine
 from muster.agent.memory import Memory, recalled
@@ -140,19 +139,6 @@ class Dying(Machine):
     def turn(self, path: str, text: str) -> None:
         self._step()
         super().turn(path, text)
-
-
-@dataclass
-class Full(Machine):
-    """A machine whose disk has no room for the so-many-th file, and then has some again."""
-
-    left: int = 0
-
-    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
-        self.left -= 1
-        if self.left == -1:
-            raise OSError(errno.ENOSPC, "No space left on device", path)
-        super().put(path, text, mode)
 
 
 @pytest.mark.parametrize("step", range(8))

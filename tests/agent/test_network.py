@@ -150,7 +150,35 @@ def test_names_and_time_are_told_to_whoever_asks_for_them(tmp_path: Path) -> Non
     site.lines.clear()
     site.put(NETWORK, one())
     assert (read("/etc/hostname"), read("/etc/timezone")) == ("old\n", "Asia/Tokyo\n")
-    assert site.lines[-1].startswith("sh -c timedatectl set-timezone $(cat /etc/timezone ")
+    assert site.lines[-1] == "timedatectl set-timezone Asia/Tokyo"
+
+
+def showing(site: Ground, zone: str) -> None:
+    """Have the clock be set so, as timedatectl does where there is no /etc/timezone."""
+    site.machine.put("/etc/localtime", None)
+    site.link("/etc/localtime", f"../usr/share/zoneinfo/{zone}")
+
+
+def test_the_clock_shows_again_what_it_did_where_it_alone_says_its_zone(site: Ground) -> None:
+    showing(site, "America/Argentina/Salta")
+    for zone in ("Europe/Berlin", "Asia/Tokyo"):
+        site.put(NETWORK, {**one(), "time": {"timezone": zone}})
+        assert site.lines[-1] == f"timedatectl set-timezone {zone}"
+        showing(site, zone)
+    site.put(NETWORK, one())
+    assert site.lines == ["timedatectl set-timezone America/Argentina/Salta"]
+    assert not site.machine.there("/etc/timezone")
+
+
+def test_a_zone_that_nobody_confirms_gives_way_to_what_the_clock_showed(site: Ground) -> None:
+    showing(site, "Europe/Vienna")
+    site.write("/etc/timezone", "Asia/Tokyo\n")  # somebody linked the clock's own by hand
+    clock = {"time": {"timezone": "Europe/Berlin"}, "confirmation_timeout": "60s"}
+    site.put(NETWORK, {**one(), **clock})
+    site.clock.advance(61)
+    assert site.agent.keeper.expire(site.clock.now()) == [NETWORK]
+    assert "timedatectl set-timezone Europe/Vienna" in site.lines
+    assert site.machine.line("/etc/timezone") == "Asia/Tokyo"
 
 
 def test_a_network_that_does_not_come_up_is_as_before(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from agent.ground import KNOBS, Ground
+from agent.ground import KNOBS, Full, Ground
 from drivers.pem.made import CERTIFICATE, NEXT
 from muster.agent import certificate, provider
 from muster.agent.calls import Call, HttpCalls, Place
 from muster.agent.failures import TurnedAway, Undone
+from muster.agent.routes import assembled
 from muster.base.errors import Conflict, Invalid, Unsupported
 
 URL = "https://office.example:8443"
@@ -120,6 +121,68 @@ def test_who_is_not_taken_in_belongs_to_whom_he_did(ground: Ground, office: Offi
     with pytest.raises(Undone, match="as it was before: no such token"):
         put(ground, belonging("https://other.example"))
     assert (ground.picture(), ground.remembered) == before
+
+
+@pytest.fixture
+def full(ground: Ground, office: Office) -> Full:
+    """The same machine with a disk that is full at some time, which has a new token by now."""
+    put(ground, belonging())
+    put(ground, belonging(token="another"))
+    office.certificate = CERTIFICATE
+    full = Full(ground.runner, ground.root, ground.clock, left=-1, lacking=0)
+    ground.machine, ground.agent = full, assembled(full)
+    ground.agent.start()
+    ground.agent.calls, ground.agent.own = office, ("", 8444)
+    return full
+
+
+FILES = range(3)  # the trusted certificate, what takes it all back, and what is so then
+
+
+@pytest.mark.parametrize("step", FILES)
+def test_on_a_full_disk_a_machine_belongs_to_whom_it_did(
+    ground: Ground, full: Full, step: int
+) -> None:
+    before = ground.remembered
+    full.left, full.lacking = step, 1
+    with pytest.raises(Undone, match=r"as it was before: .*No space left"):
+        put(ground, belonging("https://other.example"))
+    assert ground.remembered == ground.agent.keeper.memory == before
+    assert list(certificate.trusted(full)) == [certificate.fingerprint(NEXT)]
+    put(ground, belonging("https://other.example"))
+    assert list(certificate.trusted(full)) == [certificate.fingerprint(CERTIFICATE)]
+
+
+def test_a_machine_whose_disk_stays_full_belongs_to_whom_it_did_when_its_agent_starts_again(
+    ground: Ground, full: Full
+) -> None:
+    before = ground.remembered
+    full.left, full.lacking = 2, 2
+    with pytest.raises(Undone, match=r"could not be taken back: .*state\.json"):
+        put(ground, belonging("https://other.example"))
+    assert ground.agent.keeper.memory == before
+    assert ground.remembered.journal
+    again = Ground(ground.root)
+    again.agent.start()
+    assert again.remembered == before
+
+
+@pytest.mark.parametrize("step", FILES)
+def test_a_machine_that_was_to_register_on_a_full_disk_tries_again(
+    ground: Ground, office: Office, full: Full, step: int
+) -> None:
+    messenger = provider.Messenger()
+    messenger.tick(ground.agent)
+    provider.want(ground.agent, belonging("https://other.example")["config"])
+    full.left, full.lacking, office.heard = step, 1, []
+    messenger.tick(ground.agent)
+    messenger.tick(ground.agent)
+    assert "No space left" in state(ground)["registering"]["reason"]
+    assert len(office.heard) == 1
+    ground.clock.advance(2)
+    messenger.tick(ground.agent)
+    assert state(ground) == {"registered": True}
+    assert ground.config("system/provider")["config"]["server_url"] == "https://other.example"
 
 
 def test_another_provider_takes_the_place_of_the_first_and_of_his_trust(

@@ -24,6 +24,22 @@ PAGES = (
     "keypairs",
     "networks",
     "volumes",
+    "vclusters",
+    "vclusters/new",
+    "profiles",
+    "profiles/new",
+    "policies",
+    "policies/new",
+    "nodes",
+    "receivers",
+    "actions",
+    "events",
+    "servers",
+    "server-tokens",
+    "server-clusters",
+    "server-templates",
+    "warnings",
+    "inventory",
     "activity",
 )
 FIRST_LOAD = 150_000  # bytes of JavaScript, packed
@@ -194,4 +210,10 @@ def test_a_reader_is_offered_nothing_that_he_may_not_do(closed: House, tmp_path:
         page.click("Sign in")
         page.shows("There is no cluster yet", "rita in demo")
         assert not page.run("!!find('Create cluster') || !!find('Create the first one')")
+        assert not page.run("!!find('Servers') || !!find('Tokens')")
+        page.go("/servers")
+        page.shows("rita may not do this")
+        page.go("/profiles")
+        page.shows("There is no profile")
+        assert not page.run("!!find('Create profile') || !!find('Let one in by a token')")
         assert page.errors == []

@@ -20,7 +20,8 @@ from muster.base.errors import Invalid, Unsupported
 # and, before each act, a command that undoes it. What fails is taken back by that at once; an
 # agent that is killed half-way does so at its next start, and undoes no act that it had not come
 # to. A change that has to be confirmed leaves its entry in the journal, with the moment until
-# which, so taking it back needs nothing that could be forgotten.
+# which, so taking it back needs nothing that could be forgotten. What is noted with a change
+# becomes so by the same write as its configuration, and is taken back with it.
 
 
 @dataclass
@@ -30,6 +31,7 @@ class Change:
     files: list[File]
     acts: Acts
     left: list[str]  # paths that are no longer ours
+    notes: Mapping[str, Any]  # what is remembered with it; None: no longer
 
 
 @dataclass
@@ -43,9 +45,10 @@ class Keeper:
         """Return what a noun was told last; what says nothing where it never was."""
         return read(self.nouns[name].kind, self.memory.configs.get(name))
 
-    def put(self, name: str, said: object) -> bool:
+    def put(self, name: str, said: object, noting: Mapping[str, Any] | None = None) -> bool:
         """Make the machine so; return whether anything had to be changed.
 
+        What is noted with it becomes so with the change or not at all; None is no note any more.
         Raises `Invalid` naming the field, `Unsupported` with the reason, or `Undone` where it
         failed and what was before is there again. See Note [Whole or not at all].
         """
@@ -55,7 +58,7 @@ class Keeper:
             noun, old = self.nouns[name], self.config(name)
             new = read(noun.kind, unmasked(said, old, self.former(name)))
             noun.check(new)
-            change = self._change(noun, old, new)
+            change = self._change(noun, old, new, noting or {})
             if change is None:
                 return False
             self._refuse_what_lacks(noun, new)
@@ -110,7 +113,7 @@ class Keeper:
     def _again(self, noun: Noun[Any]) -> None:
         """Do what can be done of what is missing: one disk that is away keeps no other away."""
         config = self.config(noun.name)
-        change = self._change(noun, config, config)
+        change = self._change(noun, config, config, {})
         steps = (*change.acts.first, *change.files, *change.acts.then) if change else ()
         for step in steps:
             try:
@@ -121,7 +124,9 @@ class Keeper:
     def _looked(self, noun: Noun[Any], config: Any) -> Any:
         return (noun.look or noun.sight)(self.machine, config)
 
-    def _change(self, noun: Noun[Any], old: Any, new: Any) -> Change | None:
+    def _change(
+        self, noun: Noun[Any], old: Any, new: Any, noting: Mapping[str, Any]
+    ) -> Change | None:
         """Return what has to be done; None where all is so."""
         wanted = list(noun.files(new, noun.sight(self.machine, new)))
         differing = [each for each in wanted if not doing.so(self.machine, each)]
@@ -131,9 +136,9 @@ class Keeper:
         changed = frozenset(each.path for each in (*differing, *back))
         acts = noun.acts(old, new, self._looked(noun, new), changed)
         is_so = new == old and noun.name in self.memory.configs
-        if is_so and not changed and not acts.first and not acts.then:
+        if is_so and not changed and not acts.first and not acts.then and not noting:
             return None
-        return Change([*differing, *back], acts, left)
+        return Change([*differing, *back], acts, left, noting)
 
     def _original(self, file: File) -> File:
         text, mode = self.memory.originals.get(file.path, [None, 0o644])
@@ -163,6 +168,7 @@ class Keeper:
     def _keep(self, noun: Noun[Any], new: Any, change: Change, entry: dict[str, Any]) -> None:
         """Have what was done be what the machine is, from when this is on disk."""
         self._remember(noun, new)
+        _set(self.memory.notes, change.notes)
         for path in change.left:
             self.memory.originals.pop(path, None)
         is_felt = change.files or change.acts.first or change.acts.then
@@ -192,7 +198,7 @@ class Keeper:
                 self.memory.save(self.machine)
 
     def _entry(self, name: str, change: Change) -> dict[str, Any]:
-        files, originals = [], self.memory.originals
+        files, originals, notes = [], self.memory.originals, self.memory.notes
         before = {
             path: originals.get(path) for path in (*(f.path for f in change.files), *change.left)
         }
@@ -205,6 +211,8 @@ class Keeper:
             "acts": [],  # what undoes each act that was begun
             "config": self.memory.configs.get(name),
             "originals": before,
+            "notes": {key: notes.get(key) for key in change.notes},
+            "former": notes.get("former", {}).get(name),
             "until": None,
         }
 
@@ -230,16 +238,7 @@ class Keeper:
 
     def _take_back(self, name: str, entry: Mapping[str, Any]) -> list[str]:
         faults = doing.take_back(self.machine, entry["files"], entry["acts"])
-        if entry["config"] is None:
-            self.memory.configs.pop(name, None)
-        else:
-            self.memory.configs[name] = entry["config"]
-        for path, original in entry["originals"].items():  # others' may have changed meanwhile
-            if original is None:
-                self.memory.originals.pop(path, None)
-            else:
-                self.memory.originals[path] = original
-        self.memory.journal.pop(name, None)
+        self._recall(name, entry)
         try:
             self.memory.save(self.machine)
         except OSError as error:  # on disk it is still to be taken back, which is so already
@@ -247,6 +246,26 @@ class Keeper:
         for fault in faults:
             doing.LOG.error("could not take back %s: %s", name, fault)
         return faults
+
+    def _recall(self, name: str, entry: Mapping[str, Any]) -> None:
+        """Remember what was remembered before a change; others may have changed theirs since."""
+        memory = self.memory
+        _set(memory.configs, {name: entry["config"]})
+        _set(memory.originals, entry["originals"])
+        _set(memory.notes, entry.get("notes", {}))
+        former = {**memory.notes.get("former", {})}
+        _set(former, {name: entry.get("former")})
+        _set(memory.notes, {"former": former or None})
+        memory.journal.pop(name, None)
+
+
+def _set(known: dict[str, Any], entries: Mapping[str, Any]) -> None:
+    """Have entries be so; None: not be there."""
+    for key, value in entries.items():
+        if value is None:
+            known.pop(key, None)
+        else:
+            known[key] = value
 
 
 def _told(name: str, error: Exception, faults: list[str]) -> Exception:

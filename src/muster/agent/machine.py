@@ -51,6 +51,13 @@ class Machine:
         """The machine's own name, as its files have it."""
         return self.line("/etc/hostname") or self.line("/proc/sys/kernel/hostname")
 
+    @property
+    def timezone(self) -> str:
+        """What the clock shows; not every machine has an /etc/timezone, or a true one."""
+        clock = self.place("/etc/localtime")
+        target = str(clock.readlink()) if clock.is_symlink() else ""
+        return target.partition("/zoneinfo/")[2] or self.line("/etc/timezone") or "UTC"
+
     def names(self, path: str) -> list[str]:
         """Return what is in a folder, in order; nothing where there is none."""
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from muster.agent import firewall
 from muster.agent.durations import seconds
-from muster.agent.machine import Machine
+from muster.agent.machine import HOME, Machine
 from muster.agent.network import (
     AUTOMATIC,
     Bond,
@@ -27,7 +27,7 @@ FOLDER = "/etc/systemd/network"
 RESOLVED = "/etc/systemd/resolved.conf.d/99-muster.conf"
 TIMESYNC = "/etc/systemd/timesyncd.conf.d/99-muster.conf"
 HOSTNAME = "/etc/hostname"
-TIMEZONE = "/etc/timezone"
+TIMEZONE, ZONE_BEFORE = "/etc/timezone", f"{HOME}/timezone-before"
 CARDS = "/sys/class/net"
 WAIT = "/lib/systemd/systemd-networkd-wait-online"
 WAIT_S = 30
@@ -43,12 +43,13 @@ WAIT_S = 30
 class Sight:
     cards: Mapping[str, str]  # hardware address -> the card's name here
     timezone: str
+    before: str  # the zone that was there before any was told
 
 
 def sight(machine: Machine, config: Network) -> Sight:
     names = [each for each in machine.names(CARDS) if machine.there(f"{CARDS}/{each}/device")]
     cards = {machine.line(f"{CARDS}/{each}/address"): each for each in names}
-    return Sight(cards, machine.line(TIMEZONE) or "UTC")
+    return Sight(cards, machine.timezone, machine.line(ZONE_BEFORE) or machine.timezone)
 
 
 def is_bridge(config: Network, each: Interface | Bond) -> bool:
@@ -60,7 +61,7 @@ def files(config: Network, seen: Sight) -> Iterator[File]:
     for _, each in devices(config):
         for name, text in _units(config, each):
             yield Put(f"{FOLDER}/{name}", text)
-    yield from _settings(config)
+    yield from _settings(config, seen)
     named = ((device_name(config, each, seen), each.firewall_rules) for _, each in devices(config))
     yield from firewall.files(named)
 
@@ -149,7 +150,7 @@ def _yes(word: bool) -> str:
     return "yes" if word else "no"
 
 
-def _settings(config: Network) -> Iterator[File]:
+def _settings(config: Network, seen: Sight) -> Iterator[File]:
     dns = config.dns
     resolve = _section(
         "Resolve",
@@ -165,6 +166,7 @@ def _settings(config: Network) -> Iterator[File]:
         yield Put(TIMESYNC, _section("Time", NTP=" ".join(config.time.ntp_servers)))
     if config.time.timezone:
         yield Put(TIMEZONE, f"{config.time.timezone}\n")
+        yield Put(ZONE_BEFORE, f"{seen.before}\n")
 
 
 def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Acts:
@@ -188,19 +190,17 @@ def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Ac
     if HOSTNAME in changed:
         words = ("hostname", "-F", HOSTNAME)
         then.append(run(*words, undo=words, tolerated=True))
-    then += _zoning(old.time.timezone, new.time.timezone, seen.timezone, changed)
+    then += _zoning(new.time.timezone, seen, changed)
     then += firewall.then(has_rules, changed)
     return Acts(tuple(firewall.first(has_rules, changed)), tuple(then))
 
 
-def _zoning(old: str, new: str, now: str, changed: frozenset[str]) -> Iterator[Act]:
+def _zoning(new: str, seen: Sight, changed: frozenset[str]) -> Iterator[Act]:
     """Have the clock show what is told; told nothing any more, what it showed before."""
-    words = ("timedatectl", "set-timezone")
-    if new not in ("", now):
-        yield run(*words, new, undo=(*words, now))
-    elif not new and TIMEZONE in changed:
-        before = f"{' '.join(words)} $(cat {TIMEZONE} 2>/dev/null || echo UTC)"
-        yield run("sh", "-c", before, undo=(*words, old))
+    zone = new or (seen.before if TIMEZONE in changed else seen.timezone)
+    if zone != seen.timezone:
+        words = ("timedatectl", "set-timezone")
+        yield run(*words, zone, undo=(*words, seen.timezone))
 
 
 _READERS = ((RESOLVED, "systemd-resolved.service"), (TIMESYNC, "systemd-timesyncd.service"))

@@ -15,7 +15,7 @@ from muster.agent.failures import TurnedAway, Undone
 from muster.agent.noun import Noun
 from muster.agent.said import read, ruled, unmasked, wrong
 from muster.base.backoff import doubled
-from muster.base.errors import Conflict, Invalid
+from muster.base.errors import Conflict, Invalid, MusterError
 
 CENTER = "operations-center"
 SERVERS = "/1.0/provisioning/servers"
@@ -89,7 +89,8 @@ _under_way = Lock()
 # Note [Whom a machine belongs to]
 # Registering is the one change that is made elsewhere. It comes first, and only what was answered
 # is kept, so a machine that nobody took in has the provider that it had. Killed in between, it
-# registers again by the same PUT, which takes no further use of the token. What is answered is a
+# registers again by the same PUT, which takes no further use of the token. The configuration and
+# what was answered are kept by one write, so neither is ever another's. What is answered is a
 # secret, by which the provider knows who calls, and his certificate, which is trusted from then
 # on; that of the provider before is trusted no longer, unless somebody else had it trusted.
 def put(agent: Agent, asked: Asked) -> object:
@@ -114,15 +115,20 @@ def put(agent: Agent, asked: Asked) -> object:
 def _belong(agent: Agent, new: Provider, said: object) -> None:
     came = _registered(agent, new) if new.name else {}
     with agent.keeper.lock:
-        notes = agent.keeper.memory.notes
-        before = notes.pop("provider", {})
-        if before.get("vouched") and before["vouched"] != came.get("vouched"):
-            agent.machine.put(f"{certificate.TRUSTED}/{before['vouched']}.pem", None)
-        notes.pop("wanted", None)  # whoever is told to belong somewhere wants no other place
-        if came:
-            notes["provider"] = came
-        agent.keeper.put(PROVIDER.name, said)
-        agent.keeper.memory.save(agent.machine)
+        before = agent.keeper.memory.notes.get("provider", {})
+        try:
+            # Whoever is told to belong somewhere wants no other place.
+            agent.keeper.put(PROVIDER.name, said, {"provider": came or None, "wanted": None})
+        except MusterError:
+            _distrust(agent, came, before)
+            raise
+        _distrust(agent, before, came)
+
+
+def _distrust(agent: Agent, gone: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    """Trust whom one provider vouched for no longer, unless the other does."""
+    if gone.get("vouched") and gone["vouched"] != there.get("vouched"):
+        agent.machine.put(f"{certificate.TRUSTED}/{gone['vouched']}.pem", None)
 
 
 def _registered(agent: Agent, new: Provider) -> dict[str, Any]:
@@ -147,7 +153,10 @@ def _registered(agent: Agent, new: Provider) -> dict[str, Any]:
         raise kind(text, **error.details) from error
     before = agent.keeper.memory.notes.get("provider", {}).get("vouched")
     was_trusted = vouched in certificate.trusted(machine) and vouched != before
-    certificate.trust(machine, pem)
+    try:
+        certificate.trust(machine, pem)
+    except OSError as error:
+        raise Undone(f"{PROVIDER.name} is as it was before: {error}") from error
     return {"secret": secret, "vouched": "" if was_trusted else vouched, "untold": []}
 
 

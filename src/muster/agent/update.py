@@ -163,7 +163,7 @@ def _noted(agent: Agent) -> Mapping[str, Any]:
 
 def _zone(machine: Machine) -> ZoneInfo:
     try:
-        return ZoneInfo(machine.line("/etc/timezone") or "UTC")
+        return ZoneInfo(machine.timezone)
     except (ZoneInfoNotFoundError, ValueError):
         return ZoneInfo("UTC")
 

@@ -1,0 +1,67 @@
+// Pages that are fetched when somebody first goes to them.
+import type { Component } from "svelte";
+
+type Loaded = Promise<{ default: Component<Record<string, string>> }>;
+
+export interface Found {
+  title: string;
+  given: Record<string, string>;
+  load: () => Loaded;
+}
+
+type Row = [path: string, title: string, load: () => Promise<{ default: unknown }>];
+
+const ROWS: Row[] = [
+  ["/vclusters", "Virtual clusters", () => import("./pages/VClusters.svelte")],
+  ["/vclusters/new", "Plan a virtual cluster", () => import("./pages/PlanVCluster.svelte")],
+  ["/vclusters/{id}", "Virtual cluster", () => import("./pages/VCluster.svelte")],
+  ["/profiles", "Profiles", () => import("./pages/Profiles.svelte")],
+  ["/profiles/new", "Create profile", () => import("./pages/CreateProfile.svelte")],
+  ["/profiles/{id}", "Profile", () => import("./pages/Profile.svelte")],
+  ["/policies", "Policies", () => import("./pages/Policies.svelte")],
+  ["/policies/new", "Create policy", () => import("./pages/CreatePolicy.svelte")],
+  ["/policies/{id}", "Policy", () => import("./pages/Policy.svelte")],
+  ["/nodes", "Nodes", () => import("./pages/Nodes.svelte")],
+  ["/receivers", "Receivers", () => import("./pages/Receivers.svelte")],
+  ["/actions", "Actions", () => import("./pages/Actions.svelte")],
+  ["/events", "Events", () => import("./pages/Events.svelte")],
+  ["/servers", "Servers", () => import("./pages/Servers.svelte")],
+  ["/servers/{name}", "", () => import("./pages/Server.svelte")],
+  ["/server-tokens", "Tokens of servers", () => import("./pages/Tokens.svelte")],
+  ["/server-clusters", "Clusters of servers", () => import("./pages/ServerClusters.svelte")],
+  ["/server-clusters/{name}", "", () => import("./pages/ServerCluster.svelte")],
+  ["/server-templates", "Templates", () => import("./pages/Templates.svelte")],
+  ["/server-templates/{name}", "", () => import("./pages/Template.svelte")],
+  ["/warnings", "Warnings", () => import("./pages/Warnings.svelte")],
+  ["/inventory", "Inventory", () => import("./pages/Inventory.svelte")],
+];
+
+/** Return what an address names, by the pattern of a page; null where it is not of that page. */
+export function given(pattern: string, path: string): Record<string, string> | null {
+  const [wanted, said] = [pattern.split("/"), path.split("/")];
+  if (wanted.length !== said.length) return null;
+  const found: Record<string, string> = {};
+  for (const [at, part] of wanted.entries()) {
+    const word = said[at] ?? "";
+    if (part.startsWith("{")) found[part.slice(1, -1)] = decoded(word);
+    else if (part !== word) return null;
+  }
+  return Object.values(found).includes("") ? null : found;
+}
+
+function decoded(word: string): string {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+/** Return the page of an address; the first row that fits. */
+export function sought(path: string): Found | null {
+  for (const [pattern, title, load] of ROWS) {
+    const said = given(pattern, path);
+    if (said) return { title: title || Object.values(said)[0] || "", given: said, load: load as () => Loaded };
+  }
+  return null;
+}
