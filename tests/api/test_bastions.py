@@ -48,6 +48,11 @@ async def test_a_bastion_is_shown_with_where_it_is_found(tmp_path: Path) -> None
         assert bastion["address"]
         assert bastion["address"] != shown["load_balancer_address"]
         assert len(shown["instances"]) == 2
+        listed = (await office.call("GET", "/v1/instances")).json()["instances"]
+        assert {each["cluster_name"] for each in listed} == {"web"}, (
+            "it is no instance of anybody's"
+        )
+        assert (await office.call("GET", "/v1/instances/web-bastion")).status_code == 404
         node = await office.call("GET", f"/v1/nodes/{bastion['id']}")
         profile = await office.call("GET", f"/v1/profiles/{node.json()['node']['profile_id']}")
         properties = profile.json()["profile"]["spec"]["properties"]

@@ -12,7 +12,7 @@ from muster.model.catalog import Image
 from muster.model.cloud import Ability
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event
-from muster.model.node import Leaving, Node, Why
+from muster.model.node import BASTION_OF, Leaving, Node, Why
 from muster.model.observed import Server
 from muster.model.profile import Profile
 from muster.model.who import Who
@@ -40,6 +40,7 @@ class Instance:
 
 
 async def listing(desk: Desk, query: Query) -> list[Instance]:
+    """Return the instances; bastions are told with their clusters."""
     return await desk.store.read(lambda tx: _listed(tx, query))
 
 
@@ -53,7 +54,7 @@ def _listed(tx: Transaction, query: Query) -> list[Instance]:
     return [
         Instance(node=node, cluster=keepers[keeper], profile=made_from.get(node.profile_id))
         for node in nodes
-        if (keeper := node.cluster_id or node.id) in keepers
+        if (keeper := node.cluster_id or node.id) in keepers and BASTION_OF not in node.dependents
     ]
 
 
@@ -71,7 +72,7 @@ def find(tx: Transaction, who: Who, said: str) -> Instance:
         if len(named) > 1:
             raise Conflict(f"several instances are called '{said}'; give an id")
         node = named[0] if named else None
-    if node is None or not sees(who, node.project):
+    if node is None or BASTION_OF in node.dependents or not sees(who, node.project):
         raise NotFound(f"there is no instance '{said}'")
     cluster = tx.clusters.get(node.cluster_id) if node.cluster_id else tx.solos.get(node.id)
     if cluster is None:
