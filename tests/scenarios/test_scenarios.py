@@ -2,7 +2,6 @@
 
 import base64
 import os
-import socket
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,23 +24,17 @@ SIMULATED = {
 }
 
 
-def _port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        return int(door.getsockname()[1])
-
-
 FILES = {file.name: file for file in files()}
-PORTS = {name: _port() for name in FILES}
 
 
-def _cases(file: File) -> list[gabbi.HTTPTestCase]:
+def _cases(file: File, port: int) -> list[gabbi.HTTPTestCase]:
     suite = suitemaker.test_suite_from_dict(
         unittest.TestLoader(),
         file.name,
         dict(file.gabbi),
         str(HERE),
         "127.0.0.1",
-        PORTS[file.name],
+        port,
         None,
         None,
         handlers=[handler() for handler in handlers.RESPONSE_HANDLERS],
@@ -50,15 +43,13 @@ def _cases(file: File) -> list[gabbi.HTTPTestCase]:
 
 
 @contextmanager
-def served(file: File, folder: Path) -> Iterator[None]:
-    """Serve what one file of scenarios asks for."""
+def served(file: File, folder: Path) -> Iterator[int]:
+    """Serve what one file of scenarios asks for; yields the port."""
     home = folder / "home"
-    listen = {"MUSTER_LISTEN": f"127.0.0.1:{PORTS[file.name]}"}
-    with house(home, **SIMULATED, **file.settings, **listen) as it:
-        it.port = PORTS[file.name]
+    with house(home, **SIMULATED, **file.settings) as it:
         _let_in(home, file)
         it.start()
-        yield
+        yield it.port
 
 
 def _let_in(home: Path, file: File) -> None:
@@ -74,8 +65,8 @@ def _let_in(home: Path, file: File) -> None:
 def test_scenarios(name: str, tmp_path: Path, subtests: pytest.Subtests) -> None:
     """Play a whole file: most scenarios go on from those before."""
     file = FILES[name]
-    with served(file, tmp_path):
-        for case in _cases(file):
+    with served(file, tmp_path) as port:
+        for case in _cases(file, port):
             with subtests.test(case.test_data["name"]):
                 _play(case)
 
