@@ -196,7 +196,8 @@ class World {
       else if (found.length) await this.#inTurn(() => this.#refresh(found));
       if (found !== "all" && !found.some((id) => seen.has(id)) && found.length) this.#some = now;
     } finally {
-      this.#turning = this.#dirty.size ? setTimeout(() => void this.#turn(), TURN_MS) : undefined;
+      const rest = Math.max(TURN_MS, performance.now() - now); // who answers slowly is asked less
+      this.#turning = this.#dirty.size ? setTimeout(() => void this.#turn(), rest) : undefined;
     }
   }
 
