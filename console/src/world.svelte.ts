@@ -9,7 +9,9 @@ import type { Action, ClusterLine, Details, Happening, Instance, Session } from 
 const KEPT = 300; // events
 const WHOLE = 100; // clusters with all their details
 const AGAIN_MS = 1000;
-const TOLD_MS = 100; // events come in flocks: they are shown together
+const TOLD_MS = 100; // events come in flocks: they are shown together,
+const FLOCK = 10; // large flocks
+const FLOCK_MS = 250; // less often
 const TURN_MS = 120;
 
 const { compare } = new Intl.Collator(undefined, { numeric: true });
@@ -47,6 +49,7 @@ class World {
   #listeners = new Set<(one: Happening) => void>();
   #ids = $derived(new Set(this.clusters.map((one) => one.id)));
   #news: Happening[] = [];
+  #patience = TOLD_MS;
   #telling: ReturnType<typeof setTimeout> | undefined;
   #dirty = new Set<string>();
   #turning: ReturnType<typeof setTimeout> | undefined;
@@ -109,10 +112,12 @@ class World {
     return () => void this.#listeners.delete(to);
   }
 
-  /** Have these clusters read first when they change, as they are on the screen; until called again. */
+  /** Have these clusters read first when they change, as they are on the screen; until what is returned is called. */
   show(ids: string[]) {
-    this.#shown = new Set(ids);
-    return () => void this.#shown.clear();
+    const shown = (this.#shown = new Set(ids));
+    return () => {
+      if (this.#shown === shown) this.#shown = new Set();
+    };
   }
 
   /** Read everything anew: at the beginning, and after the line was lost. */
@@ -165,11 +170,12 @@ class World {
 
   #heard(one: Happening) {
     this.#news.push(one);
-    this.#telling ??= setTimeout(() => this.#tell(), TOLD_MS);
+    this.#telling ??= setTimeout(() => this.#tell(), this.#patience);
   }
 
   #tell() {
     this.#telling = undefined;
+    this.#patience = this.#news.length > FLOCK ? FLOCK_MS : TOLD_MS;
     const known = new Set(this.happenings.map((each) => each.seq));
     const news = this.#news.filter((one) => !known.has(one.seq));
     this.#news = [];

@@ -260,7 +260,7 @@ def it_is_called_otherwise_and_reset(page: Page, row: Row) -> None:
 def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> None:
     row.metals["m4"].dead = True
     page.go("/servers/m4")
-    page.click("Ask m4 again")
+    page.click("Ask again: m4")
     page.click("Ask", DIALOG)
     page.go("/warnings")
     page.shows("m4", seconds=60)
