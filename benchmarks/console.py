@@ -67,7 +67,7 @@ class Changes:
         self._over = threading.Event()
         self._lock = threading.Lock()
         self._count = 0
-        self._pause = 0.02
+        self._pause = 4 / RATE  # a change has some four events
 
     @contextmanager
     def going(self, rate: float) -> Iterator[None]:
@@ -77,7 +77,7 @@ class Changes:
         for thread in threads:
             thread.start()
         try:
-            time.sleep(5)  # the rate has settled
+            time.sleep(10)  # the rate has settled
             yield
         finally:
             self._over.set()
@@ -87,7 +87,7 @@ class Changes:
     def _push(self) -> None:
         with self._it.session() as session:
             while not self._over.wait(self._pause * PUSHERS):
-                with self._lock:
+                with self._lock:  # each cluster in turn
                     turn, which = divmod(self._count, len(self._routes))
                     self._count += 1
                 size = SIZE if turn % 2 else SIZE + 1
@@ -166,7 +166,7 @@ def lateness(
         words = [name, f"/{size} "] if on_row else [name, f"-> {size}"]
         if on_row:
             page.go(f"/clusters?q={name}")
-            page.shows(name)
+            page.comes(f"document.querySelectorAll('tbody .dots .mark').length >= {SIZE}")
         page.run(f"bench.await('main {'tr' if on_row else 'li'}', {json.dumps(words)})")
         made = session.call("PATCH", route, {"desired_size": size})
         shown = page.comes("bench.shown", 10)

@@ -2,7 +2,8 @@
 import { get, Refused, whenSignedOut } from "./api";
 import { byCluster, isSettled, routeOf } from "./health";
 import { Line } from "./line";
-import { told, fromActions, type Operation } from "./operations";
+import { ended, told, fromActions, type Operation } from "./operations";
+import { notices } from "./notices.svelte";
 import { next, toLookAt } from "./upkeep";
 import type { Action, ClusterLine, Details, Happening, Instance, Session } from "./types";
 
@@ -12,7 +13,8 @@ const AGAIN_MS = 1000;
 const TOLD_MS = 100; // events come in flocks: they are shown together,
 const FLOCK = 10; // large flocks
 const FLOCK_MS = 250; // less often
-const TURN_MS = 120;
+const TURN_MS = 60;
+const REST_MS = 250;
 
 const { compare } = new Intl.Collator(undefined, { numeric: true });
 const byName = (a: { name: string }, b: { name: string }) => compare(a.name, b.name);
@@ -53,7 +55,8 @@ class World {
   #telling: ReturnType<typeof setTimeout> | undefined;
   #dirty = new Set<string>();
   #turning: ReturnType<typeof setTimeout> | undefined;
-  #queue: Promise<unknown> = Promise.resolve();
+  #queue = Promise.resolve();
+  #newer = new Set<string>(); // read by themselves since everything was asked for
   #some = -Infinity;
   #all = { at: -Infinity, took: 0 };
   #watched = "";
@@ -121,25 +124,25 @@ class World {
   }
 
   /** Read everything anew: at the beginning, and after the line was lost. */
-  load = () => this.#inTurn(() => this.#readAll(true));
+  load = () => this.#inTurn(true);
 
-  /** Who is being read meanwhile is not put in place of what is read later. */
-  #inTurn(read: () => Promise<void>) {
-    const done = this.#queue.then(read);
-    this.#queue = done.catch(() => {});
-    return done;
+  #inTurn(history: boolean) {
+    return (this.#queue = this.#queue.then(() => this.#readAll(history)));
   }
 
   async #readAll(history: boolean) {
     const began = performance.now();
     this.#dirty.clear();
+    this.#newer.clear();
     try {
       const [{ clusters }, past] = await Promise.all([get<{ clusters: ClusterLine[] }>("/v1/clusters"), history ? readHistory() : null]);
-      this.clusters = clusters.sort(byName);
+      const newer = new Map(this.clusters.filter((one) => this.#newer.has(one.id)).map((one) => [one.id, one]));
+      this.clusters = clusters.map((one) => newer.get(one.id) ?? one).sort(byName);
       if (past) this.happenings = [...this.#since(past), ...past.events];
       this.loaded = true;
       const { instances } = await get<{ instances: Instance[] }>("/v1/instances");
-      this.members = byCluster(instances.sort(byName));
+      const others = [...this.members].filter(([id]) => this.#newer.has(id));
+      this.members = new Map([...byCluster(instances.sort(byName)), ...others]);
       this.peopled = true;
       if (past) this.operations = this.#since(past).toReversed().reduce(told, fromActions(past.actions, this.#names(past)));
       this.trouble = "";
@@ -180,7 +183,9 @@ class World {
     const news = this.#news.filter((one) => !known.has(one.seq));
     this.#news = [];
     this.happenings = [...news.toReversed(), ...this.happenings].slice(0, KEPT);
-    this.operations = news.reduce(told, this.operations);
+    const before = this.operations;
+    this.operations = news.reduce(told, before);
+    notices.tell(ended(before, this.operations));
     for (const one of news) {
       if (one.cluster_id) this.#touch(one.cluster_id);
       for (const listener of this.#listeners) listener(one);
@@ -198,11 +203,11 @@ class World {
     const hidden = globalThis.document?.hidden ?? false;
     const found = next({ dirty: this.#dirty, seen, hidden, now, some: this.#some, all: this.#all });
     try {
-      if (found === "all") await this.#inTurn(() => this.#readAll(false));
-      else if (found.length) await this.#inTurn(() => this.#refresh(found));
+      if (found === "all") await this.#inTurn(false);
+      else if (found.length) await this.#refresh(found);
       if (found !== "all" && !found.some((id) => seen.has(id)) && found.length) this.#some = now;
     } finally {
-      const rest = Math.max(TURN_MS, performance.now() - now); // who answers slowly is asked less
+      const rest = Math.max(REST_MS, performance.now() - now); // who answers slowly is asked less
       this.#turning = this.#dirty.size ? setTimeout(() => void this.#turn(), rest) : undefined;
     }
   }
@@ -235,7 +240,10 @@ class World {
     const { [this.#watched]: watched, ...kept } = this.details;
     const newest = [...Object.entries(kept).filter(([id]) => !found.has(id)), ...found].slice(-WHOLE);
     this.details = Object.fromEntries(watched && !found.has(this.#watched) ? [[this.#watched, watched], ...newest] : newest);
-    for (const one of wholes) this.#lookAgain(one);
+    for (const one of wholes) {
+      this.#newer.add(one.id);
+      this.#lookAgain(one);
+    }
   }
 
   /**
