@@ -151,7 +151,9 @@ def began(session: Session, name: str, action: str) -> float:
     """Return when a change of a cluster was begun, as the service's own event has it."""
     query = {"oname": name, "every": "true", "sort": "seq:desc", "limit": 50}
     events = session.call("GET", "/v1/events", query=query)["events"]
-    at = next(one["at"] for one in events if one["action_id"] == action and one["status"] == "start")
+    at = next(
+        one["at"] for one in events if one["action_id"] == action and one["status"] == "start"
+    )
     return datetime.fromisoformat(at).timestamp()
 
 

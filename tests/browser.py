@@ -28,7 +28,7 @@ _FLAGS = (
 )
 # Finds what a reader finds: by label, by the words on it, or by a selector.
 _FIND = """
-const seen = (e) => e.getClientRects().length > 0;
+const seen = (e) => e.getClientRects().length > 0 && e.checkVisibility();
 const said = (e) => (e.getAttribute('aria-label') || e.textContent).trim().replace(/\\s+/g, ' ');
 const find = (words, within = document) => [...within.querySelectorAll(
     'button, a, summary, [role=tab]')].find((e) => seen(e) && !e.disabled && said(e) === words);
