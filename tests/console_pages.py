@@ -1,6 +1,5 @@
 """Every page that the console has, by its own table of routes, and one address of each."""
 
-import json
 import re
 from pathlib import Path
 
@@ -10,7 +9,6 @@ SOURCES = Path(__file__).parents[1] / "console" / "src"
 _FIRST = re.compile(r'^    "(/[^"]*)": \w+,$', re.MULTILINE)
 _LATER = re.compile(r'^  \["(/[^"]*)", ', re.MULTILINE)
 _CLUSTER = "/clusters/{name}/{id}"
-_TAB = re.compile(r'\["(\w+)", "[^"]+"\]|^\s+(\w+): "[A-Z]', re.MULTILINE)
 READY = "!!document.querySelector('main h1') && !document.body.innerText.includes('Reading …')"
 
 
@@ -55,5 +53,23 @@ def tabs(page: Page) -> list[str]:
     return list(page.run(query))
 
 
-def address(page: Page) -> str:
-    return str(json.loads(page.run("JSON.stringify(location.pathname + location.search)")))
+def picture_of(pattern: str, theme: str = "light") -> str:
+    """Return the name of the file that shows a page."""
+    words = re.sub(r"\{\w+\}", "one", pattern).replace("/one/one", "/one").strip("/")
+    dark = "-dark" if theme == "dark" else ""
+    return f"{words.replace('/', '-') or 'overview'}{dark}.png"
+
+
+def titles() -> dict[str, str]:
+    """Return what each page is called, in the order of the table."""
+    told = "".join((SOURCES / name).read_text() for name in ("pages.ts", "later.ts"))
+    said = dict(re.findall(r'path: "(/[^"]*)", title: "([^"]+)"', told))
+    said |= dict(re.findall(r'^  \["(/[^"]*)", "([^"]+)"', told, re.MULTILINE))
+    return {one: said.get(one) or _called(one) for one in patterns()}
+
+
+def _called(pattern: str) -> str:
+    """Return what a page is called that has for its title the name of what it shows."""
+    kind, *rest = [part for part in pattern.strip("/").split("/") if not part.startswith("{")]
+    words = f"{kind.replace('-', ' ')}, {'one' if '{' in pattern else ''} {' '.join(rest)}"
+    return " ".join(words.split()).capitalize()

@@ -26,7 +26,7 @@ _TEMPLATE = {
     "variables": {"LVM": {"description": "whether there are disks", "default": True}},
 }
 _CLUSTERS: dict[str, dict[str, Any]] = {
-    "web": {"min_size": 2, "max_size": 8, "desired_size": 4, "port": 8080},
+    "api": {"min_size": 2, "max_size": 8, "desired_size": 4, "port": 8080},
     "search": {"min_size": 1, "max_size": 6, "desired_size": 3, "port": 9200},
     "queue": {"min_size": 1, "max_size": 3, "desired_size": 2, "port": 5672},
 }
@@ -54,7 +54,7 @@ def _compute(session: Session) -> None:
     session.call("POST", "/v1/keypairs", body={"name": "ann", "public_key": _KEY})
     session.call("POST", "/v1/volumes", body={"name": "shop-data", "size_gib": 20})
     for name, sizes in _CLUSTERS.items():
-        body = {"name": name, **_SERVER, **sizes, **(_RULES if name == "web" else {})}
+        body = {"name": name, **_SERVER, **sizes, **(_RULES if name == "api" else {})}
         session.call("POST", "/v1/clusters", body=body)
     project = session.call("GET", "/v1/session")["project"]
     session.call("POST", f"/v2/{project}/vclusters", body=REDUNDANT)
@@ -74,6 +74,7 @@ def _servers(session: Session) -> None:
     session.call("POST", f"{HERE}/tokens", body=token)
     session.call("POST", f"{HERE}/cluster-templates", body=_TEMPLATE)
     made = {"name": "cellar", "server_names": ["m1", "m2", "m3"], "server_type": "incus"}
+    made["config"] = {"cloud": False}  # nobody answers for an Incus
     session.call("POST", f"{HERE}/clusters", body=made)
 
     def ready() -> bool:
