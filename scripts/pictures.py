@@ -25,7 +25,7 @@ PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH, HEIGHT = 1120, 760
 COLOURS = 128  # the most frequent ones, as they are
 SHADE = 40  # of 255: a pixel that differs less looks the same
-SHARE = 0.03  # of the pixels: times and ids take about so many
+SHARE = 0.04  # of the pixels: times and ids take fewer
 BOTH = ("/", "/clusters", "/clusters/{name}/{id}", "/server-clusters/{name}")
 SETTLED_S = 30.0
 

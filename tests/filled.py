@@ -45,8 +45,11 @@ def filled(home: Path) -> Iterator[House]:
             _compute(session)
             _clustering(session)
             _servers(session)
-        for name in (*_CLUSTERS, "batch"):
-            made.settled(name)
+            for name in (*_CLUSTERS, "batch"):
+                made.settled(name)
+            until(
+                lambda: made.details(session, "api")["scaling"]["last_decision"], 60, "a decision"
+            )
         yield made
 
 
