@@ -98,7 +98,10 @@ def _setback(site: Site, cluster_id: UUID) -> timedelta:
 # well may be so for ever, such as by room that others hold: those come further and further apart.
 # A wish marks the cluster and is seen at once all the same.
 def _overtaken(site: Site, cluster_id: UUID) -> timedelta:
-    """Count one more stale pass in a row, and return how long to stay away."""
+    """Count one more stale pass in a row, and return how long to stay away.
+
+    See Note [Overtaken again].
+    """
     before = site.overtaken.get(cluster_id, 0)
     site.overtaken[cluster_id] = before + 1
     return min(delay(str(cluster_id), before), LONGEST_SETBACK) if before else timedelta()
