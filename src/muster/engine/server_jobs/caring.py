@@ -159,6 +159,15 @@ async def reboot(scene: Scene) -> Came:
         return Came(kept={"was_silent": True}, waits_s=SOON_S)
     if not about.get("system_is_ready", True) or as_object(seen).get("status") == "Offline":
         return Came(waits_s=SOON_S)
+    return await _with_incus(scene)
+
+
+async def _with_incus(scene: Scene) -> Came:
+    """Return that it is back once its own Incus answers; the others miss it only after a while."""
+    try:
+        await scene.call("/1.0")
+    except Permanent as error:  # as the agent says of an Incus that is starting
+        return Came(waits_s=SOON_S, waits_for=error.text)
     return OVER
 
 
