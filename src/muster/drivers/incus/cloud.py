@@ -24,6 +24,7 @@ from muster.drivers.incus.ovn.grounds import Grounds
 from muster.drivers.incus.ovn.listeners import Listeners
 from muster.drivers.incus.ovn.northbound import Northbound
 from muster.drivers.incus.ovn.prober import IncusProber
+from muster.drivers.incus.pulls import IncusPuller
 from muster.drivers.incus.rest import Rest
 from muster.drivers.incus.room import IncusHosts
 from muster.drivers.incus.rooms import IncusRooms
@@ -93,6 +94,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=images,
         networks=networks,
         network_maker=networks,
+        puller=IncusPuller(rest),
         network_balancer=OvnBalancer(listeners, grounds, config.installation),
         rooms=IncusRooms(rest, members, (images, commands, grounds), Whose(options, installation)),
         prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
