@@ -37,6 +37,7 @@ def named(error: Any) -> list[str]:
 async def test_a_rise_of_load_is_followed_as_the_rules_say(office: Office) -> None:
     where = await place(office, RULED)
     [now] = (await tried(office, where, {"load": RISE}))["simulations"]
+    assert now["name"] == "now"
     assert max(now["ready"]) == 8  # 600 of load takes eight members that carry 100
     assert now["seconds"][:2] == [0.0, 15.0]
     assert len({len(now[key]) for key in ("seconds", "load", "needed", "ready", "lost")}) == 1
@@ -87,6 +88,7 @@ async def test_a_cluster_without_rules_takes_some_to_be_tried(office: Office) ->
     assert named(await tried(office, where, {"load": RISE}, 400)) == ["scale_out_threshold"]
     body = {"load": RISE, "scale_out_threshold": 0.6, "scale_in_threshold": 0.2}
     [asked] = (await tried(office, where, body))["simulations"]
+    assert asked["name"] == "asked"
     assert max(asked["ready"]) > 2
 
 

@@ -46,18 +46,16 @@ async def simulated(
     for rules that contradict each other, or that are about what cannot be simulated.
     """
     cluster = await desk.store.read(lambda tx: find_stack(tx, who, *where))
-    plant = _plant(cluster, ask)
+    wanted, plant = _rules(ask.rules, cluster.scaling), _plant(cluster, ask)
     _refuse_many(ask, plant)
-    wanted = _rules(ask.rules, cluster.scaling)
     now = desk.clock.now()
-    runs = [(Ours(rules=wanted, name="asked", epoch=now), plant)]
-    if cluster.scaling and _simulable(cluster.scaling) and (wanted, plant) != _own(cluster, ask):
-        runs.insert(0, (Ours(rules=cluster.scaling, name="now", epoch=now), _own(cluster, ask)[1]))
+    runs: list[tuple[Ours, Plant]] = []
+    if cluster.scaling and _simulable(cluster.scaling):
+        own = _plant(cluster, replace(ask, rules=Ask()))
+        runs.append((Ours(rules=cluster.scaling, name="now", epoch=now), own))
+    if (wanted, plant) not in [(each.rules, at) for each, at in runs]:
+        runs.append((Ours(rules=wanted, name="asked", epoch=now), plant))
     return tuple([await asyncio.to_thread(_run, ask, each, at) for each, at in runs])
-
-
-def _own(cluster: Cluster, ask: SimulationAsk) -> tuple[Scaling | None, Plant]:
-    return cluster.scaling, _plant(cluster, replace(ask, rules=Ask()))
 
 
 def _run(ask: SimulationAsk, ours: Ours, plant: Plant) -> Simulated:
