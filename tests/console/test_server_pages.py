@@ -93,6 +93,27 @@ def test_a_template_is_checked_while_it_is_typed_and_filled_in_before_it_is_used
     page.shows("of the cellar", "Try a value")
 
 
+def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> None:
+    row.metals["m4"].dead = True
+    page.go("/servers/m4")
+    page.click("Ask m4 again")
+    page.click("Ask", DIALOG)
+    page.go("/warnings")
+    page.shows("m4", seconds=60)
+    acknowledge = (
+        "[...document.querySelectorAll('button')].find((e) => /^Acknowledge .*m4/.test(said(e)))"
+    )
+    page.comes(f"!!{acknowledge}")
+    page.run(f"{acknowledge}.click()")
+    page.click("Acknowledge", DIALOG)
+    page.shows("acknowledged")
+    row.metals["m4"].dead = False
+    page.go("/servers/m4")
+    page.click("Ask m4 again")
+    page.click("Ask", DIALOG)
+    status(page, "ready")
+
+
 def test_a_cluster_of_servers_from_its_form_to_its_end(page: Page, row: Row) -> None:
     what_speaks_against_it_stands_at_its_field(page, row)
     its_steps_are_seen_as_they_are_taken(page)
@@ -247,22 +268,6 @@ def it_is_called_otherwise_and_reset(page: Page, row: Row) -> None:
     page.go("/server-clusters")
     page.shows("There is no cluster of servers", seconds=60)
     assert all(each.resets for each in row.metals.values())
-
-
-def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> None:
-    row.metals["m4"].dead = True
-    page.go("/servers/m4")
-    page.click("Ask m4 again")
-    page.click("Ask", DIALOG)
-    page.go("/warnings")
-    page.shows("m4", seconds=60)
-    acknowledge = (
-        "[...document.querySelectorAll('button')].find((e) => /^Acknowledge .*m4/.test(said(e)))"
-    )
-    page.comes(f"!!{acknowledge}")
-    page.run(f"{acknowledge}.click()")
-    page.click("Acknowledge", DIALOG)
-    page.shows("acknowledged")
 
 
 def test_a_join_string_is_shown_once_and_taken_back(page: Page) -> None:
