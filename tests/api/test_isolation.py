@@ -172,6 +172,8 @@ async def test_a_reader_reads_and_changes_nothing(office: Office) -> None:
     for method, where, body in NAMED:
         if where.startswith("/v1/events/stream") or "token" in where:
             continue
+        if where.endswith("/simulate"):
+            continue  # changes nothing
         answer = await office.call(method, where.format(**names), body, "rita")
         wanted = {200, 502} if method == "GET" else {403}  # 502: its server is made up
         assert answer.status_code in wanted, (method, where, answer.text)
