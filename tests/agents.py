@@ -70,7 +70,6 @@ async def serving_by(context: ssl.SSLContext, machine: FakeMachine) -> AsyncIter
 @asynccontextmanager
 async def answering(context: ssl.SSLContext, ask: Asking) -> AsyncIterator[str]:
     """Serve on a loopback port what `ask` answers to orders; one that it does not breaks off."""
-
     calls: set[asyncio.Task[Any] | None] = set()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
