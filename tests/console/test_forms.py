@@ -97,9 +97,9 @@ def test_a_volume_is_made_enlarged_and_deleted(page: Page, it: House) -> None:
     page.click("Create volume")
     page.click("Create", DIALOG)
     assert wrong(page, "name") == "is required"
-    page.fill("Name", "two words")
+    page.fill("name", "two words")
     assert "letters, digits" in wrong(page, "name")
-    page.fill("Name", "kept")
+    page.fill("name", "kept")
     page.fill("Size (GiB)", "1.5")
     assert "whole GiB" in wrong(page, "size_gib")
     page.fill("Size (GiB)", "2")
@@ -128,9 +128,9 @@ def test_a_volume_is_made_enlarged_and_deleted(page: Page, it: House) -> None:
 def test_a_network_is_made_and_deleted(page: Page, it: House) -> None:
     page.go("/networks")
     page.click("Create network")
-    page.fill("Name", "Big Net")
+    page.fill("name", "Big Net")
     assert "lower-case" in wrong(page, "name")
-    page.fill("Name", "inner")
+    page.fill("name", "inner")
     page.fill("Gateway with prefix", "10.20.0.0")
     assert "10.20.0.1/24" in wrong(page, "cidr")
     page.fill("Gateway with prefix", "10.20.0.0/24")
@@ -151,7 +151,7 @@ def test_a_network_is_made_and_deleted(page: Page, it: House) -> None:
 def test_a_flavor_with_wrong_numbers_is_not_made(page: Page, it: House) -> None:
     page.go("/flavors")
     page.click("Create flavor")
-    page.fill("Name", "odd")
+    page.fill("name", "odd")
     page.fill("vCPU", "none")
     assert wrong(page, "vcpus") == "must be a number"
     page.fill("vCPU", "0")
