@@ -268,23 +268,3 @@ def it_is_called_otherwise_and_reset(page: Page, row: Row) -> None:
     page.go("/server-clusters")
     page.shows("There is no cluster of servers", seconds=60)
     assert all(each.resets for each in row.metals.values())
-
-
-def test_a_join_string_is_shown_once_and_taken_back(page: Page) -> None:
-    page.go("/join-strings")
-    page.shows("There is no join string")
-    page.click("Create join string")
-    page.fill("Machine", "Box 2")
-    page.shows("small letters, digits")
-    page.fill("Machine", "box-2")
-    page.fill("Minutes", "0")
-    page.shows("must be whole minutes")
-    page.fill("Minutes", "5")
-    page.click("Create", DIALOG)
-    page.shows("muster init --compute --join", "Shown this once")
-    page.go("/join-strings")
-    page.shows("box-2")
-    assert "--join" not in page.text()
-    page.click("Take back box-2")
-    page.click("Take back", DIALOG)
-    page.shows("There is no join string")
