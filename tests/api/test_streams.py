@@ -81,6 +81,17 @@ async def test_the_stream_tells_of_one_cluster_only_if_asked(office: Office) -> 
         assert (await following())["data"]["oname"] == "b"
 
 
+async def test_a_quiet_cluster_among_busy_ones_is_heard_of(office: Office) -> None:
+    await office.made(name="quiet")
+    async with (
+        served(office.app) as wire,
+        wire.socket("/v1/events/ws?cluster=quiet", {"x-name": "ann"}) as socket,
+    ):
+        office.clock.advance(15)
+        await office.made(name="busy")
+        assert json.loads(await asyncio.wait_for(socket.recv(), 5)) == {"kind": "heartbeat"}
+
+
 async def test_the_stream_tells_nothing_of_other_projects(office: Office) -> None:
     await office.made("bob", name="secret")
     await office.made("ann", name="mine")
