@@ -31,11 +31,13 @@ class Journal:
         asked = datetime.fromisoformat(job["asked_at"])
         lines = []
         for each in job["entries"]:
-            if each["ended_at"] and each["begun_at"]:
-                began, ended = (datetime.fromisoformat(each[k]) for k in ("begun_at", "ended_at"))
+            if each["begun_at"]:
+                began = datetime.fromisoformat(each["begun_at"])
+                ended = datetime.fromisoformat(each["ended_at"] or each["begun_at"])
                 since, took = (began - asked).total_seconds(), (ended - began).total_seconds()
                 what = f"{each['server']}: {each['verb']} {each['what']}".strip()
-                lines.append(f"  +{since:.2f} s: {what}: {took:.2f} s, {each['tries']} looks")
+                how = f"{took:.2f} s, {each['tries']} looks, {each['status']} {each['reason']}"
+                lines.append(f"  +{since:.2f} s: {what}: {how.strip()}")
         return "\n".join(lines)
 
     def done(self, cluster: str) -> list[Step]:
