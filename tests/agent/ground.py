@@ -38,11 +38,11 @@ class Full(Machine):
     left: int = 0
     lacking: int = 1  # files in a row
 
-    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
+    def put(self, path: str, text: str | None, mode: int = 0o644, group: str = "") -> None:
         self.left -= 1
         if -self.lacking <= self.left < 0:
             raise OSError(errno.ENOSPC, "No space left on device", path)
-        super().put(path, text, mode)
+        super().put(path, text, mode, group)
 
 
 @dataclass

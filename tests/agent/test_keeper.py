@@ -132,9 +132,9 @@ class Dying(Machine):
         if self.left < 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
+    def put(self, path: str, text: str | None, mode: int = 0o644, group: str = "") -> None:
         self._step()
-        super().put(path, text, mode)
+        super().put(path, text, mode, group)
 
     def turn(self, path: str, text: str) -> None:
         self._step()

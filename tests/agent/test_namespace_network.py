@@ -148,6 +148,26 @@ print(json.dumps(said))
 """
 )
 
+OFFLOADS = (
+    BEGUN
+    + """
+def does():
+    out = subprocess.run(["ethtool", "-k", "card"], capture_output=True, text=True).stdout
+    lines = dict(line.strip().split(": ", 1) for line in out.splitlines() if ": " in line)
+    return [lines[each].split()[0] for each in (
+        "generic-segmentation-offload", "tx-tcp-segmentation", "tx-tcp6-segmentation")]
+
+said = [does()]
+quiet = {"ethernet": {"disable_gso": True, "disable_ipv6_tso": True}}
+said += [put(card=quiet), does(), put(card=quiet)]
+subprocess.run(["ethtool", "-K", "card", "gso", "on"], capture_output=True)
+said += [put(card=quiet), does()]
+said += [put(card={"ethernet": {"wakeonlan": True}})]
+said += [put(card={}), does()]
+print(json.dumps(said))
+"""
+)
+
 
 def inside(program: str, tmp_path: Path) -> Any:
     if os.geteuid() != 0:
@@ -198,3 +218,15 @@ def test_a_real_kernel_lets_in_whom_the_rules_do(tmp_path: Path) -> None:
     assert (free, refused, other) == ("in", "refused", "in")
     assert (accepted, dropped) == ("in", "nothing")
     assert after == "in"
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_real_card_leaves_to_the_machine_what_it_is_told(tmp_path: Path) -> None:
+    if not which("ethtool"):
+        pytest.skip("there is no ethtool here")
+    before, told, quiet, again, mended, after, waking, gone, back = inside(OFFLOADS, tmp_path)
+    assert (told, quiet) == (True, ["off", "on", "off"])
+    assert again is False
+    assert (mended, after) == (True, quiet)
+    assert waking == "config.interfaces: card cannot wake by magic; it can by nothing"
+    assert (gone, back) == (True, before)

@@ -2,13 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
-from office import Office
+from muster.api.autoscaling_v1.stream import HEARTBEAT_S, LATER, NOT_KNOWN
+from muster.base.errors import Unavailable, Unknown
+from muster.model.who import Who
+from muster.ports.signal import EVENTS
+from office import NameTag, Office, opened
 from server import Wire, served
 
 
@@ -101,6 +108,69 @@ async def test_a_socket_tells_the_same_and_resumes_alike(office: Office, where: 
         await office.made(name="c")
         told = json.loads(await asyncio.wait_for(socket.recv(), 5))
         assert told["oname"] == "c"
+
+
+class Guests(NameTag):
+    """An identity that knows people until they have left."""
+
+    def __init__(self) -> None:
+        self.left: set[str] = set()
+
+    async def who(self, headers: Mapping[str, str]) -> Who:
+        if headers.get("x-name") in self.left:
+            raise Unknown("has left")
+        return await super().who(headers)
+
+
+async def test_the_lines_of_one_who_is_no_longer_known_end(tmp_path: Path) -> None:
+    guests, rita = Guests(), {"x-name": "rita"}
+    async with (
+        opened(tmp_path, guests) as office,
+        served(office.app) as wire,
+        wire.socket("/v1/events/ws", rita) as socket,
+        listening(wire, **rita) as following,
+    ):
+        office.clock.advance(HEARTBEAT_S)
+        await office.made(name="a")
+        assert (await following())["data"]["oname"] == "a"
+        assert json.loads(await asyncio.wait_for(socket.recv(), 5))["oname"] == "a"
+
+        guests.left.add("rita")
+        office.clock.advance(HEARTBEAT_S)
+        await office.made(name="b")
+
+        with pytest.raises(AssertionError, match="the stream has ended"):
+            await following()
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 5)
+        assert socket.close_code == NOT_KNOWN
+
+
+class Failing:
+    """A store that can be had fail for a while."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.failing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def read(self, work: Any) -> Any:
+        if self.failing:
+            raise Unavailable("the database starts again")
+        return await self._store.read(work)
+
+
+async def test_a_socket_on_which_nothing_more_can_be_told_is_closed(office: Office) -> None:
+    failing = Failing(office.desk.store)
+    office.app.state.desk = replace(office.desk, store=failing)
+    async with served(office.app) as wire, wire.socket("/v1/events/ws", {"x-name": "ann"}) as line:
+        failing.failing = True
+        office.desk.signal.wake(EVENTS)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(line.recv(), 5)
+        assert line.close_code == LATER
 
 
 async def test_a_socket_is_refused_to_nobody_and_to_other_peoples_pages(office: Office) -> None:

@@ -80,8 +80,9 @@ class World:
     def settle(self, most: int = 300) -> Plan:
         """Pass until nothing is to be done; fail if that takes more than `most` passes."""
         for _ in range(most):
+            coming = self.comes_up()
             decided = self.step()
-            if decided.gone or (decided.settled and not self.hosts_come_back()):
+            if decided.gone or (decided.settled and not coming and not self.hosts_come_back()):
                 return decided
         waits = plan(self.snapshot).waits[:5]
         raise AssertionError(f"not settled after {most} passes: {waits} {self.cluster.reason}")
@@ -93,6 +94,13 @@ class World:
         if away:
             self._look(self.snapshot.now + timedelta(seconds=self.nature.back_s))
         return away
+
+    def comes_up(self) -> bool:
+        """Return whether a server is to come up yet, be it one that was given up on."""
+        return any(
+            each.seen is Seen.BUILDING or (each.seen is Seen.RUNNING and self._young(id))
+            for id, each in self.snapshot.servers.items()
+        )
 
     def until(self, condition: Callable[["World"], bool], most: int = 300) -> None:
         for _ in range(most):
@@ -336,13 +344,11 @@ class World:
 
     def _probes(self) -> dict[UUID, Probe]:
         now, probes = self.snapshot.now, dict(self.snapshot.probes)
-        warm = timedelta(seconds=self.nature.boot_s + self.nature.warm_s)
         for node in self.snapshot.nodes:
             server = self.snapshot.servers.get(node.server_id)
             if server is None or server.seen not in (Seen.RUNNING, Seen.UNREACHABLE):
                 continue
-            young = server.server_id in self.born and now - self.born[server.server_id] < warm
-            if young:
+            if self._young(server.server_id):
                 continue
             unheard = server.seen is Seen.UNREACHABLE and self.nature.dark
             well = not (unheard or self._is_sick(server.server_id))
@@ -354,6 +360,10 @@ class World:
                 at=now,
             )
         return probes
+
+    def _young(self, server_id: UUID) -> bool:
+        warm = timedelta(seconds=self.nature.boot_s + self.nature.warm_s)
+        return self.snapshot.now - self.born.get(server_id, LONG_AGO) < warm
 
     def _is_sick(self, server_id: UUID) -> bool:
         if server_id in self.sick or self.profile_of.get(server_id) in self.nature.bad_profiles:

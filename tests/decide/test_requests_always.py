@@ -20,12 +20,21 @@ from builders import (
 from decide.asking import CALM, PLACES
 from decide.generated import snapshots
 from decide.imagined import World
-from decide.lives import LIFE, PASSES, consistent, left_behind, natures
+from decide.lives import (
+    LIFE,
+    PASSES,
+    consistent,
+    left_behind,
+    natures,
+    running,
+    start_update,
+    turn,
+)
 from muster.decide.converge import plan
 from muster.decide.requests import is_request
 from muster.decide.rolling import batch_size
 from muster.model.capacity import Amount
-from muster.model.rollout import RolloutState, UpdateKind
+from muster.model.rollout import RolloutState, Strategy, UpdateKind
 from patience import examples
 
 IN_PLACE = (UpdateKind.IN_PLACE,)
@@ -119,3 +128,14 @@ def test_an_update_in_place_keeps_to_its_batches(size, most, least, service):
     assert world.cluster.rollout.state is RolloutState.DONE
     assert {n.profile_id for n in world.snapshot.nodes} == {NEW}
     assert [n.id for n in world.snapshot.nodes] == [n.id for n in nodes]
+
+
+def test_scaled_in_while_an_update_in_place_is_held_no_node_is_left_over():
+    world = running(4, strategy=Strategy(kind=UpdateKind.IN_PLACE))
+    start_update(world)
+    turn(world, "pause")
+    world.wish(desired=0)
+
+    world.settle(PASSES)
+
+    assert world.snapshot.nodes == ()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
@@ -22,7 +23,7 @@ from muster.model.capacity import Amount
 from muster.model.cluster import ClusterStatus, Healing
 from muster.model.pool import PoolWanted
 from muster.model.rollout import RolloutState
-from muster.ports.store import Query
+from muster.ports.store import Query, Token
 
 
 async def test_a_dead_server_is_replaced_in_its_place():
@@ -283,3 +284,31 @@ async def test_the_past_goes_away_after_its_days():
         assert await scene.engine.ticks.trim() > 0
         assert await scene.events() == []
         assert await scene.actions() == []
+
+
+async def test_tokens_that_have_expired_are_not_kept():
+    async with a_scene() as scene:
+        now = scene.clock.now()
+        ends = {"soon": now + timedelta(hours=1), "later": now + timedelta(hours=3), "never": None}
+        for note, end in ends.items():
+            token = a_token(note, now, end)
+            await scene.store.write(lambda tx, token=token: tx.tokens.put(token))
+        scene.clock.advance(timedelta(hours=2).total_seconds())
+
+        assert await scene.engine.ticks.trim() == 1
+
+        left = await scene.store.read(lambda tx: tx.tokens.find(Query()))
+        assert {each.note for each in left} == {"later", "never"}
+
+
+def a_token(note, made, end) -> Token:
+    return Token(
+        id=uuid5(NAMESPACE_OID, note),
+        project="demo",
+        user="ann",
+        roles=("member",),
+        digest=note,
+        created_at=made,
+        expires_at=end,
+        note=note,
+    )

@@ -46,6 +46,28 @@ async def test_a_stale_plan_does_nothing():
         await all_is_as_wished(scene, web, 0)
 
 
+async def test_a_pass_that_is_overtaken_again_and_again_is_not_tried_in_a_loop():
+    async with a_scene() as scene:
+        web = await scene.create(1)
+        overtaken = []
+
+        async def overtake(when: str, name: str) -> None:
+            if (when, name) == ("after", "list_servers") and len(overtaken) < 20:
+                overtaken.append(name)
+                there = await scene.cluster(web)
+                later = replace(there, generation=there.generation + 1)
+                await scene.store.write(lambda tx: tx.clusters.put(later))
+
+        engine = engine_meeting(scene, overtake)
+        await engine.settle()
+        assert len(overtaken) == 2
+        for _ in range(60):
+            scene.clock.advance(5)
+            await engine.settle()
+        assert len(overtaken) == 20
+        await all_is_as_wished(scene, web, 1)
+
+
 async def test_a_wish_that_comes_while_steps_run_is_not_lost():
     async with a_scene() as scene:
         web = await scene.create(3)

@@ -25,16 +25,16 @@ def so(machine: Machine, file: File) -> bool:
 
 
 def was(machine: Machine, path: str) -> list[Any]:
-    """Return a file's text and mode; no text where there is none."""
+    """Return a file's text, mode and group; no text where there is none."""
     text = machine.text(path)
     mode = stat.S_IMODE(machine.place(path).stat().st_mode) if text is not None else 0o644
-    return [text, mode]
+    return [text, mode, machine.group(path)]
 
 
 def write(machine: Machine, file: File) -> None:
     """Make a file so. What the kernel refuses is told as such."""
     if isinstance(file, Put):
-        machine.put(file.path, file.text, file.mode)
+        machine.put(file.path, file.text, file.mode, file.group)
         return
     try:
         if file.first:
@@ -76,10 +76,10 @@ def take_back(machine: Machine, files: Sequence[Any], acts: Iterable[Sequence[st
     A file that is as it was is not written: some knobs act whenever they are.
     """
     faults = []
-    for path, text, mode, knob in reversed(files):
+    for path, text, mode, knob, *group in reversed(files):
         if text is None and knob is not None:  # nothing can be read there
             continue
-        file = Put(path, text, mode) if knob is None else Knob(path, text, knob)
+        file = Put(path, text, mode, *group) if knob is None else Knob(path, text, knob)
         try:
             if not so(machine, file):
                 write(machine, file)

@@ -141,10 +141,10 @@ class Keeper:
         return Change([*differing, *back], acts, left, noting)
 
     def _original(self, file: File) -> File:
-        text, mode = self.memory.originals.get(file.path, [None, 0o644])
+        text, mode, *group = self.memory.originals.get(file.path, [None, 0o644])
         if isinstance(file, Knob):
             return Knob(file.path, text if text is not None else file.text, file.first)
-        return Put(file.path, text, mode)
+        return Put(file.path, text, mode, *group)
 
     def _refuse_what_lacks(self, noun: Noun[Any], new: Any) -> None:
         for lack in noun.lacks(new, self.machine):
@@ -203,9 +203,10 @@ class Keeper:
             path: originals.get(path) for path in (*(f.path for f in change.files), *change.left)
         }
         for file in change.files:
-            text, mode = doing.was(self.machine, file.path)
-            files.append([file.path, text, mode, file.first if isinstance(file, Knob) else None])
-            originals.setdefault(file.path, [text, mode])
+            text, mode, group = doing.was(self.machine, file.path)
+            knob = file.first if isinstance(file, Knob) else None
+            files.append([file.path, text, mode, knob, group])
+            originals.setdefault(file.path, [text, mode, group])
         return {
             "files": files,
             "acts": [],  # what undoes each act that was begun

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from grp import getgrgid, getgrnam
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,15 @@ class Machine:
         except OSError:
             return []
 
-    def put(self, path: str, text: str | None, mode: int = 0o644) -> None:
+    def group(self, path: str) -> str:
+        """Return whose a file is beside root's; nothing where that is nobody by name."""
+        try:
+            group = self.place(path).stat().st_gid
+            return getgrgid(group).gr_name if group else ""
+        except (OSError, KeyError):
+            return ""
+
+    def put(self, path: str, text: str | None, mode: int = 0o644, group: str = "") -> None:
         """Have a file be so whole or not at all; without text, not be there."""
         place = self.place(path)
         if text is None:
@@ -75,6 +84,7 @@ class Machine:
         beside = place.with_name(f".{place.name}.new")
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         with os.fdopen(handle, "w", errors="surrogateescape") as file:
+            _give(file.fileno(), group)
             os.fchmod(file.fileno(), mode)
             file.write(text)
             file.flush()
@@ -127,3 +137,13 @@ class Machine:
         if not self.has_systemd:
             return False
         return self.ask("systemctl", "is-active", "--quiet", unit).code == 0
+
+
+def _give(handle: int, group: str) -> None:
+    """Have a file be a group's, where there is one and whoever asks is root."""
+    if not group or os.geteuid():
+        return
+    try:
+        os.fchown(handle, -1, getgrnam(group).gr_gid)
+    except KeyError:
+        return

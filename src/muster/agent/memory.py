@@ -14,7 +14,7 @@ class Memory:
     """Kept in one file, which is replaced as a whole: its rename is the moment of truth."""
 
     configs: dict[str, Any] = field(default_factory=dict)  # noun -> JSON
-    originals: dict[str, Any] = field(default_factory=dict)  # path -> [text, mode] before us
+    originals: dict[str, Any] = field(default_factory=dict)  # path -> [text, mode, group] before us
     journal: dict[str, Any] = field(default_factory=dict)  # noun -> what takes back a change
     notes: dict[str, Any] = field(default_factory=dict)  # what is remembered besides
 

@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_interface, ip_network
 
-from muster.agent import firewall
+from muster.agent import ethernet, firewall, proxy, wireguard
 from muster.agent.durations import no_duration
+from muster.agent.ethernet import Ethernet
 from muster.agent.firewall import Rule
+from muster.agent.proxy import Proxy
 from muster.agent.said import ruled, wrong
+from muster.agent.wireguard import Peer
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,12}"
-CARD = r"([0-9a-f]{2}:){5}[0-9a-f]{2}|[A-Za-z0-9][A-Za-z0-9_.-]{0,14}"
+CARD = r"(?i:([0-9a-f]{2}:){5}[0-9a-f]{2})|[A-Za-z0-9][A-Za-z0-9_.-]{0,14}"
 HOST = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 DOMAIN = r"[A-Za-z0-9][A-Za-z0-9.-]{0,252}"
 ZONE = r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*"
@@ -93,6 +96,7 @@ class Interface(Device):
     hwaddr: str = ruled(needed=True, pattern=CARD)
     vlan_tags: tuple[int, ...] = ruled((), low=1, high=4094)
     lldp: bool = False
+    ethernet: Ethernet = Ethernet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +106,7 @@ class Bond(Device):
     hwaddr: str = ruled("", pattern=CARD)
     vlan_tags: tuple[int, ...] = ruled((), low=1, high=4094)
     lldp: bool = False
+    ethernet: Ethernet = Ethernet()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,20 +115,36 @@ class Vlan(Device):
     id: int = ruled(0, low=0, high=4094)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wireguard(Device):
+    private_key: str = ruled("", pattern=wireguard.KEY, secret=True)  # empty: one is made here
+    port: int = ruled(0, low=0, high=65535)
+    peers: tuple[Peer, ...] = ()
+
+
+AnyDevice = Interface | Bond | Vlan | Wireguard
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     confirmation_timeout: str = ruled("", check=no_duration)
     dns: Dns = Dns()
     time: Time = Time()
+    proxy: Proxy = Proxy()
     interfaces: tuple[Interface, ...] = ()
     bonds: tuple[Bond, ...] = ()
     vlans: tuple[Vlan, ...] = ()
+    wireguard: tuple[Wireguard, ...] = ()
 
 
-def devices(config: Network) -> Iterator[tuple[str, Interface | Bond | Vlan]]:
+def devices(config: Network) -> Iterator[tuple[str, AnyDevice]]:
     """Return every device, and what it is called in the configuration."""
-    kinds: dict[str, tuple[Interface | Bond | Vlan, ...]]
-    kinds = {"interfaces": config.interfaces, "bonds": config.bonds, "vlans": config.vlans}
+    kinds: dict[str, tuple[AnyDevice, ...]] = {
+        "interfaces": config.interfaces,
+        "bonds": config.bonds,
+        "vlans": config.vlans,
+        "wireguard": config.wireguard,
+    }
     for kind, those in kinds.items():
         for n, each in enumerate(those):
             yield f"config.{kind}[{n}]", each
@@ -149,6 +170,7 @@ def check(config: Network) -> None:
             raise wrong(f"{path}.name", f"{each.name} is there twice")
         names.add(each.name)
         _check_device(path, each)
+    proxy.check(config.proxy)
     parents = {each.name for each in (*config.interfaces, *config.bonds)}
     for n, vlan in enumerate(config.vlans):
         if vlan.parent not in parents:
@@ -156,11 +178,15 @@ def check(config: Network) -> None:
             raise wrong(f"config.vlans[{n}].parent", f"is no interface and no bond; known: {known}")
 
 
-def _check_device(path: str, each: Interface | Bond | Vlan) -> None:
+def _check_device(path: str, each: AnyDevice) -> None:
     firewall.check(path, each.firewall_rules)
     if len(set(each.roles)) < len(each.roles):
         raise wrong(f"{path}.roles", "has one twice")
-    if not isinstance(each, Vlan) and len(set(each.vlan_tags)) < len(each.vlan_tags):
-        raise wrong(f"{path}.vlan_tags", "has one twice")
+    if isinstance(each, Wireguard):
+        wireguard.check(path, each.peers)
+    if isinstance(each, Interface | Bond):
+        ethernet.check(path, each.ethernet)
+        if len(set(each.vlan_tags)) < len(each.vlan_tags):
+            raise wrong(f"{path}.vlan_tags", "has one twice")
     if isinstance(each, Bond) and not each.members:
         raise wrong(f"{path}.members", "there has to be one member at least")

@@ -1,24 +1,32 @@
 """system/network by systemd-networkd: the files it means, what is run, what can be."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_interface
-from typing import Any
 
-from muster.agent import firewall
+from muster.agent import ethernet, firewall, network_state, proxy, wireguard
 from muster.agent.durations import seconds
-from muster.agent.machine import HOME, Machine
+from muster.agent.machine import Machine
 from muster.agent.network import (
     AUTOMATIC,
+    AnyDevice,
     Bond,
     Device,
     Interface,
     Network,
     Vlan,
+    Wireguard,
     check,
     devices,
-    roles,
+)
+from muster.agent.network_sight import (
+    ZONE_BEFORE,
+    Sight,
+    card_name,
+    device_name,
+    is_bridge,
+    own,
+    sight,
 )
 from muster.agent.noun import Ability, Can, Lack, Noun, by_programs
 from muster.agent.steps import Act, Acts, File, Put, Unit, run
@@ -27,52 +35,44 @@ FOLDER = "/etc/systemd/network"
 RESOLVED = "/etc/systemd/resolved.conf.d/99-muster.conf"
 TIMESYNC = "/etc/systemd/timesyncd.conf.d/99-muster.conf"
 HOSTNAME = "/etc/hostname"
-TIMEZONE, ZONE_BEFORE = "/etc/timezone", f"{HOME}/timezone-before"
-CARDS = "/sys/class/net"
+TIMEZONE = "/etc/timezone"
+READER = "systemd-network"  # the group that networkd reads its files as
 WAIT = "/lib/systemd/systemd-networkd-wait-online"
 WAIT_S = 30
-
-# Note [A bridge where guests or tags are]
-# A device that instances are on, or that lets tags through, is a bridge of its name which knows
-# VLANs, with the card (or the bond) as its port and the machine's own addresses on the bridge
-# itself. Any other is the card itself, whatever the machine calls that. Tags are entries of the
-# bridge: another tag changes two files and makes no bridge anew, so guests keep their ports.
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    cards: Mapping[str, str]  # hardware address -> the card's name here
-    timezone: str
-    before: str  # the zone that was there before any was told
-
-
-def sight(machine: Machine, config: Network) -> Sight:
-    names = [each for each in machine.names(CARDS) if machine.there(f"{CARDS}/{each}/device")]
-    cards = {machine.line(f"{CARDS}/{each}/address"): each for each in names}
-    return Sight(cards, machine.timezone, machine.line(ZONE_BEFORE) or machine.timezone)
-
-
-def is_bridge(config: Network, each: Interface | Bond) -> bool:
-    """See Note [A bridge where guests or tags are]."""
-    return bool(each.vlan_tags) or "instances" in each.roles
 
 
 def files(config: Network, seen: Sight) -> Iterator[File]:
     for _, each in devices(config):
         for name, text in _units(config, each):
             yield Put(f"{FOLDER}/{name}", text)
+    for tunnel in config.wireguard:
+        yield from _tunnel(tunnel, seen)
     yield from _settings(config, seen)
+    yield from proxy.files(config.proxy)
+    yield from ethernet.files(seen.ethernet)
     named = ((device_name(config, each, seen), each.firewall_rules) for _, each in devices(config))
     yield from firewall.files(named)
 
 
-def _units(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str, str]]:
-    netdev, own = f"05-muster-{each.name}.netdev", f"05-muster-{each.name}.network"
+def _tunnel(each: Wireguard, seen: Sight) -> Iterator[File]:
+    """Return what makes a tunnel: its keys are for root and for who makes it, and nobody else."""
+    key = each.private_key or seen.keys[each.name]
+    text = _section("NetDev", Name=each.name, Kind="wireguard")
+    parts = wireguard.sections(key, each.port, each.peers)
+    text += "".join(_section(name, **said) for name, said in parts)
+    yield Put(f"{FOLDER}/05-muster-{each.name}.netdev", text, 0o640, READER)
+    if not each.private_key:
+        yield Put(wireguard.key_place(each.name), f"{key}\n", 0o600)
+
+
+def _units(config: Network, each: AnyDevice) -> Iterator[tuple[str, str]]:
+    netdev, network = f"05-muster-{each.name}.netdev", f"05-muster-{each.name}.network"
+    match = f"Name={each.name}"
     if isinstance(each, Vlan):
         yield netdev, _section("NetDev", Name=each.name, Kind="vlan") + _section("VLAN", Id=each.id)
-        yield own, _host(config, each, f"Name={each.name}")
+    if isinstance(each, Vlan | Wireguard):
+        yield network, _host(config, each, match)
         return
-    match = f"Name={each.name}"
     if isinstance(each, Bond):
         below = _below(config, each)
         kind = _section("NetDev", Name=below, Kind="bond", MACAddress=each.hwaddr)
@@ -86,7 +86,7 @@ def _units(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str
     else:
         match = _card(each.hwaddr, "MACAddress")
     if not is_bridge(config, each):
-        yield own, _host(config, each, match)
+        yield network, _host(config, each, match)
         return
     yield (
         netdev,
@@ -96,7 +96,7 @@ def _units(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str
     port = f"[Match]\n{match}\n\n" + _section("Link", MTUBytes=each.mtu)
     port += _section("Network", Bridge=each.name, LLDP=_yes(each.lldp), EmitLLDP=_yes(each.lldp))
     yield f"05-muster-{each.name}-port.network", port + _tags(config, each)
-    yield own, _host(config, each, f"Name={each.name}") + _tags(config, each)
+    yield network, _host(config, each, f"Name={each.name}") + _tags(config, each)
 
 
 def _below(config: Network, each: Bond) -> str:
@@ -117,7 +117,7 @@ def _tags(config: Network, each: Interface | Bond) -> str:
 _DHCP = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}
 
 
-def _host(config: Network, each: Interface | Bond | Vlan, match: str) -> str:
+def _host(config: Network, each: AnyDevice, match: str) -> str:
     """Return what the machine itself has on a device."""
     said = set(each.addresses)
     family = each.required_for_online if each.required_for_online in ("ipv4", "ipv6") else ""
@@ -130,7 +130,7 @@ def _host(config: Network, each: Interface | Bond | Vlan, match: str) -> str:
     lines = [f"DHCP={_DHCP['dhcp4' in said, 'dhcp6' in said]}"]
     lines.append(f"IPv6AcceptRA={_yes(bool(said & {'slaac', 'dhcp6'}))}")
     lines += [f"Address={address}" for address in each.addresses if "/" in address]
-    if not isinstance(each, Vlan):
+    if isinstance(each, Interface | Bond):
         lines += [f"VLAN={vlan.name}" for vlan in config.vlans if vlan.parent == each.name]
         if each.lldp and not is_bridge(config, each):
             lines += ["LLDP=yes", "EmitLLDP=yes"]
@@ -191,6 +191,8 @@ def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Ac
         words = ("hostname", "-F", HOSTNAME)
         then.append(run(*words, undo=words, tolerated=True))
     then += _zoning(new.time.timezone, seen, changed)
+    then += ethernet.acts(seen.ethernet, changed)
+    then += proxy.acts(changed)
     then += firewall.then(has_rules, changed)
     return Acts(tuple(firewall.first(has_rules, changed)), tuple(then))
 
@@ -220,18 +222,11 @@ def _without(come: Iterable[str]) -> str:
 def _made(config: Network) -> dict[str, str]:
     """Return the devices that are made, each with its file, those on top of others first."""
     links: tuple[Interface | Bond, ...] = (*config.interfaces, *config.bonds)
-    upper = [*(each.name for each in config.vlans)]
+    upper = [each.name for each in (*config.vlans, *config.wireguard)]
     upper += [each.name for each in links if is_bridge(config, each)]
     bonds = {_below(config, each): f"{each.name}-bond" for each in config.bonds}
     files = {**{name: name for name in upper}, **bonds}
     return {name: f"{FOLDER}/05-muster-{file}.netdev" for name, file in files.items()}
-
-
-def device_name(config: Network, each: Device, seen: Sight) -> str:
-    """Return what a device is called on this machine."""
-    if isinstance(each, Interface) and not is_bridge(config, each):
-        return _own(each, seen)
-    return each.name
 
 
 def _online(config: Network, seen: Sight) -> list[str]:
@@ -260,33 +255,30 @@ def lacks(config: Network, machine: Machine) -> Iterator[Lack]:
         for feature, speaks in _needs(config, each):
             if speaks and can[feature].can is Can.ABSENT:
                 yield Lack(field, can[feature].reason)
-        for card in _cards(each):
+        for card in own(each):
             if card not in seen.cards and card not in seen.cards.values():
                 yield Lack(field, f"there is no card {card} here")
         if (
             isinstance(each, Interface)
             and is_bridge(config, each)
-            and each.name == _own(each, seen)
+            and each.name == card_name(each, seen)
         ):
             yield Lack(f"{field}.name", "its card is called so, and a bridge needs another")
+    for one in seen.ethernet:
+        if reason := ethernet.unable(machine, one):
+            yield Lack("config.interfaces", reason)
+    yield from proxy.lacks(config.proxy)
 
 
-def _own(each: Interface, seen: Sight) -> str:
-    return seen.cards.get(each.hwaddr, each.hwaddr)
-
-
-def _needs(config: Network, each: Interface | Bond | Vlan) -> Iterator[tuple[str, bool]]:
+def _needs(config: Network, each: AnyDevice) -> Iterator[tuple[str, bool]]:
     yield "network", True
     yield "network.bonds", isinstance(each, Bond)
     yield "network.vlans", isinstance(each, Vlan)
+    yield "network.wireguard", isinstance(each, Wireguard)
     yield "network.firewall", bool(each.firewall_rules)
-    yield "network.vlan_tags", not isinstance(each, Vlan) and is_bridge(config, each)
-
-
-def _cards(each: Interface | Bond | Vlan) -> tuple[str, ...]:
-    if isinstance(each, Interface):
-        return (each.hwaddr,)
-    return each.members if isinstance(each, Bond) else ()
+    if isinstance(each, Interface | Bond):
+        yield "network.vlan_tags", is_bridge(config, each)
+        yield "network.ethernet", bool(each.ethernet.wanted)
 
 
 def abilities(machine: Machine) -> dict[str, Ability]:
@@ -304,72 +296,13 @@ def abilities(machine: Machine) -> dict[str, Ability]:
         "network.bonds": by_module("bonding", "bonds"),
         "network.vlans": by_module("8021q", "VLANs"),
         "network.vlan_tags": by_module("8021q", "bridge that knows VLANs"),
+        "network.wireguard": by_module("wireguard", "WireGuard"),
+        **ethernet.abilities(machine),
     }
 
 
-# Note [A network that nobody told]
-# The network of a plain machine is somebody else's: its installer's, ifupdown's, netplan's. It is
-# shown all the same, for a machine without addresses could be nothing. What the machine reaches
-# others by is for management and for the cluster, as is a device that was told of no roles.
-def state(machine: Machine, config: Network) -> dict[str, object]:
-    """Return the devices that were told. See Note [A network that nobody told]."""
-    seen = sight(machine, config)
-    told = machine.told("ip", "-json", "address", "show") or ()
-    known = {str(each.get("ifname")): each for each in told}
-    shown = {}
-    for _, each in devices(config):
-        name = device_name(config, each, seen)
-        addresses = [one.get("local", "") for one in known.get(name, {}).get("addr_info", ())]
-        shown[each.name] = {
-            "type": type(each).__name__.lower(),
-            "roles": list(roles(config, each)),
-            "routes": [{"to": route.to, "via": route.via} for route in each.routes],
-            **_card_state(machine, name, addresses),
-        }
-    return {"interfaces": shown or _untold(machine, known)}
-
-
-def _untold(machine: Machine, known: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:
-    there = {
-        name: [one["local"] for one in each.get("addr_info", ()) if one.get("scope") == "global"]
-        for name, each in known.items()
-    }
-    routes = machine.told("ip", "-json", "route", "show", "default") or ()
-    ways = [str(each.get("dev")) for each in routes]
-    way = next((each for each in (*ways, *there) if there.get(each)), "")
-    return {
-        name: {
-            "type": "interface",
-            "roles": ["management", "cluster"] if name == way else [],
-            "routes": [
-                {"to": "0.0.0.0/0", "via": each["gateway"]}
-                for each in routes
-                if each.get("dev") == name and each.get("gateway")
-            ],
-            **_card_state(machine, name, addresses),
-        }
-        for name, addresses in there.items()
-        if addresses
-    }
-
-
-def _card_state(machine: Machine, name: str, addresses: list[str]) -> dict[str, object]:
-    place = f"{CARDS}/{name}"
-    return {
-        "state": machine.line(f"{place}/operstate"),
-        "addresses": addresses,
-        "hwaddr": machine.line(f"{place}/address"),
-        "mtu": _number(machine.line(f"{place}/mtu")),
-        "speed": machine.line(f"{place}/speed"),
-        "stats": {
-            key: _number(machine.line(f"{place}/statistics/{key}"))
-            for key in ("rx_bytes", "rx_errors", "tx_bytes", "tx_errors")
-        },
-    }
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isdigit() else 0
+def verify(machine: Machine, config: Network) -> str | None:
+    return ethernet.fault(sight(machine, config).ethernet)
 
 
 NETWORK = Noun(
@@ -380,7 +313,8 @@ NETWORK = Noun(
     check,
     lacks,
     sight,
-    state=state,
+    state=network_state.state,
     abilities=abilities,
+    verify=verify,
     confirm_s=lambda config: seconds(config.confirmation_timeout),
 )

@@ -11,6 +11,7 @@ class Put:
     path: str
     text: str | None
     mode: int = 0o644
+    group: str = ""  # whose it is beside root's, where there is such a group
 
 
 @dataclass(frozen=True, slots=True)

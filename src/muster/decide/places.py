@@ -12,6 +12,7 @@ from muster.decide.naming import member_name
 from muster.decide.rolling import budget, openings, retirements, rolling, wait_for_age
 from muster.decide.victims import choose_victims
 from muster.decide.zones import zones_for
+from muster.model.cluster import Cluster
 from muster.model.node import Leaving, Node, NodeStatus, Why, node_id
 from muster.model.placement import Group
 
@@ -29,11 +30,17 @@ def fit_to_size(draft: Draft) -> None:
     moving = bool(displaced(draft))
     fill(draft, successors(draft), draft.opening)
     _depart(draft)
-    under_way = cluster.rollout is not None and cluster.rollout.under_way
-    ceiling = cluster.desired + (allowance(cluster).surge if moving or under_way else 0)
-    _shrink(draft, len(draft.serving) - ceiling)
+    _shrink(draft, len(draft.serving) - cluster.desired - _surplus_allowed(cluster, moving))
     _retire(draft, fresh)
     _fit_standby(draft)
+
+
+def _surplus_allowed(cluster: Cluster, moving: bool) -> int:
+    """Return how many more than desired may stay while nodes move elsewhere or are updated."""
+    if moving:
+        return allowance(cluster).surge
+    under_way = cluster.rollout is not None and cluster.rollout.under_way
+    return budget(cluster).surge if under_way else 0
 
 
 # Note [Taken back]

@@ -93,6 +93,20 @@ def _setback(site: Site, cluster_id: UUID) -> timedelta:
     return min(delay(str(cluster_id), tries), LONGEST_SETBACK)
 
 
+# Note [Overtaken again]
+# What overtook a pass is seen by the next one, which comes at once. One that is overtaken as
+# well may be so for ever, such as by room that others hold: those come further and further apart.
+# A wish marks the cluster and is seen at once all the same.
+def _overtaken(site: Site, cluster_id: UUID) -> timedelta:
+    """Count one more stale pass in a row, and return how long to stay away.
+
+    See Note [Overtaken again].
+    """
+    before = site.overtaken.get(cluster_id, 0)
+    site.overtaken[cluster_id] = before + 1
+    return min(delay(str(cluster_id), before), LONGEST_SETBACK) if before else timedelta()
+
+
 async def _timed(site: Site, claim: Claim) -> Passed:
     began = perf_counter()
     try:
@@ -102,9 +116,10 @@ async def _timed(site: Site, claim: Claim) -> Passed:
         # ours, it is marked, and the next pass sees the news.
         site.memory.pop(claim.cluster_id, None)
         PASSES.labels("stale").inc()
-        return Passed(look_at=site.clock.now())
+        return Passed(look_at=site.clock.now() + _overtaken(site, claim.cluster_id))
     finally:
         PASS_SECONDS.observe(perf_counter() - began)
+    site.overtaken.pop(claim.cluster_id, None)
     PASSES.labels("again" if passed.again else "rest").inc()
     return passed
 

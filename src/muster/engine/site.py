@@ -69,6 +69,7 @@ class Site:
     memory: dict[UUID, Remembered] = field(default_factory=dict)
     under_way: set[UUID] = field(default_factory=set)  # whom this engine passes over now
     setbacks: dict[UUID, int] = field(default_factory=dict)  # failed passes in a row, by cluster
+    overtaken: dict[UUID, int] = field(default_factory=dict)  # passes in a row that came too late
 
 
 def reach(cloud: Cloud) -> Reach:

@@ -8,7 +8,7 @@ from muster.engine.site import Site
 from muster.model.action import Action, ActionStatus
 from muster.model.receiver import Message
 from muster.model.scaling import DecisionRecord
-from muster.ports.store import Query, Store, Transaction
+from muster.ports.store import Query, Store, Token, Transaction
 
 BATCH = 1000  # in one transaction, so that nobody waits long for the writer
 ENDED = (ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.CANCELLED)
@@ -23,17 +23,31 @@ class Past:
 
 
 async def trim(site: Site) -> int:
-    """Remove what is older than the days to keep; return how much it was."""
-    past = Past(site.clock.now() - timedelta(days=site.pace.keep_days))
-    return sum([await purge(site.store, kind, past) for kind in KINDS])
+    """Remove what is older than the days to keep, and expired tokens; return how much it was."""
+    now = site.clock.now()
+    past = Past(now - timedelta(days=site.pace.keep_days))
+    spent = await _in_batches(site.store, lambda tx: _tokens(tx, now))
+    return spent + sum([await purge(site.store, kind, past) for kind in KINDS])
 
 
 async def purge(store: Store, kind: str, past: Past) -> int:
     """Remove one of KINDS as far as it is past; return how many it were."""
-    batch, removed = KINDS[kind], 0
-    while many := await store.write(lambda tx: batch(tx, past)):
+    return await _in_batches(store, lambda tx: KINDS[kind](tx, past))
+
+
+async def _in_batches(store: Store, batch: Callable[[Transaction], int]) -> int:
+    removed = 0
+    while many := await store.write(batch):
         removed += many
     return removed
+
+
+def _tokens(tx: Transaction, now: datetime) -> int:
+    """Remove what stands for nobody any more, however young it is."""
+    every: list[Token] = tx.tokens.find(Query())
+    spent = [each.id for each in every if each.expires_at and each.expires_at <= now][:BATCH]
+    tx.tokens.drop(*spent)
+    return len(spent)
 
 
 def _events(tx: Transaction, past: Past) -> int:

@@ -1,22 +1,28 @@
 """Events as they happen: server-sent events and a WebSocket, both resumable."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from litestar import WebSocket, get, websocket
+from litestar.connection import ASGIConnection
 from litestar.exceptions import WebSocketDisconnect
 from litestar.response import Stream
 
 from muster.api.call import Asked, Param
 from muster.api.events import EventOut, event
-from muster.base.errors import Invalid
+from muster.api.guard import guard
+from muster.base.errors import Forbidden, Invalid, MusterError, Unknown
+from muster.base.log import log
 from muster.model.event import Event
 from muster.service import events
 from muster.service.desk import Desk
 
 HEARTBEAT_S = 15.0
+LATER = 1013
+NOT_KNOWN = 4401  # a socket's close code for whom we would answer 401 or 403 by now
 FOLLOW: Mapping[str, Param] = {
     "after": Param("begin behind the event of this number", {"type": "integer", "minimum": 0}),
     "cluster": Param("of this cluster only, by name or id"),
@@ -53,7 +59,37 @@ async def stream_events(call: Asked) -> Stream:
     start = await events.newest(call.desk) if after is None else after
     pages = events.follow(call.desk, call.who, start, only, HEARTBEAT_S)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Stream(_sent(pages), media_type="text/event-stream", headers=headers)
+    sent = _sent(_while_known(call.request, pages))
+    return Stream(sent, media_type="text/event-stream", headers=headers)
+
+
+# Note [Known all along]
+# A line may stay open for days, and whoever opened it may be a stranger by then: his token is
+# revoked or expired, his role or his project gone. So while it is open he is asked for again, as
+# often as a quiet line is heard of, and the line ends when he would be refused. Where nobody can
+# say who he is for now, it goes on.
+async def _while_known(
+    connection: ASGIConnection[Any, Any, Any, Any], pages: AsyncIterator[Sequence[Event]]
+) -> AsyncIterator[Sequence[Event]]:
+    """Yield the pages as long as who asked for them may have them. See Note [Known all along]."""
+    clock = connection.app.state.desk.clock
+    asked, often = clock.now(), timedelta(seconds=HEARTBEAT_S)
+    async for page in pages:
+        if clock.now() - asked >= often:
+            if not await _is_known(connection):
+                return
+            asked = clock.now()
+        yield page
+
+
+async def _is_known(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    try:
+        await guard(connection, connection.route_handler)
+    except (Unknown, Forbidden):
+        return False
+    except MusterError as error:
+        log().warning("events.unsure_of_caller", reason=error.text)
+    return True
 
 
 async def _sent(pages: AsyncIterator[Any]) -> AsyncIterator[bytes]:
@@ -80,11 +116,24 @@ async def socket_events(socket: WebSocket[Any, Any, Any]) -> None:
     start = await events.newest(desk) if after is None else after
     await socket.accept()
     pages = events.follow(desk, socket.user, start, only, HEARTBEAT_S)
-    sending = asyncio.create_task(_send_all(socket, pages))
+    sending = asyncio.create_task(_send_all(socket, _while_known(socket, pages)))
+    hearing = asyncio.create_task(_until_closed(socket))
     try:
-        await _until_closed(socket)
+        await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done() and not hearing.done():
+            await _hang_up(socket, sending)
     finally:
         sending.cancel()
+        hearing.cancel()
+
+
+async def _hang_up(socket: WebSocket[Any, Any, Any], sending: asyncio.Task[None]) -> None:
+    """Close a socket on which nothing more is told; whoever listens comes back with `after`."""
+    if failure := sending.exception():
+        log().warning("events.broken_off", reason=str(failure))
+        await socket.close(LATER, "events cannot be read for now")
+    else:
+        await socket.close(NOT_KNOWN, "who you are is to be said again")
 
 
 async def _send_all(socket: WebSocket[Any, Any, Any], pages: AsyncIterator[Any]) -> None:
