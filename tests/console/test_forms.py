@@ -1,7 +1,6 @@
 """Forms of what clusters use, the simulator, the hosts, and going on in another project."""
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,27 +124,22 @@ def test_a_volume_is_made_enlarged_and_deleted(page: Page, it: House) -> None:
     page.shows("There is no volume")
 
 
-def test_a_network_is_made_and_deleted(page: Page, it: House) -> None:
+def test_a_network_is_checked_and_asked_for_where_one_can_be_made(page: Page) -> None:
     page.go("/networks")
     page.click("Create network")
     page.fill("name", "Big Net")
     assert "lower-case" in wrong(page, "name")
     page.fill("name", "inner")
-    page.fill("Gateway with prefix", "10.20.0.0")
+    page.fill("cidr", "10.20.0.0")
     assert "10.20.0.1/24" in wrong(page, "cidr")
-    page.fill("Gateway with prefix", "10.20.0.0/24")
+    page.fill("cidr", "10.20.0.0/24")  # of the net, and not of its gateway
     page.click("Create", DIALOG)
-    assert "gateway" in wrong(page, "cidr")  # as the service says
-    page.fill("Gateway with prefix", "10.20.0.1/24")
+    assert "gateway's address" in wrong(page, "cidr")  # as the service says
+    page.fill("cidr", "10.20.0.1/24")
     page.fill("type", "bridge")
     page.click("Create", DIALOG)
-    told = f"document.querySelector('{DIALOG} [role=alert]')?.innerText"
-    page.comes(f"/inner/.test(document.querySelector('main').innerText) || ({told})")
-    if refusal := page.run(told):  # a simulated cloud makes no networks, and says so
-        assert re.search("network", str(refusal))
-        return
-    page.click("Delete", "main")
-    page.click("Delete", DIALOG)
+    page.shows("cloud simulated makes no networks")
+    page.click("Cancel", DIALOG)
 
 
 def test_a_flavor_with_wrong_numbers_is_not_made(page: Page, it: House) -> None:
