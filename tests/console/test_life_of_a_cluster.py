@@ -77,8 +77,11 @@ def under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page: Page, it: H
     page.click("Scaling", "nav.tabs")
     with Load(f"{url}work?ms=2") as load:
         load.rate = 250
-        grown = "[...document.querySelectorAll('tbody tr')].some((e) => e.cells[1].innerText === 'out')"
-        page.comes(grown, 90)
+        page.comes(
+            "[...document.querySelectorAll('tbody tr')]"
+            ".some((e) => e.cells[1].innerText === 'out')",
+            90,
+        )
         page.click("Members", "nav.tabs")
         until(lambda: well(page) > 2, 60, "a third member is well on the page")
         assert load.total.failed == 0
