@@ -96,7 +96,7 @@ def test_a_template_is_checked_while_it_is_typed_and_filled_in_before_it_is_used
 def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> None:
     row.metals["m4"].dead = True
     page.go("/servers/m4")
-    page.click("Ask m4 again")
+    page.click("Ask again: m4")
     page.click("Ask", DIALOG)
     page.go("/warnings")
     page.shows("m4", seconds=60)
@@ -109,7 +109,7 @@ def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> No
     page.shows("acknowledged")
     row.metals["m4"].dead = False
     page.go("/servers/m4")
-    page.click("Ask m4 again")
+    page.click("Ask again: m4")
     page.click("Ask", DIALOG)
     status(page, "ready")
 
