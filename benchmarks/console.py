@@ -199,8 +199,8 @@ def scrolled(page: Page) -> None:
 
 
 def tabs(page: Page, session: Session, routes: Sequence[str]) -> None:
-    """Eight tabs at once, each told of the same change."""
-    others = [page.another() for _ in range(7)]
+    """Eight tabs at once, each to be seen and told of the same change."""
+    others = [page.another(window=True) for _ in range(7)]
     all_of_them = [page, *others]
     for each in others:
         each.before_all(WATCHER)
