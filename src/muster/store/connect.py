@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
 from muster.base.clock import Clock, SystemClock
+from muster.base.errors import MusterError
 from muster.ports.store import Store
 from muster.store import schema
 from muster.store.sealing import Seal
@@ -44,7 +45,7 @@ async def _sealed(store: Opened) -> Opened:
     """Return the store once everything in it is sealed that is to be."""
     try:
         await store.write(lambda tx: tx.seal_anew())
-    except BaseException:
+    except MusterError:
         await store.close()
         raise
     return store

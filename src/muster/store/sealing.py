@@ -1,18 +1,18 @@
 """Seal rows that hold what is secret, by keys of a file that is no part of the database."""
 
 import os
-import secrets
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from sqlalchemy import Connection
 
 from muster.base.errors import Invalid, Unavailable
+from muster.base.ids import new_id
+from muster.base.secret import new_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -54,7 +54,7 @@ class Seal:
         keys = self._now()
         if keys is None:
             return text
-        nonce = secrets.token_bytes(_NONCE_B)
+        nonce = new_key(_NONCE_B)
         hidden = keys.known[keys.newest].encrypt(nonce, text.encode(), table.encode())
         return f"{_MARK}{keys.newest}:{b64encode(nonce + hidden).decode()}"
 
@@ -137,7 +137,7 @@ def forgotten(path: Path) -> int:
 
 
 def _line() -> str:
-    return f"{uuid4().hex[:12]} {b64encode(secrets.token_bytes(_KEY_B)).decode()}"
+    return f"{new_id().hex[:12]} {b64encode(new_key(_KEY_B)).decode()}"
 
 
 def _lines(path: Path) -> list[str]:
@@ -165,7 +165,7 @@ def _replace(path: Path, lines: list[str]) -> None:
 
 def _written(path: Path, lines: list[str], put: Callable[[Path, Path], None]) -> None:
     """Have a file be so whole or not at all, also after a power cut."""
-    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}")
+    beside = path.with_name(f".{path.name}.{new_id().hex[:8]}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write("".join(f"{line}\n" for line in lines))
