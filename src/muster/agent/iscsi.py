@@ -1,12 +1,12 @@
 """services/iscsi: disks of other machines by iSCSI; only what differs is logged in or out."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, at_rest, run, started
 
@@ -109,10 +109,6 @@ def _leaving(each: Target, seen: Sight) -> Iterator[Act]:
     yield run(*node, "-o", "delete", undo=(*node, "-o", "new"), tolerated=True)
 
 
-def lacks(config: Iscsi, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.iscsi", machine, "iscsiadm")
 
@@ -127,7 +123,7 @@ ISCSI = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     sight,
     look,
     state,

@@ -1,11 +1,11 @@
 """services/linstor: volumes with copies on several machines, as a satellite of LINSTOR."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Can, Lack, Noun, lacking
+from muster.agent.noun import Ability, Can, Noun, when_enabled
 from muster.agent.said import ruled
 from muster.agent.steps import Act, Acts, File, Put, Unit, at_rest, running, started
 
@@ -64,10 +64,6 @@ def reset(config: Linstor) -> Iterator[Act]:
     yield Unit("restart", UNIT)
 
 
-def lacks(config: Linstor, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     if machine.there(f"/lib/systemd/system/{UNIT}"):
         return {"services.linstor": Ability()}
@@ -80,7 +76,7 @@ LINSTOR = Noun(
     Linstor,
     files,
     acts,
-    lacks=lacks,
+    lacks=when_enabled(abilities),
     look=look,
     abilities=abilities,
     reset=reset,

@@ -1,13 +1,13 @@
 """services/ovn: this machine as a chassis of an OVN that others direct."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from muster.agent import certificate
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
 from muster.base.errors import Invalid
@@ -135,10 +135,6 @@ def reset(config: Ovn) -> Iterator[Act]:
     yield Unit("restart", CONTROLLER)
 
 
-def lacks(config: Ovn, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.ovn", machine, "ovs-vsctl", "ovn-controller")
 
@@ -149,7 +145,7 @@ OVN = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     look=look,
     abilities=abilities,
     reset=reset,

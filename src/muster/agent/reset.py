@@ -15,7 +15,7 @@ from muster.base.errors import Conflict, MusterError, NotFound
 
 LOG = logging.getLogger("muster.agent")
 INCUS, CARDS = "/var/lib/incus", "/sys/class/net"
-KEPT = ("system/network", "system/provider", "applications")
+KEPT = ("system/network", "system/provider", "system/fallback-listener", "applications")
 
 
 def service(agent: Agent, asked: Asked) -> object:
