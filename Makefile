@@ -73,9 +73,11 @@ sabotage: ## break rules one by one, and see which test notices (WORDS="storm to
 	@scripts/environment dev
 	@WORKERS=$(WORKERS) $(BIN)/python -m scripts.sabotage $(WORDS)
 
-docs: ## make the reference pages from the code
+docs: ## make the reference pages from the code, and pictures of the console
 	@scripts/environment dev
 	@$(BIN)/python -m scripts.reference
+	@scripts/console || echo "The pictures stay as they are." >&2
+	@$(BIN)/python -m scripts.pictures
 
 format: ## put the code into shape
 	@$(BIN)/ruff check --fix src tests benchmarks scripts

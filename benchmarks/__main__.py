@@ -1,6 +1,6 @@
 """`make bench`: every benchmark in a process of its own, one after another.
 
-python -m benchmarks [service postgresql clustering store autoscaler placement incus]
+python -m benchmarks [service postgresql clustering store autoscaler placement incus console]
 """
 
 import subprocess
@@ -19,6 +19,7 @@ PARTS = {
     "store": "The store alone",
     "autoscaler": "Scaling decisions",
     "placement": "Placement with a planted solution",
+    "console": "The web console in Chromium, where that is possible",
     "incus": "Real Incus members, where that is possible",
 }
 

@@ -25,7 +25,7 @@ from muster.model.server_cluster import SERVER_CLUSTER_TRANSITIONS
 from muster.model.server_job import COURSE as JOB_COURSE
 from muster.model.vcluster import MEMBER_TRANSITIONS, VCLUSTER_TRANSITIONS
 from muster.settings import Settings
-from scripts import agent, scenarios
+from scripts import agent, pages, scenarios
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 MADE = "<!-- Made from the code by `make docs`; do not edit. -->\n"
@@ -221,6 +221,10 @@ def clustering_page() -> str:
     return scenarios.page(MADE)
 
 
+def console_page() -> str:
+    return pages.page(MADE)
+
+
 def agent_page() -> str:
     return agent.page(MADE)
 
@@ -232,6 +236,7 @@ PAGES = {
     "states.md": states_page,
     "api.md": api_page,
     "clustering-api.md": clustering_page,
+    "console.md": console_page,
 }
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from guard import dying_with
 from house import until
@@ -28,7 +28,7 @@ _FLAGS = (
 )
 # Finds what a reader finds: by label, by the words on it, or by a selector.
 _FIND = """
-const seen = (e) => e.getClientRects().length > 0;
+const seen = (e) => e.getClientRects().length > 0 && e.checkVisibility();
 const said = (e) => (e.getAttribute('aria-label') || e.textContent).trim().replace(/\\s+/g, ' ');
 const find = (words, within = document) => [...within.querySelectorAll(
     'button, a, summary, [role=tab]')].find((e) => seen(e) && !e.disabled && said(e) === words);
@@ -118,6 +118,14 @@ class Page:
             return self.run(script)
         except Gone:
             return None
+
+    def another(self) -> "Page":
+        """Return one more tab of the same browser."""
+        return Page(self._line, _tab(self._line), self.url)
+
+    def before_all(self, script: str) -> None:
+        """Have a script run in every document before its own ones, whatever the page allows."""
+        self.ask("Page.addScriptToEvaluateOnNewDocument", source=script)
 
     def text(self) -> str:
         return str(self.run("document.body.innerText"))
@@ -237,14 +245,14 @@ def _address(folder: Path) -> str:
     return f"ws://127.0.0.1:{number}{path}"
 
 
-def _tab(line: ClientConnection) -> str:
+def _tab(line: Line) -> str:
     """Return the session of a new tab."""
     made = _plain(line, 1, "Target.createTarget", url="about:blank")
     attached = _plain(line, 2, "Target.attachToTarget", targetId=made["targetId"], flatten=True)
     return str(attached["sessionId"])
 
 
-def _plain(line: ClientConnection, id: int, method: str, **params: Any) -> Any:
+def _plain(line: Line, id: int, method: str, **params: Any) -> Any:
     """Return what the browser itself answers to a command."""
     line.send(json.dumps({"id": id, "method": method, "params": params}))
     while True:

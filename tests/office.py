@@ -68,6 +68,9 @@ class NameTag:
         except KeyError:
             raise Unknown("wear a name tag") from None
 
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+        return {}
+
 
 class SolvedHere:
     """A solver without a process of its own."""

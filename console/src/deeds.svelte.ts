@@ -10,10 +10,11 @@ export interface Deed {
   label: string; // of the button that does it
   danger?: boolean;
   foreseen?: Foreseen; // where the API tells no plan of it
+  ahead?: () => Promise<Foreseen>; // where it tells one otherwise than by ?plan
   then?: () => void;
 }
 
-export type Foreseen = Omit<Plan, "hash">;
+export type Foreseen = Omit<Plan, "hash"> & { against?: string[] }; // what it would be refused for
 
 class Deeds {
   now = $state.raw<Deed | null>(null);

@@ -45,7 +45,8 @@ const DOMAIN = /^(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?
 const WHOLE = /^\d{1,6}$/;
 const NUMBER = /^\d{1,3}([.,]\d{1,2})?$/;
 
-const share = (said: string) => Math.round(Number(said.replace(",", ".")) * 100) / 10000;
+/** Return a percentage as the share that the API takes. */
+export const share = (said: string) => Math.round(Number(said.replace(",", ".")) * 100) / 10000;
 
 function outside(said: string, low: number, high: number): string | undefined {
   if (!WHOLE.test(said)) return "must be a whole number";

@@ -87,19 +87,33 @@ function ofFailures(clusters: ClusterLine[], happenings: Happening[]): Trouble[]
   });
 }
 
+interface Census {
+  well: number;
+  wrong: Trouble[];
+}
+
+const counted = new WeakMap<Instance[], Census>();
+
+/** Return how many of one cluster's instances are well, and what is wrong with others; counted once, as a list is never changed. */
+export function census(members: Instance[]): Census {
+  let found = counted.get(members);
+  if (!found) counted.set(members, (found = { well: members.filter((one) => wellness(one) === "good").length, wrong: members.flatMap(ofInstance) }));
+  return found;
+}
+
 export interface Seen {
   clusters: ClusterLine[];
   details: Record<string, Details>;
-  instances: Instance[];
+  members: Map<string, Instance[]>; // by cluster
   happenings: Happening[]; // newest first
 }
 
 /** Return all that is wrong, what does most harm first. */
-export function troubles({ clusters, details, instances, happenings }: Seen): Trouble[] {
+export function troubles({ clusters, details, members, happenings }: Seen): Trouble[] {
   const found = [
     ...clusters.flatMap((one) => ofCluster(one, details[one.id])),
     ...ofFailures(clusters, happenings),
-    ...instances.flatMap(ofInstance),
+    ...[...members.values()].flatMap((one) => census(one).wrong),
   ];
   return found.sort((a, b) => a.harm - b.harm || a.about.localeCompare(b.about));
 }

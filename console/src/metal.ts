@@ -150,7 +150,7 @@ const WAYS: (Way & { of: string[] | null; when: string[] })[] = [
   { verb: ":pause", label: "Pause", of: ["update", "reboot"], when: ["running"], step: "it rests after the step that it is at" },
   { verb: ":resume", label: "Resume", of: null, when: ["paused", "stopped"], step: "it goes on; what was refused is tried again" },
   { verb: ":rollback", label: "Roll back", of: ["create", "add-servers"], when: ["running", "paused", "stopped"], step: "what was done is undone; servers that had begun to be members are reset", danger: true },
-  { verb: ":cancel-operation", label: "Cancel", of: ["update", "reboot", "evacuate", "restore", "certificate"], when: ["running", "paused", "stopped"], step: "it ends; the server that it is at comes back first", danger: true },
+  { verb: ":cancel-operation", label: "End it", of: ["update", "reboot", "evacuate", "restore", "certificate"], when: ["running", "paused", "stopped"], step: "it ends; the server that it is at comes back first", danger: true },
 ];
 
 /** Return what may be done with a job as it is. */

@@ -41,6 +41,12 @@ export function fromActions(actions: Action[], names: Map<string, string>): Oper
     }));
 }
 
+/** Return what has ended since, with what began only then. */
+export function ended(before: Operation[], now: Operation[]): Operation[] {
+  const over = new Set(before.filter((each) => each.state !== "running").map((each) => each.id));
+  return now.filter((each) => each.state !== "running" && !over.has(each.id));
+}
+
 /** Return the operations with what an event tells of them worked in. */
 export function told(before: Operation[], one: Happening): Operation[] {
   const id = one.action_id;

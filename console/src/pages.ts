@@ -25,6 +25,7 @@ export const PAGES: Page[] = [
   { path: "/events", title: "Events", group: "Clustering" },
   { path: "/servers", title: "Servers", group: "Servers", right: "operate" },
   { path: "/server-tokens", title: "Tokens", group: "Servers", right: "operate" },
+  { path: "/join-strings", title: "Join strings", group: "Servers", right: "operate" },
   { path: "/server-clusters", title: "Clusters of servers", group: "Servers", right: "operate" },
   { path: "/server-templates", title: "Templates", group: "Servers", right: "operate" },
   { path: "/warnings", title: "Warnings", group: "Servers", right: "operate" },

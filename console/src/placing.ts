@@ -1,4 +1,5 @@
 // Virtual clusters: who is where, and why somebody can be nowhere.
+import type { Document } from "./document";
 import type { Tone } from "./words";
 
 export interface Member {
@@ -111,18 +112,32 @@ export function impossible(answer: unknown): Impossible | null {
 export interface Checked {
   fine: boolean;
   wrong: string;
+  body: string; // what is sent
+  said: unknown;
 }
 
-/** Whether a request can be sent: it has to be an object of JSON, in which keys may repeat. */
-export function sendable(text: string): Checked {
-  if (!text.trim()) return { fine: false, wrong: "" };
+/** Whether a request can be sent: JSON as it stands, for keys may repeat in it; or YAML, as JSON then. */
+export async function sendable(text: string, read: (text: string) => Promise<Document>): Promise<Checked> {
+  const nothing = { fine: false, body: "", said: null };
+  if (!text.trim()) return { ...nothing, wrong: "" };
+  let said: unknown;
+  let body = text;
   try {
-    const said: unknown = JSON.parse(text);
-    const fine = typeof said === "object" && said !== null && "vcluster" in said;
-    return { fine, wrong: fine ? "" : 'has no key "vcluster"' };
+    said = JSON.parse(text);
   } catch (error) {
-    return { fine: false, wrong: `is not JSON: ${(error as Error).message}` };
+    const found = await read(text);
+    if (found.wrong) return { ...nothing, wrong: text.trimStart().startsWith("{") ? `is not JSON: ${(error as Error).message}` : found.wrong };
+    said = found.value;
+    body = JSON.stringify(said);
   }
+  const fine = typeof said === "object" && said !== null && "vcluster" in said;
+  return fine ? { fine, wrong: "", body, said: repeats(text, said) ? null : said } : { ...nothing, wrong: 'has no key "vcluster"' };
+}
+
+/** Whether a text has more than parsing kept of it: of keys that repeat, the last one alone is kept. */
+function repeats(text: string, said: unknown): boolean {
+  const keys = (said: string) => said.match(/"(?:instance|grouping)"\s*:/g)?.length ?? 0;
+  return keys(text) > keys(JSON.stringify(said));
 }
 
 export const EXAMPLE = JSON.stringify(

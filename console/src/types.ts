@@ -9,6 +9,7 @@ export interface Session {
   user?: string;
   project?: string;
   roles?: string[];
+  projects?: string[]; // in which this session can go on
   rights?: string[];
 }
 

@@ -1,30 +1,66 @@
 // What there is, as last heard: read once, then kept by what the one event stream tells.
 import { get, Refused, whenSignedOut } from "./api";
-import { isSettled, routeOf } from "./health";
+import { byCluster, isSettled, routeOf } from "./health";
 import { Line } from "./line";
-import { told, fromActions, type Operation } from "./operations";
+import { ended, told, fromActions, type Operation } from "./operations";
+import { notices } from "./notices.svelte";
+import { next, toLookAt } from "./upkeep";
 import type { Action, ClusterLine, Details, Happening, Instance, Session } from "./types";
 
-const MANY = 12; // so many clusters changed at once: the lists are read instead of each
 const KEPT = 300; // events
+const WHOLE = 100; // clusters with all their details
 const AGAIN_MS = 1000;
+const TOLD_MS = 100; // events come in flocks: they are shown together,
+const FLOCK = 10; // large flocks
+const FLOCK_MS = 250; // less often
+const TURN_MS = 60;
+const REST_MS = 250;
 
-const byName = (a: { name: string }, b: { name: string }) => a.name.localeCompare(b.name, undefined, { numeric: true });
+const { compare } = new Intl.Collator(undefined, { numeric: true });
+const byName = (a: { name: string }, b: { name: string }) => compare(a.name, b.name);
+
+interface Past {
+  events: Happening[]; // newest first
+  actions: Action[];
+}
+
+async function readHistory(): Promise<Past> {
+  const [{ events }, { actions }] = await Promise.all([
+    get<{ events: Happening[] }>("/v1/events?every=true&sort=seq:desc&limit=100"),
+    get<{ actions: Action[] }>("/v1/actions?sort=created_at:desc&limit=200"),
+  ]);
+  return { events, actions };
+}
 
 class World {
   session = $state.raw<Session | null>(null);
   clusters = $state.raw<ClusterLine[]>([]);
-  instances = $state.raw<Instance[]>([]);
+  members = $state.raw(new Map<string, Instance[]>()); // by cluster; "" has those of none
+  instances = $derived.by(() => {
+    const known = this.clusters.map((one) => one.id);
+    const others = [...this.members.keys()].filter((id) => !this.#ids.has(id));
+    return [...known, ...others].flatMap((id) => this.members.get(id) ?? []);
+  });
   details = $state.raw<Record<string, Details>>({});
   happenings = $state.raw<Happening[]>([]); // newest first
   operations = $state.raw<Operation[]>([]); // newest first
   line = $state<"connecting" | "live" | "lost">("connecting");
   loaded = $state(false);
+  peopled = $state(false); // the instances are read too, which takes longer
   trouble = $state("");
   #listeners = new Set<(one: Happening) => void>();
+  #ids = $derived(new Set(this.clusters.map((one) => one.id)));
+  #news: Happening[] = [];
+  #patience = TOLD_MS;
+  #telling: ReturnType<typeof setTimeout> | undefined;
   #dirty = new Set<string>();
-  #flushing: ReturnType<typeof setTimeout> | undefined;
+  #turning: ReturnType<typeof setTimeout> | undefined;
+  #queue = Promise.resolve();
+  #newer = new Set<string>(); // read by themselves since everything was asked for
+  #some = -Infinity;
+  #all = { at: -Infinity, took: 0 };
   #watched = "";
+  #shown = new Set<string>();
   #again: ReturnType<typeof setTimeout> | undefined;
   #stream = new Line<Happening>({
     heard: (one) => this.#heard(one),
@@ -79,86 +115,135 @@ class World {
     return () => void this.#listeners.delete(to);
   }
 
-  /** Read everything anew: at the beginning, and after the line was lost. */
-  async load() {
-    await this.#read();
-    for (const id of this.#toLookAt()) this.#touch(id);
+  /** Have these clusters read first when they change, as they are on the screen; until what is returned is called. */
+  show(ids: string[]) {
+    const shown = (this.#shown = new Set(ids));
+    return () => {
+      if (this.#shown === shown) this.#shown = new Set();
+    };
   }
 
-  async #read() {
+  /** Read everything anew: at the beginning, and after the line was lost. */
+  load = () => this.#inTurn(true);
+
+  #inTurn(history: boolean) {
+    return (this.#queue = this.#queue.then(() => this.#readAll(history)));
+  }
+
+  async #readAll(history: boolean) {
+    const began = performance.now();
+    this.#dirty.clear();
+    this.#newer.clear();
     try {
-      const [clusters, instances, events, actions] = await Promise.all([
-        get<{ clusters: ClusterLine[] }>("/v1/clusters"),
-        get<{ instances: Instance[] }>("/v1/instances"),
-        get<{ events: Happening[] }>("/v1/events?every=true&sort=seq:desc&limit=100"),
-        get<{ actions: Action[] }>("/v1/actions?sort=created_at:desc&limit=200"),
-      ]);
-      this.clusters = clusters.clusters.sort(byName);
-      this.instances = instances.instances.sort(byName);
-      this.happenings = events.events;
-      const names = new Map<string, string>(events.events.map((each) => [each.oid, each.oname]));
-      for (const one of [...this.instances, ...this.clusters]) names.set(one.id, one.name);
-      this.operations = fromActions(actions.actions, names);
+      const [{ clusters }, past] = await Promise.all([get<{ clusters: ClusterLine[] }>("/v1/clusters"), history ? readHistory() : null]);
+      const newer = new Map(this.clusters.filter((one) => this.#newer.has(one.id)).map((one) => [one.id, one]));
+      this.clusters = clusters.map((one) => newer.get(one.id) ?? one).sort(byName);
+      if (past) this.happenings = [...this.#since(past), ...past.events];
       this.loaded = true;
+      const { instances } = await get<{ instances: Instance[] }>("/v1/instances");
+      const others = [...this.members].filter(([id]) => this.#newer.has(id));
+      this.members = new Map([...byCluster(instances.sort(byName)), ...others]);
+      this.peopled = true;
+      if (past) this.operations = this.#since(past).toReversed().reduce(told, fromActions(past.actions, this.#names(past)));
       this.trouble = "";
     } catch (error) {
       this.trouble = (error as Error).message;
     }
+    this.#all = { at: performance.now(), took: performance.now() - began };
+    for (const id of toLookAt(this.#seen(), this.#odd())) this.#touch(id);
   }
 
-  /** Who is watched, and who is not in order: never so many that everything would be read anew for them. */
-  #toLookAt(): string[] {
+  /** What was heard while the past was read. */
+  #since(past: Past): Happening[] {
+    const last = past.events[0]?.seq ?? 0;
+    return this.happenings.filter((one) => one.seq > last);
+  }
+
+  #names(past: Past): Map<string, string> {
+    const named = [...this.instances, ...this.clusters].map((one) => [one.id, one.name] as const);
+    return new Map([...past.events.map((one) => [one.oid, one.oname] as const), ...named]);
+  }
+
+  #seen = () => new Set([this.#watched, ...this.#shown].filter(Boolean));
+
+  #odd(): string[] {
     const plain = ["CREATE_COMPLETE", "UPDATE_COMPLETE"];
-    const odd = this.clusters.filter((one) => one.status !== "ACTIVE" || !plain.includes(one.stack_status));
-    const ids = new Set([this.#watched, ...odd.map((one) => one.id)].filter(Boolean));
-    return [...ids].slice(0, MANY);
+    return this.clusters.filter((one) => one.status !== "ACTIVE" || !plain.includes(one.stack_status)).map((one) => one.id);
   }
 
   #heard(one: Happening) {
-    if (this.happenings.some((each) => each.seq === one.seq)) return;
-    this.happenings = [one, ...this.happenings].slice(0, KEPT);
-    this.operations = told(this.operations, one);
-    if (one.cluster_id) this.#touch(one.cluster_id);
-    for (const listener of this.#listeners) listener(one);
+    this.#news.push(one);
+    this.#telling ??= setTimeout(() => this.#tell(), this.#patience);
+  }
+
+  #tell() {
+    this.#telling = undefined;
+    this.#patience = this.#news.length > FLOCK ? FLOCK_MS : TOLD_MS;
+    const known = new Set(this.happenings.map((each) => each.seq));
+    const news = this.#news.filter((one) => !known.has(one.seq));
+    this.#news = [];
+    this.happenings = [...news.toReversed(), ...this.happenings].slice(0, KEPT);
+    const before = this.operations;
+    this.operations = news.reduce(told, before);
+    notices.tell(ended(before, this.operations));
+    for (const one of news) {
+      if (one.cluster_id) this.#touch(one.cluster_id);
+      for (const listener of this.#listeners) listener(one);
+    }
   }
 
   #touch(id: string) {
     this.#dirty.add(id);
-    this.#flushing ??= setTimeout(() => void this.#flush(), 120);
+    this.#turning ??= setTimeout(() => void this.#turn(), TURN_MS);
   }
 
-  async #flush() {
-    let ids = [...this.#dirty];
-    this.#dirty.clear();
+  async #turn() {
+    const now = performance.now();
+    const seen = this.#seen();
+    const hidden = globalThis.document?.hidden ?? false;
+    const found = next({ dirty: this.#dirty, seen, hidden, now, some: this.#some, all: this.#all });
     try {
-      if (ids.length > MANY) {
-        await this.#read();
-        ids = this.#toLookAt();
-      }
-      await Promise.all(ids.map((id) => this.#refresh(id)));
+      if (found === "all") await this.#inTurn(false);
+      else if (found.length) await this.#refresh(found);
+      if (found !== "all" && !found.some((id) => seen.has(id)) && found.length) this.#some = now;
     } finally {
-      this.#flushing = this.#dirty.size ? setTimeout(() => void this.#flush(), 120) : undefined;
+      const rest = Math.max(REST_MS, performance.now() - now); // who answers slowly is asked less
+      this.#turning = this.#dirty.size ? setTimeout(() => void this.#turn(), rest) : undefined;
     }
   }
 
-  async #refresh(id: string) {
+  async #refresh(ids: string[]) {
+    for (const id of ids) this.#dirty.delete(id);
+    const found = await Promise.all(ids.map((id) => this.#wholeOf(id)));
+    this.#put(found.filter((one) => one !== null));
+  }
+
+  async #wholeOf(id: string): Promise<Details | null> {
     try {
       const known = this.clusters.find((one) => one.id === id);
       const line = known ?? (await get<{ cluster: ClusterLine }>(`/v1/clusters/${id}`)).cluster;
-      this.#put(await get<Details>(routeOf(line)));
+      return await get<Details>(routeOf(line));
     } catch (error) {
       if (error instanceof Refused && error.status === 404) this.#drop(id);
       else this.trouble = (error as Error).message;
+      return null;
     }
   }
 
-  #put(whole: Details) {
-    whole.instances.sort(byName);
-    this.clusters = [...this.clusters.filter((one) => one.id !== whole.id), whole].sort(byName);
-    const others = this.instances.filter((one) => one.cluster_id !== whole.id);
-    this.instances = [...others, ...whole.instances].sort(byName);
-    this.details = { ...this.details, [whole.id]: whole };
-    this.#lookAgain(whole);
+  #put(wholes: Details[]) {
+    const found = new Map(wholes.map((one) => [one.id, one]));
+    if (!found.size) return;
+    const others = wholes.filter((one) => !this.#ids.has(one.id));
+    const lines = this.clusters.map((one) => found.get(one.id) ?? one);
+    this.clusters = others.length ? [...lines, ...others].sort(byName) : lines;
+    this.members = new Map([...this.members, ...wholes.map((one) => [one.id, one.instances.sort(byName)] as const)]);
+    const { [this.#watched]: watched, ...kept } = this.details;
+    const newest = [...Object.entries(kept).filter(([id]) => !found.has(id)), ...found].slice(-WHOLE);
+    this.details = Object.fromEntries(watched && !found.has(this.#watched) ? [[this.#watched, watched], ...newest] : newest);
+    for (const one of wholes) {
+      this.#newer.add(one.id);
+      this.#lookAgain(one);
+    }
   }
 
   /**
@@ -166,14 +251,15 @@ class World {
    * members are not all known to be well yet, is looked at again until they are.
    */
   #lookAgain(whole: Details) {
+    if (this.#watched !== whole.id) return;
     clearTimeout(this.#again);
-    if (this.#watched !== whole.id || isSettled(whole)) return;
+    if (isSettled(whole)) return;
     this.#again = setTimeout(() => this.#watched === whole.id && this.#touch(whole.id), AGAIN_MS);
   }
 
   #drop(id: string) {
     this.clusters = this.clusters.filter((one) => one.id !== id);
-    this.instances = this.instances.filter((one) => one.cluster_id !== id);
+    this.members = new Map([...this.members].filter(([of]) => of !== id));
     const { [id]: _, ...others } = this.details;
     this.details = others;
   }

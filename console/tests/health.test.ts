@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { condition, isSettled, troubles, wellness, type Seen } from "../src/health";
 import { cluster, decision, details, happening, instance } from "./made";
 
-const seen = (but: Partial<Seen>): Seen => ({ clusters: [], details: {}, instances: [], happenings: [], ...but });
+const seen = (but: Partial<Seen>): Seen => ({ clusters: [], details: {}, members: new Map(), happenings: [], ...but });
 const what = (but: Partial<Seen>) => troubles(seen(but)).map((each) => each.what);
 
 describe("what is wrong first", () => {
-  test("nothing, where everything is in order", () => expect(what({ clusters: [cluster()], instances: [instance()] })).toEqual([]));
+  test("nothing, where everything is in order", () => expect(what({ clusters: [cluster()], members: new Map([["c1", [instance()]]]) })).toEqual([]));
 
   test("what serves nobody comes before what serves less", () =>
     expect(
@@ -36,7 +36,7 @@ describe("what is wrong first", () => {
     const last_decision = decision({ cuts: [{ limiter: "max", before: 6, after: 4, why: "at most 4" }] });
     const storm = { since: "", retry_at: null, allowed: 0, reason: "3 of 4 are sick" };
     const sick = instance({ health: { infrastructure: "bad", load_balancer: "bad", application: "bad" } });
-    const all = { clusters: [cluster()], details: { c1: details({ storm, scaling: { mode: "on", last_decision } }) }, instances: [sick] };
+    const all = { clusters: [cluster()], details: { c1: details({ storm, scaling: { mode: "on", last_decision } }) }, members: new Map([["c1", [sick]]]) };
     expect(what(all)).toEqual(["replacing has stopped: too many are sick at once", "would be larger than its maximum of 4", "instance is not well"]);
   });
 });

@@ -44,11 +44,11 @@ test("the year 1 is never", () => {
 });
 
 test.each([
-  ["update", "running", ["Pause", "Cancel"]],
-  ["update", "paused", ["Resume", "Cancel"]],
+  ["update", "running", ["Pause", "End it"]],
+  ["update", "paused", ["Resume", "End it"]],
   ["create", "running", ["Roll back"]],
   ["create", "stopped", ["Resume", "Roll back"]],
-  ["evacuate", "running", ["Cancel"]],
+  ["evacuate", "running", ["End it"]],
   ["remove-servers", "running", []],
   ["update", "done", []],
   ["create", "turning back", []],

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { documentOf } from "../src/document";
 import { EXAMPLE, impossible, madeOf, map, sendable, sentence, type Member } from "../src/placing";
 
 const member = (name: string, host: string | null, zone: string | null = null): Member => ({ id: name, name, type: "server", status: "ACTIVE", status_reason: "", host, zone, addresses: [], attached_to: null, spec: {} });
@@ -26,12 +27,22 @@ test("a refusal tells why nothing was placed only where that is the reason", () 
   expect(impossible(null)).toBeNull();
 });
 
-test("what is sent is an object that has a vcluster, and its keys may repeat", () => {
-  expect(sendable(EXAMPLE)).toEqual({ fine: true, wrong: "" });
-  expect(sendable('{"vcluster": {"instances": {"instance": {}, "instance": {}}}}').fine).toBe(true);
-  expect(sendable("{}").wrong).toContain("vcluster");
-  expect(sendable("{").wrong).toContain("is not JSON");
-  expect(sendable("")).toEqual({ fine: false, wrong: "" });
+test("a request is sent as it stands, or as JSON where it is YAML", async () => {
+  expect(await sendable(EXAMPLE, documentOf)).toEqual({ fine: true, wrong: "", body: EXAMPLE, said: JSON.parse(EXAMPLE) });
+  const repeated = '{"vcluster": {"instances": {"instance": {}, "instance": {}}}}';
+  expect(await sendable(repeated, documentOf)).toEqual({ fine: true, wrong: "", body: repeated, said: null });
+  expect((await sendable("vcluster: {name: one}", documentOf)).body).toBe('{"vcluster":{"name":"one"}}');
+});
+
+test.each([
+  ["{}", /vcluster/],
+  ["{", /is not JSON/],
+  ["a: [", /is not YAML/],
+  ["", /^$/],
+])("%j cannot be sent", async (text, wrong) => {
+  const said = await sendable(text, documentOf);
+  expect(said.fine).toBe(false);
+  expect(said.wrong).toMatch(wrong);
 });
 
 test("what a member is made of is said in a few words", () => {

@@ -39,11 +39,11 @@ test.each([3, 13, 40])("of %i clusters that are not in order the lists are read 
   expect(world.details[`c${count - 1}`]?.status).toBe("ERROR");
 });
 
-test("when many change at once everything is read once more, and so is whoever is watched", async () => {
+test("when many change at once everything is read once more, and whoever is watched at once and then again", async () => {
   const world = await among(40);
   await world.load();
   await vi.advanceTimersByTimeAsync(1_000);
   for (const id of ids) world.watch(id);
   await vi.advanceTimersByTimeAsync(10_000);
-  expect(["/v1/clusters", "/v1/clusters/web/c1", "/v1/clusters/web/c39"].map(times)).toEqual([2, 2, 1]);
+  expect(["/v1/clusters", "/v1/clusters/web/c1", "/v1/clusters/web/c39"].map(times)).toEqual([2, 2, 2]);
 });

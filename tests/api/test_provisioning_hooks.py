@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from muster.base.errors import Permanent, Transient
+from muster.model.server_job import Entry
+from muster.ports.store import Query
 from yard import HERE, Yard, opened_yard
 
 C1 = f"{HERE}/c1"
@@ -122,3 +124,29 @@ async def test_a_hook_shows_no_password(yard):
     rolling = {"hook_before": "https://me:secret@hooks.example/"}
     told = await yard.ask("PUT", C1, {"config": {"rolling_restart": rolling}}, 400)
     assert "with no user in it" in told
+
+
+@pytest.mark.parametrize("at_first", [True, False])
+async def test_whether_a_server_has_to_reboot_is_asked_once_for_all_that_is_done_to_it(
+    yard, at_first
+):
+    ears = await hooked(yard, "m1", "m2")
+    metal = yard.fleet.metals["m1"]
+    await yard.ask("POST", f"{C1}/:update", {"reboot": True})
+
+    while not all(each.status == "done" for each in await entries(yard) if each.of_update):
+        await yard.go_on(looks=1)
+    metal.state["needs_reboot"] = at_first
+    ears.heard.clear()
+    while not any("needed" in each.kept for each in await entries(yard) if not each.of_update):
+        await yard.go_on(looks=1)
+    metal.state["needs_reboot"] = not at_first
+    assert (await yard.go_on())["job"]["status"] == "done"
+    told = [each[0] for each in ears.heard if each[1] == "m1"]
+    assert (metal.reboots, told) == ((1, [BEFORE, AFTER]) if at_first else (0, []))
+
+
+async def entries(yard: Yard) -> tuple[Entry, ...]:
+    [cluster] = await yard.office.desk.store.read(lambda tx: tx.server_clusters.find(Query()))
+    assert cluster.job is not None
+    return cluster.job.entries

@@ -35,6 +35,9 @@ class Late:
     async def who(self, headers: Any) -> Any:
         return await self.inner.who(headers)
 
+    def projects(self, user: str) -> Any:
+        return self.inner.projects(user)
+
 
 class Keystone:
     """An identity that knows one token of its own."""
@@ -48,6 +51,9 @@ class Keystone:
         if headers.get("x-auth-token") == "gAAAA-good":
             return await self._otherwise.who(basic())
         return await self._otherwise.who({})
+
+    def projects(self, user: str) -> Any:
+        return {}
 
 
 def basic() -> dict[str, str]:
@@ -126,6 +132,44 @@ async def test_one_of_several_projects_is_chosen_at_the_sign_in(office: Office) 
     assert (answer.json()["project"], answer.json()["rights"]) == ("lab", ["read"])
     refused = await send(office, "POST", "/v1/keypairs", {}, **OURS)
     assert refused.status_code == 403
+
+
+async def test_a_session_goes_on_in_another_project_and_is_over_in_the_first(
+    office: Office,
+) -> None:
+    before = (await sign_in(office)).cookies["muster_session"]
+    assert (await send(office, "GET", "/v1/session")).json()["projects"] == ["demo", "lab"]
+    answer = await send(office, "PUT", "/v1/session", {"project": "lab"}, **OURS)
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["project"], answer.json()["rights"]) == ("lab", ["read"])
+    assert (await send(office, "GET", "/v1/whoami")).json()["project"] == "lab"
+    refused = await send(office, "GET", "/v1/clusters", None, **{"x-auth-token": before})
+    assert refused.status_code == 401
+    back = await send(office, "PUT", "/v1/session", {"project": "demo"}, **OURS)
+    assert back.json()["rights"] == ["read", "write"]
+
+
+async def test_a_session_goes_on_in_no_project_that_is_not_its_users(office: Office) -> None:
+    await sign_in(office)
+    answer = await send(office, "PUT", "/v1/session", {"project": "ops"}, **OURS)
+    assert answer.status_code == 403
+    assert (await send(office, "GET", "/v1/whoami")).json()["project"] == "demo"
+
+
+async def test_a_token_that_somebody_signed_in_with_stays_in_its_project(office: Office) -> None:
+    made = await office.clients["all"].post("/v1/tokens", json={}, headers=basic() | OURS)
+    said = {"token": made.json()["token"]["secret"]}
+    assert (await send(office, "POST", "/v1/session", said, **OURS)).status_code == 201
+    assert (await send(office, "GET", "/v1/session")).json()["projects"] == ["demo"]
+    answer = await send(office, "PUT", "/v1/session", {"project": "lab"}, **OURS)
+    assert answer.status_code == 403
+
+
+async def test_a_page_of_somebody_else_moves_no_session(office: Office) -> None:
+    await sign_in(office)
+    evil = {"origin": "http://elsewhere.example"}
+    answer = await send(office, "PUT", "/v1/session", {"project": "lab"}, **evil)
+    assert answer.status_code == 403
 
 
 async def test_who_is_nobody_yet_is_told_with_what_he_can_sign_in(office: Office) -> None:

@@ -4,15 +4,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from muster.api.autoscaling_v1.stream import HEARTBEAT_S, NOT_KNOWN
-from muster.base.errors import Unknown
+from muster.api.autoscaling_v1.stream import HEARTBEAT_S, LATER, NOT_KNOWN
+from muster.base.errors import Unavailable, Unknown
 from muster.model.who import Who
+from muster.ports.signal import EVENTS
 from office import NameTag, Office, opened
 from server import Wire, served
 
@@ -142,6 +144,33 @@ async def test_the_lines_of_one_who_is_no_longer_known_end(tmp_path: Path) -> No
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 5)
         assert socket.close_code == NOT_KNOWN
+
+
+class Failing:
+    """A store that can be had fail for a while."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+        self.failing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def read(self, work: Any) -> Any:
+        if self.failing:
+            raise Unavailable("the database starts again")
+        return await self._store.read(work)
+
+
+async def test_a_socket_on_which_nothing_more_can_be_told_is_closed(office: Office) -> None:
+    failing = Failing(office.desk.store)
+    office.app.state.desk = replace(office.desk, store=failing)
+    async with served(office.app) as wire, wire.socket("/v1/events/ws", {"x-name": "ann"}) as line:
+        failing.failing = True
+        office.desk.signal.wake(EVENTS)
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(line.recv(), 5)
+        assert line.close_code == LATER
 
 
 async def test_a_socket_is_refused_to_nobody_and_to_other_peoples_pages(office: Office) -> None:

@@ -6,6 +6,7 @@ import pytest
 from scripts.reference import PAGES, REFERENCE
 
 from architecture.source import PRODUCT, ROOT, modules
+from console_pages import patterns, picture_of
 from muster.model.event import KINDS, OF_VERB
 
 FAMILIES = "action|cloud|cluster|image|member|node|rollout|scaling|server|storm|vcluster|volume"
@@ -30,6 +31,12 @@ NO_EVENTS = {
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_made_from_the_code_are_as_new(name):
     assert (REFERENCE / name).read_text() == PAGES[name](), "run `make docs`"
+
+
+def test_every_page_of_the_console_has_a_small_picture():
+    pictures = [ROOT / "docs" / "pictures" / picture_of(pattern) for pattern in patterns()]
+    assert [each.name for each in pictures if not each.exists()] == [], "run `make docs`"
+    assert sum(each.stat().st_size for each in pictures[0].parent.iterdir()) < 2_000_000
 
 
 def test_every_kind_of_event_is_in_the_table_and_happens():

@@ -168,6 +168,7 @@ def test_the_virtual_cluster_pages_show_a_plan_its_map_and_why_there_is_none(
 ) -> None:
     each_fits(page, [("/vclusters", "muster vcluster plan")])
     page.go("/vclusters/new")
+    page.click("As text")
     page.fill("request", "{")
     page.shows("is not JSON")
     names = [f"db-{number}" for number in range(5)]

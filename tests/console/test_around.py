@@ -14,34 +14,6 @@ from muster.api.console import BUILT
 from muster.drivers.identity.users import add_user
 
 pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
-PAGES = (
-    "",
-    "clusters",
-    "clusters/new",
-    "instances",
-    "images",
-    "flavors",
-    "keypairs",
-    "networks",
-    "volumes",
-    "vclusters",
-    "vclusters/new",
-    "profiles",
-    "profiles/new",
-    "policies",
-    "policies/new",
-    "nodes",
-    "receivers",
-    "actions",
-    "events",
-    "servers",
-    "server-tokens",
-    "server-clusters",
-    "server-templates",
-    "warnings",
-    "inventory",
-    "activity",
-)
 FIRST_LOAD = 150_000  # bytes of JavaScript, packed
 WEB = {"name": "web", "image": "demo-web", "flavor": "tiny", "min_size": 1, "max_size": 2}
 
@@ -72,28 +44,6 @@ def test_the_page_asks_nobody_but_its_own_host(page: Page, it: House) -> None:
     asked = page.run("performance.getEntriesByType('resource').map((e) => e.name)")
     assert asked
     assert [each for each in asked if not each.startswith(f"{it.url}/")] == []
-
-
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_fits_a_small_screen_and_a_wide_one(page: Page, it: House, theme: str) -> None:
-    with it.session() as session:
-        id = session.call("GET", "/v1/clusters/web")["cluster"]["id"]
-    tabs = ("", "?tab=members", "?tab=scaling", "?tab=update", "?tab=settings")
-    page.theme(theme)
-    for width in (360, 1600):
-        page.resize(width)
-        for path in (*PAGES, *(f"clusters/web/{id}{tab}" for tab in tabs)):
-            page.go(f"/{path}")
-            page.comes(
-                "!!document.querySelector('main h1')"
-                " && !document.body.innerText.includes('Reading …')"
-            )
-            over = page.run(
-                "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-            )
-            assert over <= 0, (path, width)
-    page.resize(1280)
-    page.theme("light")
 
 
 def test_the_palette_goes_where_its_words_say(page: Page) -> None:

@@ -122,10 +122,16 @@ def test_a_call_means_what_the_table_says(cause, status, detail):
     assert (machine.status, machine.detail, machine.seen_at) == (status, detail, after(1))
 
 
-def test_one_that_reports_back_is_ready_and_asked_at_once():
+def test_one_that_reports_back_is_asked_at_once_and_ready_when_it_answers():
+    """Its agent is there; its Incus may be starting."""
     away = a_machine(status=S.OFFLINE, detail=D.REBOOTING, turned_at=NOW, polled_at=NOW)
     back = called(away, "system-is-ready", "", after(5))
-    assert (back.status, back.detail, due_at(back)) == (S.READY, D.NONE, back.created_at)
+    assert (back.status, back.detail, due_at(back)) == (
+        S.OFFLINE,
+        D.UNRESPONSIVE,
+        back.created_at,
+    )
+    assert answered(back, READY, after(6)).status is S.READY
 
 
 def test_one_that_has_registered_and_says_that_it_is_ready_is_asked_before_it_is():

@@ -89,3 +89,33 @@ async def test_what_takes_longer_than_it_is_waited_for_has_not_failed():
     fleet = Slow(status="Evacuated")
     assert await after(fleet, Verb.RESTORE, caring.restore) == OVER
     assert (fleet.asked, fleet.looks) == (1, 3)
+
+
+@dataclass
+class Starting(Moved):
+    """Servers whose agents are back before their Incus is, and whom the others never missed."""
+
+    left: int = 2
+
+    async def call(self, line: Line, order: Order) -> object:
+        if order.path == "/os/1.0":
+            return {"environment": {"uptime": 1.0, "system_is_ready": True}}
+        if order.path == "/1.0" and line.url == a_clusterable_machine().connection_url:
+            self.left -= 1
+            if self.left >= 0:
+                raise Permanent("Incus does not answer", status=500)
+        return {"status": "Online"}
+
+
+async def test_a_server_has_rebooted_when_its_own_incus_answers():
+    fleet = Starting()
+    entry = Entry(
+        verb=Verb.REBOOT, server="m1", kept={"ordered": True, "was_up_s": 9e4}, begun_at=NOW
+    )
+    one = a_clusterable_machine()
+    machines = {"m1": one, "m2": replace(a_clusterable_machine(2), cluster="c1")}
+    scene = Scene(agents=fleet, cluster=a_server_cluster(), machines=machines, entry=entry, now=NOW)
+    for _ in range(2):
+        came = await caring.reboot(scene)
+        assert (came.waits_s > 0, came.waits_for) == (True, "Incus does not answer")
+    assert await caring.reboot(scene) == OVER

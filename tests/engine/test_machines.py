@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from builders import NOW
 from drivers.pem.made import CERTIFICATE, NEXT
 from fleet import ABOUT, FakeFleet, FakeMachine
 from machines import a_machine
 from memory import in_memory
 from muster.base.certificates import fingerprint
 from muster.base.clock import ManualClock
+from muster.decide.machines import called
 from muster.engine.machines import AT_ONCE
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
@@ -269,3 +271,16 @@ async def test_an_engine_without_agents_asks_nobody(yard):
     await yard.keep(new())
     idle = Engine(yard.store, {}, yard.clock, yard.signal, EnginePace(owner="idle"))
     assert await idle.ticks.machines() == []
+
+
+async def test_one_that_is_back_is_ready_when_its_incus_answers_as_well(yard):
+    away = new(status=S.OFFLINE, detail=D.REBOOTING, turned_at=NOW)
+    there = yard.stands(away, refusing_reads={"/1.0": "Incus does not answer"})
+    there.answers["/1.0"] = {}
+    await yard.keep(called(away, "system-is-ready", "", NOW))
+    await yard.go_on(30)
+    waiting = await yard.seen(away)
+    assert (waiting.status, waiting.reason) == (S.OFFLINE, "Incus does not answer")
+    there.refusing_reads.clear()
+    await yard.go_on(15)
+    assert (await yard.seen(away)).status is S.READY

@@ -11,7 +11,7 @@ import pytest
 
 from contracts.clouds import config
 from drivers.simulated.worlds import an_order
-from engine.whole import WHERE, claims, left, made, settled, world
+from engine.whole import WHERE, claims, left, made, patched, settled, there, world
 from muster.base.clock import ManualClock
 from muster.drivers.simulated.cloud import cloud_over
 from office import Office, a_cloud, opened
@@ -24,20 +24,6 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     cloud = await a_cloud(tmp_path, ManualClock(), hosts=3, host_vcpus=2, host_disk_gib=20)
     async with opened(tmp_path, clouds={"simulated": cloud}) as made:
         yield made
-
-
-async def there(office: Office, said: Any) -> dict[str, Any]:
-    found = await settled(office, (await made(office, said))["id"])
-    assert found["status"] == "ACTIVE"
-    return found
-
-
-async def patched(office: Office, id: str, status: int = 202, **change: Any) -> dict[str, Any]:
-    plan = "?plan=true" if status == 200 else ""
-    answer = await office.call("PATCH", f"{WHERE}/{id}{plan}", {"vcluster": change})
-    assert answer.status_code == status, answer.text
-    found: dict[str, Any] = answer.json()
-    return found.get("error", found)
 
 
 def at(found: dict[str, Any]) -> dict[str, str]:
@@ -222,47 +208,6 @@ async def test_bodies_of_every_form_are_read(office: Office) -> None:
     )
     assert answer.status_code == 202, answer.text
     assert set(at(await settled(office, before["id"]))) == {"db", "db-vol", "x", "y"}
-
-
-async def kinds(office: Office) -> list[str]:
-    found = (await office.call("GET", "/v1/events?limit=100")).json()["events"]
-    told = sorted((each for each in found if each["otype"] == "VCLUSTER"), key=_seq)
-    return [f"{each['kind']} {each['status']}".strip() for each in told]
-
-
-def _seq(event: Any) -> int:
-    return int(event["seq"])
-
-
-async def test_what_becomes_of_one_is_told(office: Office) -> None:
-    before = await there(office, ONE_VOLUME)
-    await patched(office, before["id"], instances=[server("x")])
-    await settled(office, before["id"])
-    world(office).fail("create_server", "permanent")
-    await patched(office, before["id"], instances=[server("y")])
-    await settled(office, before["id"])
-    await office.call("DELETE", f"{WHERE}/{before['id']}")
-    await office.go_on(10)
-    assert await kinds(office) == [
-        "vcluster.created start",
-        "vcluster.created end",
-        "vcluster.updated start",
-        "vcluster.updated end",
-        "vcluster.updated start",
-        "vcluster.updated error",
-        "vcluster.deleted start",
-        "vcluster.deleted end",
-    ]
-
-
-async def test_one_that_cannot_be_made_is_told_with_why(office: Office) -> None:
-    world(office).fail("create_server", "permanent")
-    await settled(office, (await made(office, ONE_VOLUME))["id"])
-    assert await kinds(office) == [
-        "vcluster.created start",
-        "vcluster.created error",
-        "vcluster.rolled_back end",
-    ]
 
 
 THREE_GO = {"remove_instances": ["b", "bv", "c"]}

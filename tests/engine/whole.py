@@ -44,3 +44,17 @@ async def left(office: Office) -> tuple[int, int, int]:
     assert cloud.volumes
     servers, volumes = await cloud.compute.list_servers(), await cloud.volumes.list_volumes()
     return len(servers), len(volumes), len(await claims(office))
+
+
+async def there(office: Office, said: Any) -> dict[str, Any]:
+    found = await settled(office, (await made(office, said))["id"])
+    assert found["status"] == "ACTIVE"
+    return found
+
+
+async def patched(office: Office, id: str, status: int = 202, **change: Any) -> dict[str, Any]:
+    plan = "?plan=true" if status == 200 else ""
+    answer = await office.call("PATCH", f"{WHERE}/{id}{plan}", {"vcluster": change})
+    assert answer.status_code == status, answer.text
+    found: dict[str, Any] = answer.json()
+    return found.get("error", found)

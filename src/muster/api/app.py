@@ -19,8 +19,10 @@ from muster.api.autoscaling_v1 import (
     catalog,
     clouds,
     clusters,
+    hosts,
     instances,
     networks,
+    simulation,
     stream,
     terminal,
     volumes,
@@ -74,6 +76,8 @@ from muster.service.desk import Desk
 BODY_LIMIT = 2**20  # bytes; images have their own
 HANDLERS = (
     *clusters.ROUTES,
+    *simulation.ROUTES,
+    *hosts.ROUTES,
     *catalog.ROUTES,
     *instances.ROUTES,
     *terminal.ROUTES,

@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import Response, delete, get, post
+from litestar import Response, delete, get, post, put
 
 from muster.api.call import Asked, Call
 from muster.api.cookie import baked, kept, proof
@@ -23,6 +23,7 @@ SIGN_IN: Fields = {
         "instead of user and password",
     ),
 }
+MOVE: Fields = {"project": Field(text(high=255), "another one of that user's", required=True)}
 # What a person can give, by the scheme in which this service asks who is there.
 _WAYS: Mapping[str, tuple[str, ...]] = {"": (), "basic": ("password", "token")}
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -40,7 +41,29 @@ async def show_session(call: Asked) -> Response[dict[str, Any]]:
         return Response(
             {"signed_in": False, "ways": _ways(door), "reason": error.text}, headers=_NO_STORE
         )
-    return Response(_shown(door, who), headers=_NO_STORE)
+    shown = {**_shown(door, who), "projects": await _projects(call, who)}
+    return Response(shown, headers=_NO_STORE)
+
+
+async def _projects(call: Call, who: Who) -> list[str]:
+    """Return where a session can go on; a token is for its project alone."""
+    secret = kept(call.request)
+    if not secret or not await sessions.is_session(call.desk, who, secret):
+        return [who.project]
+    return list(_door(call).identity.projects(who.user)) or [who.project]
+
+
+@put("/v1/session", opt={"body": MOVE})
+async def change_project(call: Asked) -> Response[dict[str, Any]]:
+    """Let a session go on in another project of its user; the cookie is another from then on."""
+    door = _door(call)
+    refuse_strangers(call.request.headers, door, from_page=True)
+    headers = proof(call.request, door.identity.challenge, from_page=True)
+    who = await door.identity.who(headers)
+    to = (await call.fields(MOVE))["project"], door.identity.projects(who.user)
+    then, secret = await sessions.moved(call.desk, who, kept(call.request), to)
+    cookies = [baked(call.request, secret, int(sessions.LASTS.total_seconds()))]
+    return Response(_shown(door, then), cookies=cookies, headers=_NO_STORE)
 
 
 @post("/v1/session", opt={"body": SIGN_IN})
@@ -114,4 +137,4 @@ def _shown(door: Door, who: Who) -> dict[str, Any]:
     }
 
 
-OPEN = (show_session, sign_in, sign_out)  # asked without saying who one is
+OPEN = (show_session, change_project, sign_in, sign_out)  # asked without saying who one is

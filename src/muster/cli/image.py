@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from muster.cli.asking import Asking, asking
+from muster.cli.asking import Asking, asking, text_of
 from muster.cli.show import field, listing, local, size
 
 
@@ -51,6 +51,37 @@ def image_import(asked: Asking, source: str, name: str | None, cloud: str | None
     query = {k: v for k, v in (("name", name), ("cloud", cloud)) if v}
     with asked.session() as session, _tarball(Path(source)) as content:
         made = session.send("/v1/images", _chunks(content), query)["image"]
+    asked.show(made, lambda out: out.print(f"Image {made['name']} is there: {made['id']}"))
+
+
+@image.command("pull")
+@click.argument("image")
+@click.option("--from", "server", required=True, help="Who offers it: https://HOST.")
+@click.option("--protocol", type=click.Choice(["simplestreams", "incus"]), help="Of that server.")
+@click.option(
+    "--machine",
+    type=click.Choice(["container", "virtual-machine"]),
+    help="What it is to make, where the server has both.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(exists=True, dir_okay=False),
+    help="PEM file: what that server shows. Default: a trusted one.",
+)
+@click.option("--name", help="Default: IMAGE, with - for /.")
+@click.option("--cloud", help="Default: the server's default cloud.")
+@asking
+def image_pull(asked: Asking, certificate: str | None, **said: str | None) -> None:
+    """Have a cloud fetch IMAGE, an alias such as debian/12 or a fingerprint, from another server.
+
+    It stays as it is; run again, the newest takes the name over, and clusters keep theirs.
+    """
+    given = {name: value for name, value in said.items() if value}
+    body: dict[str, Any] = {each: given.pop(each) for each in ("name", "cloud") if each in given}
+    if certificate:
+        given["certificate"] = text_of(certificate, "--certificate")
+    with asked.session() as session:
+        made = session.call("POST", "/v1/images", body | {"pull": given}, patience_s=600)["image"]
     asked.show(made, lambda out: out.print(f"Image {made['name']} is there: {made['id']}"))
 
 

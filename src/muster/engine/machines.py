@@ -16,7 +16,7 @@ from muster.decide.warnings import of_machine
 from muster.engine.loop import attempt
 from muster.engine.site import Site
 from muster.engine.warnings import note
-from muster.model.machine import Facts, Machine, MachineStatus
+from muster.model.machine import INCUS_KINDS, Facts, Machine, MachineStatus
 from muster.ports.agent import Agents, Line, Order, found, line_of, listed
 from muster.ports.store import Query, Transaction
 
@@ -142,6 +142,8 @@ async def asked(agents: Agents, machine: Machine, *, whole: bool) -> Answer:
     if not isinstance(environment, Mapping):
         raise Permanent(f"{HERE} has no environment: no agent answers there")
     facts = await _facts(agents, machine, environment) if whole else None
+    if facts and machine.status is not MachineStatus.READY and facts.kind in INCUS_KINDS:
+        await found(agents, line_of(machine), "/1.0")  # it may be starting still
     return Answer(environment=environment, facts=facts)
 
 

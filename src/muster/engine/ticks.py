@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import perf_counter
@@ -28,6 +29,7 @@ from muster.engine.sweep import mark_all, release, tidy
 from muster.engine.trim import trim
 from muster.engine.turns import Turns
 from muster.model.scaling import Decision
+from muster.ports.signal import JOBS, Signal
 from muster.ports.stirs import Stirs
 from muster.ports.tasks import Tasks
 
@@ -39,6 +41,18 @@ CERTIFICATES_EVERY = timedelta(hours=1)
 DRIFT_EVERY = timedelta(minutes=5)
 AGAIN_S = 5.0  # after a cloud could not say how far it is
 LEAST_REST_S = 0.25  # between two looks, however much there is to hear
+LONGEST_WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Woken:
+    """Jobs that somebody has just given, as news."""
+
+    signal: Signal
+
+    async def stirred(self) -> None:
+        while not await self.signal.wait(JOBS, LONGEST_WAIT_S):
+            pass
 
 
 class Ticks:
@@ -209,7 +223,7 @@ class Ticks:
 
     async def _jobs_on(self) -> None:
         try:
-            await self._repeat("server jobs", self.jobs, MACHINES_EVERY)
+            await self._repeat("server jobs", self.jobs, MACHINES_EVERY, _Woken(self._site.signal))
         finally:
             self._jobs.stop()
 

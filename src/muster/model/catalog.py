@@ -7,6 +7,7 @@ from uuid import UUID
 
 VIRTUAL = "virtual-machine"
 MACHINES = ("container", VIRTUAL)
+PROTOCOLS = ("simplestreams", "incus")  # by which servers offer images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,18 @@ class Image:
     health_path: str | None = None
     machine: str = ""  # what it makes, of MACHINES; "": as the cloud likes
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pull:
+    """An image that another server offers, for a cloud to fetch."""
+
+    server: str
+    image: str  # what it is called there, or its fingerprint
+    name: str  # what it is to be called here
+    protocol: str = "simplestreams"  # of PROTOCOLS
+    machine: str = ""  # what it is to make, of MACHINES, where the server has both
+    certificate: str = ""  # PEM: what that server shows; "": one that an authority has signed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

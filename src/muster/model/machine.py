@@ -112,8 +112,9 @@ COURSE: Mapping[MachineStatus, Mapping[Happening, Standing | None]] = {
         _H.RESTORE_BEGUN: _RESTORING,
         _H.ENDED: _READY,
     },
-    # Silence of one that reboots or was shut down says nothing new.
-    _S.OFFLINE: _HEARD_OF | {_H.UP: _READY, _H.VANISHED: None},
+    # Silence of one that reboots or was shut down says nothing new. One that is up again is no
+    # longer on its way down, but its Incus may be starting: it is ready once it was asked.
+    _S.OFFLINE: _HEARD_OF | {_H.UP: _UNRESPONSIVE, _H.VANISHED: None},
 }
 
 
@@ -142,6 +143,12 @@ class Facts:
     update: Mapping[str, Any] = field(default_factory=dict)
     applications: tuple[Mapping[str, Any], ...] = ()  # name, version, friendly_version
     in_maintenance: int = 0  # 1 evacuating, 2 evacuated, 3 restoring
+
+    @property
+    def kind(self) -> Kind:
+        known = {each.value: each for each in Kind}
+        names = (str(each.get("name")) for each in self.applications)
+        return next((known[name] for name in names if name in known), Kind.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +184,7 @@ class Machine:
 
     @property
     def kind(self) -> Kind:
-        known = {each.value: each for each in Kind}
-        names = (str(each.get("name")) for each in self.facts.applications)
-        return next((known[name] for name in names if name in known), Kind.UNKNOWN)
+        return self.facts.kind
 
     @property
     def trusted(self) -> bool:

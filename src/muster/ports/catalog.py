@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
-from muster.model.catalog import Image, Network, NetworkOrder
+from muster.model.catalog import Image, Network, NetworkOrder, Pull
 
 
 class Images(Protocol):
@@ -25,6 +25,18 @@ class Images(Protocol):
 
     async def delete_image(self, image_id: str) -> None:
         """Have the image go away; servers made from it live on. Gone is no error."""
+        ...
+
+
+class Puller(Protocol):
+    """A cloud that fetches images from other servers. Every call may raise `DriverError`."""
+
+    async def pull_image(self, pull: Pull) -> Image:
+        """Return the image, fetched and called as was asked; it is everybody's.
+
+        Fetched again it is what the other server has by then, and the name goes over to that.
+        Raises `Permanent` where that server has no such image, and where the name is another's.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from muster.base.clock import Clock
 from muster.model.cloud import About
 from muster.ports.balancer import Balancer, NetworkBalancer
-from muster.ports.catalog import Images, NetworkMaker, Networks
+from muster.ports.catalog import Images, NetworkMaker, Networks, Puller
 from muster.ports.commands import Commands
 from muster.ports.compute import Compute, Finder
 from muster.ports.dns import Dns
@@ -38,6 +38,7 @@ class Cloud:
     network_balancer: NetworkBalancer | None = None  # what some of its networks have of their own
     rooms: Rooms | None = None  # None: no balancer can be in an instance here
     network_maker: NetworkMaker | None = None  # None: its networks are given
+    puller: Puller | None = None  # None: it has what images it is given
     dns: Dns | None = None
     metrics: Metrics | None = None  # a server of queries
     finder: Finder | None = None  # None: every server here was made by us

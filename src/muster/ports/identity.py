@@ -18,3 +18,7 @@ class Identity(Protocol):
         Raises `Unknown` where credentials are missing, wrong or expired.
         """
         ...
+
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+        """Return the roles of a user by project, as far as is known without asking anybody."""
+        ...

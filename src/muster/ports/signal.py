@@ -4,6 +4,7 @@ from typing import Protocol
 
 MARKS = "marks"  # some cluster wants a look
 EVENTS = "events"  # something was appended
+JOBS = "jobs"  # a cluster of servers was given something to do
 
 
 class Signal(Protocol):

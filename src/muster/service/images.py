@@ -1,11 +1,11 @@
-"""Images of all clouds: list, take in, delete."""
+"""Images of all clouds: list, take in, fetch, delete."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from muster.base.errors import Conflict, Forbidden, NotFound
+from muster.base.errors import Conflict, Forbidden, Invalid, NotFound, Permanent, Unsupported
 from muster.base.ids import new_id
-from muster.model.catalog import Image
+from muster.model.catalog import Image, Pull
 from muster.model.who import Right, Who
 from muster.ports.cloud import Cloud
 from muster.ports.store import Query, Transaction
@@ -54,6 +54,24 @@ def importing(desk: Desk, who: Who, source: Path, name: str, cloud: str) -> Inte
         return ImageOf(cloud=into.about.name, image=image)
 
     return plain(take_in, f"take in image {name or 'named by its manifest'}")
+
+
+def pulling(desk: Desk, pull: Pull, cloud: str) -> Intent[ImageOf]:
+    """Return the intent to have a cloud fetch an image from another server, for everybody."""
+    into = chosen(desk, cloud or desk.default_cloud)[0]
+    puller = into.puller
+    if puller is None:
+        text = f"cloud {into.about.name} fetches no images from other servers: import one"
+        raise Unsupported(text, field="cloud")
+
+    async def fetch() -> ImageOf:
+        try:
+            image = await puller.pull_image(pull)
+        except Permanent as error:
+            raise Invalid(error.text, field=str(error.details.get("field", "pull"))) from None
+        return ImageOf(cloud=into.about.name, image=image)
+
+    return plain(fetch, f"fetch image {pull.image} from {pull.server} as {pull.name}")
 
 
 async def deletion(desk: Desk, who: Who, said: str) -> Intent[None]:

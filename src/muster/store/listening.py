@@ -8,7 +8,7 @@ import asyncpg
 
 from muster.base.backoff import delay
 from muster.base.log import log
-from muster.ports.signal import EVENTS, MARKS
+from muster.ports.signal import EVENTS, JOBS, MARKS
 from muster.store.failures import TROUBLE
 from muster.store.signals import LocalSignal
 
@@ -63,7 +63,7 @@ class PostgresSignal:
 
         conn.add_termination_listener(lambda _: self._stir.set())
         await conn.add_listener(_CHANNEL, heard)
-        for topic in (MARKS, EVENTS):
+        for topic in (MARKS, EVENTS, JOBS):
             self._local.wake(topic)
         while not conn.is_closed():
             await self._stir.wait()

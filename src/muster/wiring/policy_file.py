@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from muster.api.autoscaling_v1.bodies import CLUSTER
-from muster.api.reading import Field, Fields, Notes, number, object_of, whole
+from muster.api.autoscaling_v1.simulation import PLANT
+from muster.api.reading import Field, Fields, Notes, object_of, whole
 from muster.base.errors import Invalid
 from muster.cli.yaml_words import read_yaml
 from muster.decide.plant import Plant
@@ -21,19 +22,8 @@ from muster.service import parts
 from muster.service.ask import Ask, Fault
 
 MOST_LOOKS = 2_000_000
-_DAY = 86400.0
 _SIZES = ("min_size", "max_size", "desired_size")
 
-PLANT: Fields = {
-    "boot_seconds": Field(number(0, _DAY), "from asked for to ready", ours="boot_s"),
-    "member_capacity": Field(
-        number(0, 1e12, above=True), "load that one member carries at most", ours="mu"
-    ),
-    "step_seconds": Field(number(0.1, _DAY), "between two decisions", ours="step_s"),
-    "delay_seconds": Field(number(0, _DAY), "how old a reading is on arrival", ours="delay_s"),
-    "average_seconds": Field(number(0, _DAY), "a reading is the mean over", ours="average_s"),
-    "noise": Field(number(0, 1), "share by which readings are off at most"),
-}
 POLICY: Fields = {
     **{
         name: Field(row.kind, row.about, row.null, ours=row.ours)

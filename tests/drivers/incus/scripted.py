@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from muster.base.clock import ManualClock
 from muster.drivers.incus.cloud import open_cloud
+from muster.model.catalog import MACHINES
 from muster.ports.cloud import Cloud, CloudConfig
 
 HANG = "hang"
@@ -144,6 +145,7 @@ class Bed:
     cloud: Cloud
     clock: ManualClock
     installation: UUID
+    config: CloudConfig  # what the cloud was opened with
 
     def has(self, *instances: Mapping[str, Any]) -> None:
         """Have these instances be listed, and answer for themselves."""
@@ -163,7 +165,8 @@ async def scripted(home: Path, *members: Mapping[str, Any]) -> AsyncIterator[Bed
     root = {"type": "disk", "path": "/", "pool": "default"}
     incus.says("GET /1.0/profiles/default", told({"devices": {"root": root}}))
     incus.says("GET /1.0/storage-pools", told([{"name": "default"}]))
-    incus.says("GET /1.0/storage-pools/default/volumes/container", told([]))
+    for kind in MACHINES:
+        incus.says(f"GET /1.0/storage-pools/default/volumes/{kind}", told([]))
     incus.says("GET /1.0/instances", told([]))
     door = home / "socket"
     server = await asyncio.start_unix_server(incus.serve, door)
@@ -175,6 +178,6 @@ async def scripted(home: Path, *members: Mapping[str, Any]) -> AsyncIterator[Bed
         options={"url": f"unix:{door}"},
     )
     cloud = await open_cloud(said)
-    yield Bed(incus=incus, cloud=cloud, clock=clock, installation=installation)
+    yield Bed(incus=incus, cloud=cloud, clock=clock, installation=installation, config=said)
     await cloud.close()
     server.close()

@@ -28,6 +28,7 @@ from muster.drivers.incus.answers import failure
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Call, Rest
 from muster.drivers.incus.tags import instance_name, written
+from muster.model.catalog import MACHINES
 from muster.model.observed import Seen
 from muster.model.step import Operation
 
@@ -152,7 +153,8 @@ async def test_nobody_patches_the_server_itself(tmp_path):
     await rest.close()
 
 
-async def test_an_instance_in_error_is_unreachable_and_known_by_its_disk(two):
+@pytest.mark.parametrize("kind", MACHINES)
+async def test_an_instance_in_error_is_unreachable_and_known_by_its_disk(two, kind):
     order, bed = an_order(), two
     ref = instance_name(order)
     bare = {"name": ref, "status": "Error", "location": "m2", "config": None}
@@ -163,7 +165,7 @@ async def test_an_instance_in_error_is_unreachable_and_known_by_its_disk(two):
         "created_at": CREATED,
         "config": written(order, bed.installation),
     }
-    bed.incus.says("GET /1.0/storage-pools/default/volumes/container", told([disk]))
+    bed.incus.says(f"GET /1.0/storage-pools/default/volumes/{kind}", told([disk]))
     [server] = await bed.cloud.compute.list_servers(order.cluster_id)
     assert (server.seen, server.server_id, server.node_id, server.host, server.zone) == (
         Seen.UNREACHABLE,

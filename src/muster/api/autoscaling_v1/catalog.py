@@ -11,13 +11,14 @@ import msgspec
 from litestar import Response, delete, get, post
 
 from muster.api.call import PLAN, Asked, Call, Param, Word, carried_out
-from muster.api.reading import Field, Fields, integer, number, one_of, text
+from muster.api.reading import Field, Fields, integer, number, object_of, one_of, text
 from muster.api.words import moment
 from muster.base.errors import Forbidden, Invalid
 from muster.base.ids import new_id
-from muster.model.catalog import MACHINES, Flavor, Keypair
+from muster.model.catalog import MACHINES, PROTOCOLS, Flavor, Keypair, Pull
 from muster.model.who import Right
 from muster.service import flavors, images, keypairs
+from muster.service.ask import Fault, refuse
 from muster.service.images import ImageOf
 from muster.service.intent import Intent
 
@@ -37,9 +38,25 @@ KEYPAIR: Fields = {
     "name": Field(_NAME, "unique in the project", required=True),
     "public_key": Field(text(high=16384, lines=True), "one line of OpenSSH", required=True),
 }
+PULL: Fields = {
+    "server": Field(
+        text(high=2048, like=r"https://[^\s/?#]+[^\s?#]*", must="a URL such as https://host"),
+        "who offers it",
+        required=True,
+    ),
+    "image": Field(text(high=255), "what it is called there, or its fingerprint", required=True),
+    "protocol": Field(one_of({each: each for each in PROTOCOLS}), "default: simplestreams"),
+    "machine": Field(
+        one_of({each: each for each in MACHINES}), "which, where the server has both kinds"
+    ),
+    "certificate": Field(
+        text(high=65536, lines=True), "PEM: what that server shows; default: a trusted one"
+    ),
+}
 IMAGE: Fields = {
-    "name": Field(_NAME, "default: the manifest's"),
-    "path": Field(text(high=4096), "a folder or tarball on the server", required=True),
+    "name": Field(_NAME, "default: the manifest's; of one that is fetched, what it is called"),
+    "path": Field(text(high=4096), "a folder or tarball on the server"),
+    "pull": Field(object_of(PULL), "in its place: an image that another server offers"),
     "cloud": Field(text(high=63), "default: the server's default cloud"),
 }
 CLOUD: Mapping[str, Param] = {"cloud": Param("of this cloud only")}
@@ -202,7 +219,10 @@ async def _taken_in(made: ImageOf) -> Response[dict[str, ImageOut]]:
 
 @post("/v1/images", request_max_body_size=LARGEST, opt={"query": UPLOAD, "body": IMAGE})
 async def import_image(call: Asked) -> Response[Any]:
-    """Take in an image: a tarball as the body, or JSON that names a folder of the server."""
+    """Take in an image: a tarball as the body, or JSON.
+
+    That names a folder of the server, or an image that another server offers (`pull`).
+    """
     kind = call.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("", "application/json"):
         return await _from_server(call)
@@ -217,14 +237,31 @@ async def import_image(call: Asked) -> Response[Any]:
 
 
 async def _from_server(call: Call) -> Response[Any]:
-    """Take in a folder of the server, which only who runs the server may name."""
+    """Take in what lies on the server or on another, which only who runs the server may name."""
     said = await call.fields(IMAGE)
+    if ("path" in said) == ("pull" in said):
+        refuse([Fault("path", "is required, or `pull` in its place")])
     if not call.who.may(Right.OPERATE):
-        raise Forbidden("only an admin may name a folder of the server; upload a tarball")
+        raise Forbidden("only an admin may name a folder or a server; upload a tarball")
+    name, cloud = said.get("name", ""), said.get("cloud", "")
+    if "pull" in said:
+        pull = _pull(said["pull"], name)
+        return await carried_out(call, partial(_pulling, call, pull, cloud), _taken_in)
     source = Path(said["path"])
     _refuse_missing(source)
-    prepare = partial(_importing, call, source, said.get("name", ""), said.get("cloud", ""))
+    prepare = partial(_importing, call, source, name, cloud)
     return await carried_out(call, prepare, _taken_in)
+
+
+def _pull(said: Mapping[str, str], name: str) -> Pull:
+    missing = [each for each in ("server", "image") if each not in said]
+    if missing:
+        refuse([Fault(f"pull.{each}", "is required") for each in missing])
+    return Pull(name=name or said["image"].replace("/", "-"), **said)
+
+
+async def _pulling(call: Call, pull: Pull, cloud: str) -> Intent[ImageOf]:
+    return images.pulling(call.desk, pull, cloud)
 
 
 def _refuse_missing(source: Path) -> None:

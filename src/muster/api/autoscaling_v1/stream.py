@@ -21,6 +21,7 @@ from muster.service import events
 from muster.service.desk import Desk
 
 HEARTBEAT_S = 15.0
+LATER = 1013
 NOT_KNOWN = 4401  # a socket's close code for whom we would answer 401 or 403 by now
 FOLLOW: Mapping[str, Param] = {
     "after": Param("begin behind the event of this number", {"type": "integer", "minimum": 0}),
@@ -116,10 +117,23 @@ async def socket_events(socket: WebSocket[Any, Any, Any]) -> None:
     await socket.accept()
     pages = events.follow(desk, socket.user, start, only, HEARTBEAT_S)
     sending = asyncio.create_task(_send_all(socket, _while_known(socket, pages)))
+    hearing = asyncio.create_task(_until_closed(socket))
     try:
-        await _until_closed(socket)
+        await asyncio.wait((sending, hearing), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done() and not hearing.done():
+            await _hang_up(socket, sending)
     finally:
         sending.cancel()
+        hearing.cancel()
+
+
+async def _hang_up(socket: WebSocket[Any, Any, Any], sending: asyncio.Task[None]) -> None:
+    """Close a socket on which nothing more is told; whoever listens comes back with `after`."""
+    if failure := sending.exception():
+        log().warning("events.broken_off", reason=str(failure))
+        await socket.close(LATER, "events cannot be read for now")
+    else:
+        await socket.close(NOT_KNOWN, "who you are is to be said again")
 
 
 async def _send_all(socket: WebSocket[Any, Any, Any], pages: AsyncIterator[Any]) -> None:
@@ -127,7 +141,6 @@ async def _send_all(socket: WebSocket[Any, Any, Any], pages: AsyncIterator[Any])
         told: list[EventOut | Heartbeat] = [event(each) for each in page]
         for each in told or [Heartbeat()]:
             await socket.send_data(_ENCODER.encode(each), mode="text", encoding="utf-8")
-    await socket.close(NOT_KNOWN, "who you are is to be said again")
 
 
 async def _until_closed(socket: WebSocket[Any, Any, Any]) -> None:

@@ -56,6 +56,10 @@ class Basic:
         assert user is not None
         return _in_project(user, headers.get("x-project", ""))
 
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+        there = self._present().get(user)
+        return there.projects if there else {}
+
     def _present(self) -> Mapping[str, User]:
         """Return the users of the file as it is now."""
         try:

@@ -31,6 +31,9 @@ class Bearer:
         secret = _secret(headers)
         return await self._known(secret) if secret else await self._otherwise.who(headers)
 
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+        return self._otherwise.projects(user)
+
     async def _known(self, secret: str) -> Who:
         id = _id(secret)
         token = await self._store.read(lambda tx: tx.tokens.get(id)) if id else None

@@ -14,6 +14,9 @@ class NoIdentity:
     async def who(self, headers: Mapping[str, str]) -> Who:
         return ADMIN
 
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+        return {ADMIN.project: ADMIN.roles}
+
 
 def listens_beyond_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached by others. A name counts, `localhost` not."""

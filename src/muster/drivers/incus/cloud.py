@@ -11,6 +11,7 @@ from muster.drivers.incus.finder import IncusFinder
 from muster.drivers.incus.images import IncusImages
 from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.look import Lookout
+from muster.drivers.incus.machines import Machines
 from muster.drivers.incus.making import Maker
 from muster.drivers.incus.members import Members
 from muster.drivers.incus.networks import IncusNetworks, Whose
@@ -23,6 +24,7 @@ from muster.drivers.incus.ovn.grounds import Grounds
 from muster.drivers.incus.ovn.listeners import Listeners
 from muster.drivers.incus.ovn.northbound import Northbound
 from muster.drivers.incus.ovn.prober import IncusProber
+from muster.drivers.incus.pulls import IncusPuller
 from muster.drivers.incus.rest import Rest
 from muster.drivers.incus.room import IncusHosts
 from muster.drivers.incus.rooms import IncusRooms
@@ -40,7 +42,6 @@ CANNOT: Mapping[Ability, str] = {
     Ability.RESCUE: "a container has no boot disk to be rescued; rebuild it instead",
     Ability.CHANGE_PASSWORD: "nobody logs in by password here: give the cluster a key pair",
 }
-INOPERATIVE = "Instance type not operational"  # what Incus calls a warning that says why
 ONE_HOST = "there is one server only, no cluster of them"
 ALONE: Mapping[Ability, str] = {
     Ability.ZONES: ONE_HOST,
@@ -57,7 +58,8 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     options = parsed(config.options)
     rest = Rest(options)
     members = Members(rest)
-    about = await _about(rest, members, options, config.name)
+    machines = Machines(rest)
+    about = await _about(members, machines, options, config.name)
 
     lookout = Lookout(rest, members, config.clock, config.installation)
     volumes = IncusVolumes(rest, lookout, members, options)
@@ -65,7 +67,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     northbound = Northbound(rest, options, config.installation)
     listeners = Listeners(rest, grounds, members, northbound)
     doors = Doors(listeners, grounds, config.installation)
-    maker = Maker(rest, lookout, (volumes, doors), options)
+    maker = Maker(rest, lookout, (volumes, doors, machines), options)
     lines = Lines(rest)
     news = News(lines, lambda ref: lookout.knows(ref) and not maker.works_on(ref))
     tasks = IncusTasks(rest, lines, lambda ref: maker.node_of(ref) or lookout.node_of(ref))
@@ -92,6 +94,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         images=images,
         networks=networks,
         network_maker=networks,
+        puller=IncusPuller(rest),
         network_balancer=OvnBalancer(listeners, grounds, config.installation),
         rooms=IncusRooms(rest, members, (images, commands, grounds), Whose(options, installation)),
         prober=IncusProber(doors, lookout.network_of, options.probe_timeout_s),
@@ -106,26 +109,15 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     )
 
 
-async def _about(rest: Rest, members: Members, options: Options, name: str) -> About:
+async def _about(members: Members, machines: Machines, options: Options, name: str) -> About:
     about = About(name=name, kind="incus", cannot=CANNOT, pace=options.pace)
     try:
         roster = await members.roster()
-        machines = await _without_machines(rest)
+        why = await machines.refusal(roster)
     except DriverError as error:
         log(cloud=name).warning("cloud.unreachable", reason=error.text)
         return about
     zones = sorted(set().union(*(each.zones for each in roster.members.values())))
     alone = {} if len(roster.members) > 1 else ALONE
-    cannot = {**CANNOT, **alone, **machines}
+    cannot = {**CANNOT, **alone} | ({Ability.VIRTUAL_MACHINES: why} if why else {})
     return replace(about, cannot=cannot, zones=tuple(zones))
-
-
-async def _without_machines(rest: Rest) -> Mapping[Ability, str]:
-    """Return why the server makes no virtual machines, in its own words; nothing if it does."""
-    driver = str((await rest.get("/1.0"))["environment"].get("driver", ""))
-    if "qemu" in driver:
-        return {}
-    warnings = await rest.find("/1.0/warnings", recursion="1", project="") or []
-    told = (str(w["last_message"]) for w in warnings if w["type"] == INOPERATIVE)
-    why = next(told, f"it runs {driver or 'none'} only")
-    return {Ability.VIRTUAL_MACHINES: f"the server makes containers only: {why}"}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from muster.base.errors import DriverError, Transient
 from muster.drivers.incus.members import Members, Roster
 from muster.drivers.incus.rest import READ_S, Call, Rest, path
 from muster.drivers.incus.tags import Tags, read
+from muster.model.catalog import MACHINES
 from muster.model.observed import Seen, Server
 
 FULL_AGAIN_S = 10.0  # until a listing through one member is tried again after it hung
@@ -179,8 +181,8 @@ class Lookout:
         """Return what the database knows of our instances, each as one that does not answer."""
         pools = await self._rest.get("/1.0/storage-pools", recursion="1")
         known: dict[str, Mapping[str, Any]] = {}
-        for pool in pools:
-            where = path("storage-pools", pool["name"], "volumes", "container")
+        for pool, kind in product(pools, MACHINES):
+            where = path("storage-pools", pool["name"], "volumes", kind)
             for each in await self._rest.get(where, recursion="1"):
                 tags = read(each["config"])
                 if tags and tags.installation == self._installation:

@@ -9,6 +9,7 @@ from uuid import UUID
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.answers import is_missing, is_taken
 from muster.drivers.incus.look import Lookout, network_of
+from muster.drivers.incus.machines import Machines
 from muster.drivers.incus.members import ALONE
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.ovn.doors import Doors
@@ -29,13 +30,13 @@ class Maker:
         self,
         rest: Rest,
         lookout: Lookout,
-        parts: tuple[IncusVolumes, Doors],
+        parts: tuple[IncusVolumes, Doors, Machines],
         options: Options,
     ) -> None:
         self._rest = rest
         self._lookout = lookout
         self._members = lookout.members
-        self._volumes, self._doors = parts
+        self._volumes, self._doors, self._machines = parts
         self._options = options
         self._coming: dict[str, Taken] = {}  # by ref: chosen, and perhaps not listed yet
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # by ref
@@ -85,7 +86,7 @@ class Maker:
         ref, place = said["name"], said["location"]
         for device in said["expanded_devices"].values():
             if device["type"] == "disk" and device.get("path") == "/":
-                where = path("storage-pools", device["pool"], "volumes", "container", ref)
+                where = path("storage-pools", device["pool"], "volumes", said["type"], ref)
                 await self._tag_volume(where, {"target": place} if place != ALONE else {}, tags)
         body = {"config": dict(tags)}
         where = path("instances", ref)
@@ -202,7 +203,7 @@ class Maker:
             return  # it is listed, as one that never started, and the engine removes it
 
     async def _target(self, order: ServerOrder, installation: UUID, ref: str) -> str:
-        roster = await self._members.roster()
+        roster = await self._machines.able(order, await self._members.roster())
         found = await self._lookout.recent()
         for each in found:
             self._coming.pop(each.ref, None)

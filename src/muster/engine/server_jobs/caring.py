@@ -108,16 +108,29 @@ async def _running(scene: Scene, description: str) -> Mapping[str, Any] | None:
     return next((each for each in running if each.get("description") == description), None)
 
 
+# Note [Asked once]
+# Whether a server has to reboot may change while it is worked on: an update comes, or somebody
+# reboots it. A server that was not left is not to be evacuated, and a hook that was told of the
+# beginning hears of the end. So it is asked by the first of its steps, before that begins, and
+# what it says is kept in the journal for all of them.
+async def need_before(scene: Scene) -> Mapping[str, Any]:
+    """Return whether a server has to reboot at all. See Note [Asked once]."""
+    return {"needed": await is_needed(scene)}
+
+
 async def is_needed(scene: Scene) -> bool:
-    """Return whether a server has to reboot at all, where that was left to it."""
+    """Return what `need_before` has, or would have. See Note [Asked once]."""
     if not scene.entry.body.get("if_needed"):
         return True
+    for each in scene.mine:
+        if "needed" in each.kept:
+            return bool(each.kept["needed"])
     said = await scene.found("/os/1.0/system/update")
     return bool(as_object((said or {}).get("state")).get("needs_reboot"))
 
 
 async def uptime_before(scene: Scene) -> Mapping[str, Any]:
-    return {"was_up_s": await _uptime(scene)}
+    return {**await need_before(scene), "was_up_s": await _uptime(scene)}
 
 
 async def _uptime(scene: Scene) -> float:
@@ -146,6 +159,15 @@ async def reboot(scene: Scene) -> Came:
         return Came(kept={"was_silent": True}, waits_s=SOON_S)
     if not about.get("system_is_ready", True) or as_object(seen).get("status") == "Offline":
         return Came(waits_s=SOON_S)
+    return await _with_incus(scene)
+
+
+async def _with_incus(scene: Scene) -> Came:
+    """Return that it is back once its own Incus answers; the others miss it only after a while."""
+    try:
+        await scene.call("/1.0")
+    except Permanent as error:  # as the agent says of an Incus that is starting
+        return Came(waits_s=SOON_S, waits_for=error.text)
     return OVER
 
 

@@ -1,20 +1,15 @@
 """How nodes of clusters leave a server before it is evacuated: others are made before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from muster.decide.server_clusters.draining import left
 from muster.decide.server_clusters.jobs import Came
 from muster.decide.spots.fleet import is_tied, tied_by
-from muster.engine.server_jobs.caring import is_needed
+from muster.engine.server_jobs.caring import need_before
 from muster.engine.server_jobs.scene import Scene
 from muster.model.cluster import Cluster
 from muster.model.node import Node
-
-
-async def need_before(scene: Scene) -> Mapping[str, Any]:
-    return {"needed": await is_needed(scene)}
 
 
 async def drain(scene: Scene) -> Came:

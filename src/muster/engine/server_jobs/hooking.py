@@ -1,15 +1,20 @@
 """Whoever has to know is told before something is done to a server in turn, and after it."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid5
 
 from muster.base.errors import Permanent
 from muster.decide.server_clusters.jobs import Came
-from muster.engine.server_jobs.caring import is_needed
+from muster.engine.server_jobs.caring import is_needed, need_before
 from muster.engine.server_jobs.scene import OVER, Scene
 from muster.model.server_job import BEFORE, Entry, EntryStatus, Verb
 
 _DOINGS = frozenset({Verb.UPDATE, Verb.REBOOT})
+
+
+async def due_before(scene: Scene) -> Mapping[str, Any]:
+    return await need_before(scene) if scene.entry.what == BEFORE else {}
 
 
 # Note [A hook lets servers go]
@@ -50,8 +55,4 @@ def _is_at(entry: Entry) -> bool:
 
 
 def _mine(scene: Scene, verbs: frozenset[Verb]) -> list[Entry]:
-    """Return the steps on this server in this part of the round, as far as they are of these."""
-    job, mine = scene.cluster.job, scene.entry
-    steps = job.entries if job else ()
-    here = [each for each in steps if each.server == mine.server and each.verb in verbs]
-    return [each for each in here if each.of_update is mine.of_update]
+    return [each for each in scene.mine if each.verb in verbs]

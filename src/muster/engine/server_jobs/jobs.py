@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from muster.model.warning import Finding
 from muster.ports.agent import Agents, line_of
 from muster.ports.store import Query, Transaction
 
+SOON = timedelta(seconds=1)
 _HERE = Query(where={"status": (str(MachineStatus.PENDING),), "cluster": ("",)})
 
 
@@ -71,9 +72,23 @@ class Jobs:
             self._under_way[id] = asyncio.create_task(attempt("server cluster", work))
 
     async def _go_on(self, agents: Agents, id: UUID) -> bool:
-        while await advance(self._site, agents, id):
-            pass
-        return True
+        """Take the steps of a job that are due, or so soon that nobody needs to look again."""
+        waited: datetime | None = None
+        while True:
+            while await advance(self._site, agents, id):
+                pass
+            due_at = await self._soon(id)
+            if due_at is None or due_at == waited:
+                return True
+            await asyncio.sleep(max((due_at - self._now()).total_seconds(), 0.0))
+            waited = due_at
+
+    async def _soon(self, id: UUID) -> datetime | None:
+        """Return when what a job waits for is looked at again, None where that takes a while."""
+        cluster = await self._site.store.read(lambda tx: tx.server_clusters.get(id))
+        job = cluster.job if cluster else None
+        due_at = job.due_at if job and job.status in AT_WORK else None
+        return due_at if due_at and due_at - self._now() <= SOON else None
 
     async def _reset(self, agents: Agents, machine: Machine) -> bool:
         """Have a server that owes a reset, and answers, reset itself."""

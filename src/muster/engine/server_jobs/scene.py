@@ -73,6 +73,13 @@ class Scene:
         return [self.machines[name] for name in sorted(there) if name in self.machines]
 
     @property
+    def mine(self) -> list[Entry]:
+        """Return the steps on its server in the part of the job that this one belongs to."""
+        steps = self.cluster.job.entries if self.cluster.job else ()
+        here = [each for each in steps if each.server == self.entry.server]
+        return [each for each in here if each.of_update is self.entry.of_update]
+
+    @property
     def rebooting(self) -> set[str]:
         """Return the servers that this job has told to reboot, and that are not back."""
         entries = self.cluster.job.entries if self.cluster.job else ()

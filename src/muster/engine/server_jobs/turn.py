@@ -58,12 +58,12 @@ VERBS: Mapping[Verb, tuple[Look, Do]] = {
     Verb.RELEASE: (_nothing, leaving.released),
     Verb.CERTIFICATE: (_nothing, caring.set_certificate),
     Verb.UPDATE: (_nothing, caring.update),
-    Verb.DRAIN: (draining.need_before, draining.drain),
-    Verb.EVACUATE: (_nothing, caring.evacuate),
+    Verb.DRAIN: (caring.need_before, draining.drain),
+    Verb.EVACUATE: (caring.need_before, caring.evacuate),
     Verb.REBOOT: (caring.uptime_before, caring.reboot),
     Verb.RESTORE: (_nothing, caring.restore),
     Verb.SETTLE: (_nothing, caring.settle),
-    Verb.HOOK: (_nothing, hooking.ask),
+    Verb.HOOK: (hooking.due_before, hooking.ask),
 }
 
 

@@ -30,6 +30,7 @@ from muster.service.provisioning.clusters import (
     found,
     members,
     new_job,
+    ordered,
     refuse,
     refuse_unready,
 )
@@ -70,7 +71,7 @@ async def gone_round(desk: Desk, name: str, ask: Round) -> ServerCluster:
         refuse(unready(present))
         return begin(tx, there, _job(desk, there, present, ask))
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ async def told(desk: Desk, server: str, verb: str, *, force: bool) -> ServerClus
         entries = evacuating(server, there.rolling) if does is Verb.EVACUATE else plain
         return begin(tx, there, new_job(kind, entries, desk.clock.now()))
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)
 
 
 def _with_others(tx: Transaction, server: str) -> tuple[Machine, list[Machine]]:

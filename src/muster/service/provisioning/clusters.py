@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from muster.base.errors import Conflict, Invalid, NotFound
 from muster.base.ids import new_id
@@ -15,6 +16,7 @@ from muster.model.bulk import ENDED, BulkStatus
 from muster.model.machine import Machine, MachineStatus
 from muster.model.server_cluster import Rolling, ServerCluster, ServerClusterStatus
 from muster.model.server_job import Entry, Job, JobKind
+from muster.ports.signal import JOBS
 from muster.ports.store import Query, Transaction
 from muster.service.ask import Fault
 from muster.service.desk import Desk
@@ -23,6 +25,7 @@ from muster.service.provisioning.foresight import ClusterAsk, foreseen
 from muster.service.provisioning.machines import alone
 from muster.service.provisioning.machines import found as machine_found
 
+T = TypeVar("T")
 Check = Callable[[ServerCluster], None]
 
 
@@ -118,7 +121,14 @@ async def created(desk: Desk, ask: ClusterAsk, words: ClusterWords) -> ServerClu
         entries = creation(newcomers, told.seed, ask.channel)
         return begin(tx, made, new_job(JobKind.CREATE, entries, now), machines)
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)
+
+
+async def ordered(desk: Desk, work: Callable[[Transaction], T]) -> T:
+    """Return what `work` brings, which gives a job; whoever takes its steps hears of it."""
+    brought = await desk.store.write(work)
+    desk.signal.wake(JOBS)
+    return brought
 
 
 def refuse(findings: Iterable[Finding]) -> None:
@@ -224,7 +234,7 @@ async def changed(desk: Desk, name: str, words: ClusterWords, check: Check) -> N
         entries = rechannelled([each.name for each in mine], channel)
         begin(tx, made, new_job(JobKind.CHANNEL, entries, now), mine)
 
-    await desk.store.write(work)
+    await ordered(desk, work)
 
 
 def _turn(desk: Desk, tx: Transaction, was: ServerCluster, made: ServerCluster) -> None:
@@ -309,4 +319,4 @@ async def dissolved(desk: Desk, name: str) -> ServerCluster:
         let_go(desk, tx, there)
         return begin(tx, there, new_job(JobKind.DISSOLVE, entries, desk.clock.now()))
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)

@@ -10,7 +10,7 @@ from muster.model.server_cluster import ServerCluster
 from muster.model.server_job import COURSE, Job, JobEvent, JobKind
 from muster.ports.store import Transaction
 from muster.service.desk import Desk
-from muster.service.provisioning.clusters import found
+from muster.service.provisioning.clusters import found, ordered
 
 _K, _E = JobKind, JobEvent
 Turn = Callable[[ServerCluster, Job, datetime], ServerCluster]
@@ -46,4 +46,4 @@ async def steered(desk: Desk, name: str, event: JobEvent) -> ServerCluster:
         tx.server_clusters.put(made)
         return made
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)

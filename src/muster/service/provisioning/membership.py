@@ -18,6 +18,7 @@ from muster.service.provisioning.clusters import (
     free,
     members,
     new_job,
+    ordered,
     refuse,
     refuse_unready,
     show,
@@ -52,7 +53,7 @@ async def added(desk: Desk, name: str, names: tuple[str, ...]) -> ServerCluster:
         entries = addition(arriving(tx, machines, there.services), there.seed, there.channel)
         return begin(tx, there, new_job(JobKind.ADD, entries, now), machines)
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)
 
 
 async def taken_out(desk: Desk, name: str, names: tuple[str, ...], *, lost: bool) -> ServerCluster:
@@ -79,7 +80,7 @@ async def taken_out(desk: Desk, name: str, names: tuple[str, ...], *, lost: bool
         entries = loss(wanted) if lost else removal(wanted)
         return begin(tx, there, new_job(JobKind.REMOVE, entries, desk.clock.now()))
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)
 
 
 async def certified(desk: Desk, name: str, certificate: str, key: str) -> ServerCluster:
@@ -95,4 +96,4 @@ async def certified(desk: Desk, name: str, certificate: str, key: str) -> Server
         entry = Entry(verb=Verb.CERTIFICATE, server=first, body=body)
         return begin(tx, there, new_job(JobKind.CERTIFICATE, (entry,), desk.clock.now()))
 
-    return await desk.store.write(work)
+    return await ordered(desk, work)

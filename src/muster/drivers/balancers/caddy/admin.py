@@ -25,7 +25,11 @@ async def open_requests(socket_path: Path) -> Mapping[str, int]:
 
     Members that are in no slot any more are counted as long as they have any.
     """
-    seen = _UPSTREAMS.decode(await _get(socket_path, "/reverse_proxy/upstreams"))
+    answer = await _get(socket_path, "/reverse_proxy/upstreams")
+    try:
+        seen = _UPSTREAMS.decode(answer)
+    except msgspec.MsgspecError as error:  # cut off, for it was killed as it answered
+        raise Transient(f"Caddy's answer makes no sense: {error}") from None
     return {each.address: each.num_requests for each in seen if each.num_requests}
 
 
@@ -48,7 +52,7 @@ async def _get(socket_path: Path, path: str) -> bytes:
                 return _body(await reader.read())
             finally:
                 writer.close()
-    except (OSError, TimeoutError) as error:
+    except (OSError, TimeoutError, ValueError) as error:
         raise Transient(f"Caddy does not answer: {error or 'too slow'}") from None
 
 
@@ -61,6 +65,7 @@ def _body(answer: bytes) -> bytes:
 
 
 def _joined(body: bytes) -> bytes:
+    """Return what chunks bring. Raises `ValueError` where they are cut off."""
     parts = []
     while body:
         size, _, rest = body.partition(b"\r\n")

@@ -23,6 +23,7 @@ from muster.drivers.balancers.haproxy.seen import pool_seen
 from muster.drivers.balancers.haproxy.service import Moment, Service, service_of
 from muster.drivers.balancers.holding import Holding
 from muster.drivers.balancers.place import Place, place_of
+from muster.drivers.balancers.watching import look_again_and_again
 from muster.model.pool import Front, PoolSeen, PoolWanted
 from muster.ports.cloud import CloudConfig
 
@@ -137,7 +138,9 @@ class HaproxyBalancer:
 
     def watch(self) -> None:
         """Begin to start again what dies, and to count."""
-        self._watching = asyncio.get_running_loop().create_task(self._watch())
+        self._watching = asyncio.get_running_loop().create_task(
+            look_again_and_again(_WATCH_EVERY_S, self._look_at_all)
+        )
 
     async def close(self) -> None:
         """Let go of tasks and sockets; every HAProxy goes on."""
@@ -159,14 +162,10 @@ class HaproxyBalancer:
                     process.stop(folder, process.lives(folder), signal.SIGKILL)
         self._children.reap()
 
-    async def _watch(self) -> None:
-        looks = 0
-        while True:
-            looks += 1
-            self._children.reap()
-            for folder in folders(self._place.pools):
-                await self._look(folder, read=looks % _READ_EVERY == 0)
-            await asyncio.sleep(_WATCH_EVERY_S)
+    async def _look_at_all(self, looks: int) -> None:
+        self._children.reap()
+        for folder in folders(self._place.pools):
+            await self._look(folder, read=looks % _READ_EVERY == 0)
 
     async def _look(self, folder: Folder, *, read: bool) -> None:
         try:
