@@ -1,7 +1,9 @@
 """A machine is written down whole, and another is it again or as it was before."""
 
 import gzip
+import http.client
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from muster.agent import backup, certificate
 from muster.agent.envelope import Asked
 from muster.agent.failures import Undone
 from muster.agent.runner import Result, answering
+from muster.agent.server import UnixServer, listen
 from muster.base.errors import Conflict, Invalid, Unsupported
 
 KERNEL = {"network": {"tcp_congestion_algorithm": "bbr"}}
@@ -136,3 +139,33 @@ def test_while_something_waits_to_be_confirmed_there_is_no_backup(old: Ground) -
         of(old)
     with pytest.raises(Conflict, match="system/network waits to be confirmed"):
         restored(old, gzip.compress(b'{"version": 1, "configs": {}, "files": {}, "provider": {}}'))
+
+
+def asked(ground: Ground, path: str, body: bytes = b"") -> tuple[int, bytes]:
+    line = http.client.HTTPConnection("socket", timeout=10)
+    line.sock = socket.socket(socket.AF_UNIX)
+    line.sock.connect(str(ground.machine.place("/s")))
+    try:
+        line.request("POST", path, body, {"Content-Type": "application/gzip"} if body else {})
+        answer = line.getresponse()
+        return answer.status, answer.read()
+    finally:
+        line.close()
+
+
+def test_on_the_wire(old: Ground, new: Ground) -> None:
+    for ground in (old, new):
+        ground.agent.keeper.memory.save(ground.machine)
+    listening = [
+        listen(each.agent, lambda each=each: [UnixServer(each.agent, "/s")]) for each in (old, new)
+    ]
+    try:
+        status, said = asked(old, "/1.0/system/:backup")
+        assert (status, said[:2]) == (200, b"\x1f\x8b")
+        assert asked(new, "/1.0/system/:restore?skip=network", said)[0] == 200
+        status, refused = asked(new, "/1.0/system/:restore", b"\x1f\x8b nothing")
+        assert (status, "is no backup" in refused.decode()) == (400, True)
+    finally:
+        for each in listening:
+            each.close()
+    assert new.machine.line(ALGORITHM) == "bbr"
