@@ -9,21 +9,12 @@ from muster.agent.machine import Machine
 from muster.agent.noun import Lack, Noun
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import File, Put
-from muster.base.errors import Invalid
-
-
-def _no_certificate(text: str) -> str | None:
-    try:
-        found = certificate.certificates(text, "it")
-    except Invalid as error:
-        return error.text
-    return None if len(found) == 1 else "has several certificates: give each by itself"
 
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
     listen_address: str = ""
-    trusted_client_certificates: tuple[str, ...] = ruled((), check=_no_certificate)
+    trusted_client_certificates: tuple[str, ...] = ruled((), check=certificate.one_certificate)
 
 
 def check(config: Fallback) -> None:

@@ -10,7 +10,6 @@ from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
-from muster.base.errors import Invalid
 
 OPTIONS = "/etc/default/ovn-host"
 KEY, CERTIFICATE, AUTHORITY = (f"/etc/ovn/muster-{each}.pem" for each in ("key", "cert", "ca"))
@@ -32,14 +31,6 @@ def _no_ip(text: str) -> str | None:
     return None
 
 
-def _no_certificate(text: str) -> str | None:
-    try:
-        certificate.certificates(text, "it")
-    except Invalid as error:
-        return error.text
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Ovn:
     enabled: bool = False
@@ -47,9 +38,9 @@ class Ovn:
     tunnel_address: str = ruled("", check=_no_ip)
     tunnel_protocol: str = ruled("geneve", among=("geneve", "stt", "vxlan"))
     ic_chassis: bool = False
-    tls_client_certificate: str = ruled("", check=_no_certificate)
+    tls_client_certificate: str = ruled("", check=certificate.no_certificate)
     tls_client_key: str = ruled("", pattern=r"(?s)-----BEGIN .+-----\s*", secret=True)
-    tls_ca_certificate: str = ruled("", check=_no_certificate)
+    tls_ca_certificate: str = ruled("", check=certificate.no_certificate)
 
     @property
     def is_secret(self) -> bool:
