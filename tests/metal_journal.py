@@ -4,6 +4,7 @@ import json
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ class Journal:
             ).fetchall()
         job: dict[str, Any] = json.loads(body)["job"]
         return job
+
+    def told(self, cluster: str) -> str:
+        """Return when each step of a job began after it was asked for, and how long it took."""
+        job = self.job(cluster)
+        asked = datetime.fromisoformat(job["asked_at"])
+        lines = []
+        for each in job["entries"]:
+            if each["begun_at"]:
+                began = datetime.fromisoformat(each["begun_at"])
+                ended = datetime.fromisoformat(each["ended_at"] or each["begun_at"])
+                since, took = (began - asked).total_seconds(), (ended - began).total_seconds()
+                what = f"{each['server']}: {each['verb']} {each['what']}".strip()
+                how = f"{took:.2f} s, {each['tries']} looks, {each['status']} {each['reason']}"
+                lines.append(f"  +{since:.2f} s: {what}: {how.strip()}")
+        return "\n".join(lines)
 
     def done(self, cluster: str) -> list[Step]:
         """Return the steps that are over, in their order."""

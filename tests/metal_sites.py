@@ -61,6 +61,25 @@ class Office(House):
         finally:
             asking.close()
 
+    def muster(self, *words: str) -> str:
+        """Return what the command line printed that was asked of this house; it must succeed."""
+        access = {
+            "MUSTER_URL": self.url,
+            "MUSTER_USER": USER,
+            "MUSTER_PASSWORD": PASSWORD,
+            "MUSTER_CA": str(self.papers),
+        }
+        done = subprocess.run(
+            [*self.program, *words],
+            env={**self.environ, **access},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=JOB_S,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
+
     @contextmanager
     def session(self, **access: Any) -> Iterator[Session]:
         with self.opened() as opened:

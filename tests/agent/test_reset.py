@@ -1,15 +1,19 @@
 """Beginning anew, and looking for faults."""
 
 import json
-from collections.abc import Mapping
+import socketserver
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from agent.ground import KNOBS, NET, Ground
 from drivers.pem.made import CERTIFICATE, NEXT
-from muster.agent import certificate, reset
+from muster.agent import certificate, incus, reset
 from muster.agent.calls import Call, Place
 from muster.agent.failures import TurnedAway, Undone
 from muster.agent.provider import Messenger
@@ -118,6 +122,44 @@ def test_an_incus_that_does_not_end_is_killed(tmp_path: Path) -> None:
     assert first == again == "systemctl stop incus.socket incus.service"
     assert kill == "systemctl kill --signal=SIGKILL incus.service"
     assert move.startswith("mv ")
+
+
+@contextmanager
+def an_incus(ground: Ground, *answers_to: str) -> Iterator[None]:
+    """Have an Incus be there that answers at these paths and says nothing of any other."""
+
+    class Asked(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            kind = "sync" if self.path in answers_to else "error"
+            self.send_response(200 if kind == "sync" else 500)
+            self.end_headers()
+            self.wfile.write(json.dumps({"type": kind, "metadata": {}}).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """A test has no use for its log."""
+
+        def address_string(self) -> str:
+            return "socket"
+
+    place = ground.machine.place(incus.SOCKET)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with socketserver.UnixStreamServer(str(place), Asked) as server:
+        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        serving.start()
+        yield
+        server.shutdown()
+        serving.join()
+
+
+@pytest.mark.parametrize("has_majority", [True, False])
+def test_only_an_incus_that_knows_what_runs_on_it_is_asked_to_end_that(
+    ground: Ground, has_majority: bool
+) -> None:
+    ground.write(f"{reset.INCUS}/server.crt", "")
+    with an_incus(ground, "/1.0", *([reset.INSTANCES] if has_majority else [])):
+        ground.ask("POST", "/1.0/system/:factory-reset", {"confirm": "m1"})
+    asked = [line for line in ground.lines if line.startswith("incus admin shutdown")]
+    assert bool(asked) is has_majority
 
 
 @pytest.mark.parametrize("body", [None, {}, {"confirm": "m2"}])

@@ -105,6 +105,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     listening.close()
 
 
+def test_an_answer_leaves_whole(served: Served) -> None:
+    """In two pieces, the second would wait until the first is acknowledged."""
+    line = served.over_tls("office")
+    line.connect()
+    line.sock.sendall(b"GET /os/1.0 HTTP/1.1\r\nHost: agent\r\n\r\n")
+    head, _, body = line.sock.recv(65536).partition(b"\r\n\r\n")
+    line.close()
+    assert f"Content-Length: {len(body)}".encode() in head
+    assert json.loads(body)["status_code"] == 200
+
+
 def test_whoever_is_trusted_may_read_and_put(served: Served) -> None:
     assert served.ask("office", "GET", "/os/1.0")[0] == 200
     body = {"config": {"network": {"tcp_congestion_algorithm": "bbr"}}}

@@ -6,82 +6,34 @@ from pathlib import Path
 
 import pytest
 
-from fleet import NETWORK, FakeFleet, FakeMachine
-from machines import a_clusterable_machine, a_server_cluster
+from machines import a_server_cluster
 from muster.model.machine import Detail, MachineStatus
-from muster.model.server_cluster import ServerCluster, ServerClusterStatus
+from muster.model.server_cluster import ServerClusterStatus
 from muster.ports.store import Query
-from office import Office, opened
-
-HERE = "/1.0/provisioning"
-WHERE = f"{HERE}/clusters/c1/:bulk-update"
-READY = a_server_cluster(status=ServerClusterStatus.READY, job=None)
-DISK = {"transport": "tcp", "address": "10.9.0.1", "port": 4420}
-ISCSI = {"target": "iqn.2001-04.org:disk", "address": "10.9.0.2", "port": 3260}
+from office import Office
+from racks import (
+    ALL,
+    DISK,
+    HERE,
+    ISCSI,
+    READY,
+    ask,
+    carried_out,
+    keep,
+    opened_racks,
+    over,
+    server,
+    stands,
+    told,
+)
 
 
 @pytest.fixture
 async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    fleet = FakeFleet()
-    async with opened(tmp_path) as made:
-        made.desk = replace(made.desk, agents=fleet)
-        made.app.state.desk = made.desk
-        await keep(made, READY)
-        for number in (1, 2, 3):
-            await stands(made, number)
-        made.engine.ask_machines_by(fleet)
+    async with opened_racks(tmp_path) as made:
         yield made
 
 
-async def keep(office: Office, cluster: ServerCluster) -> None:
-    await office.desk.store.write(lambda tx: tx.server_clusters.put(cluster))
-
-
-async def stands(office: Office, number: int, **but) -> FakeMachine:
-    machine = a_clusterable_machine(number, **{"cluster": "c1"} | but)
-    await office.desk.store.write(lambda tx: tx.machines.put(machine))
-    there = office.desk.agents.put(machine.connection_url, FakeMachine())
-    for part in ("services/nvme", "services/iscsi", "services/multipath", "services/lvm"):
-        there.answers[f"/os/1.0/{part}"] = {"config": {}, "state": {}}
-    for part in ("kernel", "logging", "provider"):
-        there.answers[f"/os/1.0/system/{part}"] = {"config": {}, "state": {}}
-    config = {"interfaces": [{"name": "mgmt", "hwaddr": f"aa:bb:cc:00:00:0{number}"}]}
-    state = there.answers[NETWORK]["state"]
-    there.answers[NETWORK] = {
-        "config": {**config, "dns": {"hostname": f"m{number}"}},
-        "state": state,
-    }
-    return there
-
-
-def server(office: Office, number: int) -> FakeMachine:
-    return office.desk.agents.there(f"https://10.0.0.{number}:8443")
-
-
-async def ask(office, action, arguments, **but):
-    said = {"action": action, "arguments": arguments, **but}
-    return await office.call("POST", WHERE, said, "root")
-
-
-async def carried_out(office, action, arguments, **but):
-    """Return an update as it ended."""
-    answer = await ask(office, action, arguments, **but)
-    assert answer.status_code == 202, answer.text
-    return await over(office, answer)
-
-
-async def over(office, answer):
-    assert answer.headers["location"] == answer.json()["operation"]
-    await office.engine.settle()
-    shown = await office.call("GET", answer.json()["operation"], None, "root")
-    return shown.json()["metadata"]
-
-
-def told(shown):
-    return [(each["name"], each["status"]) for each in shown["servers"]]
-
-
-ALL = [("m1", "changed"), ("m2", "changed"), ("m3", "changed")]
 ACTIONS = [
     (
         "add_network_interface_vlan_tags",
@@ -326,154 +278,3 @@ async def test_where_there_is_no_cluster_nothing_is_to_be_changed(office):
         assert (await office.call("GET", f"{where}/{path}", None, "root")).status_code == 404
     missing = await office.call("GET", f"{HERE}/bulk-updates/7", None, "root")
     assert missing.status_code == 404
-
-
-# --- what is desired --------------------------------------------------------------------------
-DESIRED = f"{HERE}/clusters/c1/desired-config"
-WANTED = {
-    "services": {"nvme": {"enabled": True, "targets": [DISK]}, "tailscale": {"auth_key": "tskey"}},
-    "system": {"kernel": {"memory": {"persistent_hugepages": 8}}, "dns": {"domain": "lab"}},
-    "applications": ["debug"],
-    "vlan_tags": {"mgmt": [7, 9]},
-}
-
-
-async def desire(office, config):
-    for number in (1, 2, 3):
-        there = server(office, number).answers
-        there.setdefault("/os/1.0/services/tailscale", {"config": {}, "state": {}})
-    answer = await office.call("PUT", DESIRED, config, "root")
-    assert answer.status_code == 201, answer.text
-
-
-async def drifted(office):
-    answer = await office.call("GET", f"{DESIRED}/drift", None, "root")
-    told = answer.json()["metadata"]
-    found = {
-        (each["server"], one["where"]) for each in told["servers"] for one in each["differences"]
-    }
-    return told["as_desired"], found
-
-
-async def test_drift_is_told_thing_by_thing_and_goes_when_it_is_applied(office):
-    await desire(office, WANTED)
-    clean, found = await drifted(office)
-    assert not clean
-    assert {("m1", "services/nvme.enabled"), ("m3", "system/kernel.memory")} <= found
-    answer = await office.call("POST", f"{DESIRED}/:apply", {"parallel": 3}, "root")
-    assert answer.status_code == 202, answer.text
-    assert told(await over(office, answer)) == ALL
-    assert await drifted(office) == (True, set())
-    there = server(office, 2)
-    assert there.config("system/network")["dns"] == {"hostname": "m2", "domain": "lab"}
-    assert there.config("system/network")["interfaces"][0]["vlan_tags"] == [7, 9]
-    there.answers["/os/1.0/services/nvme"]["config"] = {"enabled": False, "targets": [DISK]}
-    assert await drifted(office) == (False, {("m2", "services/nvme.enabled")})
-
-
-async def warned(office):
-    """Return which servers are warned of now as not as desired, with what is told of them."""
-    await office.engine.ticks.drift()
-    answer = await office.call("GET", "/1.0/warnings?recursion=1", None, "root")
-    return {
-        each["scope"]["entity"]: each
-        for each in answer.json()["metadata"]
-        if each["type"] == "Configuration drift"
-    }
-
-
-SMALL = {"services": {"nvme": {"enabled": True}}}
-
-
-async def test_who_is_not_as_desired_is_warned_of_from_first_to_last_and_no_longer(office):
-    assert await warned(office) == {}
-    await desire(office, SMALL)
-    first = await warned(office)
-    assert set(first) == {"m1", "m2", "m3"}
-    assert first["m1"]["messages"] == ["it is not as desired in services/nvme.enabled"]
-    office.clock.advance(300)
-    server(office, 2).answers["/os/1.0/services/nvme"]["config"] = {"enabled": True}
-    again = await warned(office)
-    assert set(again) == {"m1", "m3"}
-    assert again["m1"]["first_occurrence"] == first["m1"]["first_occurrence"]
-    assert again["m1"]["last_occurrence"] > first["m1"]["last_occurrence"]
-    assert (again["m1"]["count"], len(again["m1"]["messages"])) == (2, 1)
-
-
-async def test_who_cannot_be_looked_at_keeps_the_warning_that_he_has(office):
-    await desire(office, SMALL)
-    server(office, 3).silent = True
-    assert set(await warned(office)) == {"m1", "m2"}
-    server(office, 1).silent = True
-    server(office, 3).silent = False
-    assert set(await warned(office)) == {"m1", "m2", "m3"}
-
-
-async def test_who_is_being_changed_keeps_the_warning_that_he_has(office):
-    await desire(office, SMALL)
-    assert set(await warned(office)) == {"m1", "m2", "m3"}
-    answer = await office.call("POST", f"{DESIRED}/:apply", {}, "root")
-    assert answer.status_code == 202, answer.text
-    server(office, 2).answers["/os/1.0/services/nvme"]["config"] = {"enabled": True}
-    assert set(await warned(office)) == {"m1", "m2", "m3"}
-
-
-async def test_a_server_that_has_not_what_is_desired_of_it_is_warned_of(office):
-    await desire(office, SMALL)
-    del server(office, 1).answers["/os/1.0/services/nvme"]
-    assert (await warned(office))["m1"]["messages"] == ["it has no services/nvme"]
-
-
-async def test_nobody_is_warned_of_where_nothing_is_desired_any_more(office):
-    await desire(office, SMALL)
-    assert await warned(office)
-    there = a_clusterable_machine(1, cluster="")
-    await office.desk.store.write(lambda tx: tx.machines.put(there))
-    assert set(await warned(office)) == {"m2", "m3"}
-    await desire(office, {})
-    assert await warned(office) == {}
-
-
-async def test_what_nobody_speaks_of_may_be_anything(office):
-    await desire(office, {"system": {"kernel": {"cpu": {"scaling_governor": "performance"}}}})
-    kernel = {"cpu": {"scaling_governor": "performance"}, "memory": {"persistent_hugepages": 1}}
-    for number in (1, 2, 3):
-        server(office, number).answers["/os/1.0/system/kernel"]["config"] = kernel
-    assert await drifted(office) == (True, set())
-
-
-async def test_a_desired_secret_is_shown_by_its_digest_and_kept_when_that_is_said_again(office):
-    await desire(office, WANTED)
-    seen = await office.call("GET", DESIRED, None, "root")
-    assert "tskey" not in seen.text
-    shown = seen.json()["metadata"]
-    assert shown["services"]["tailscale"]["auth_key"]["set"] is True
-    await desire(office, {**shown, "applications": []})
-    answer = await office.call("POST", f"{DESIRED}/:apply", {}, "root")
-    await over(office, answer)
-    assert server(office, 1).config("services/tailscale")["auth_key"] == "tskey"
-
-
-async def test_a_change_of_what_is_desired_is_held_to_what_was_seen(office):
-    await desire(office, {"applications": ["debug"]})
-    client = office.clients["all"]
-    headers = {"x-name": "root", "if-match": '"another"'}
-    answer = await client.put(DESIRED, json={}, headers=headers)
-    assert answer.status_code == 412
-
-
-@pytest.mark.parametrize(
-    ("config", "field"),
-    [
-        ({"servces": {}}, "config.servces"),
-        ({"services": {"smb": {}}}, "config.services.smb"),
-        ({"services": []}, "config.services"),
-        ({"system": {"dns": {"hostname": "x"}}}, "config.system.dns.hostname"),
-        ({"applications": [7]}, "config.applications"),
-        ({"vlan_tags": {"mgmt": "7"}}, "config.vlan_tags"),
-    ],
-)
-async def test_what_cannot_be_desired_is_told_by_its_field(office, config, field):
-    answer = await office.call("PUT", DESIRED, config, "root")
-    assert answer.status_code == 400
-    assert answer.json()["metadata"]["errors"][0]["field"] == field

@@ -126,6 +126,14 @@ def test_everything_is_asked_in_a_terminal_and_no_wrong_answer_does_harm(machine
             *((CLUSTERING, "YES"), (ROLE, "Control"), (FIRST, "x"), (AGAIN, "x")),
             *((CONTROL, "there"), ("is no address", "10.9.9.9"), ("no address of this", "::1")),
         ],
+        [
+            *((CLUSTERING, "y"), (ROLE, "compute"), (FIRST, "x"), (AGAIN, "x")),
+            *((CONTROL, ""), ("An address is needed", "there"), ("is no address", "10.9.9.900")),
+        ],
+        [
+            *((CLUSTERING, "y"), (ROLE, "compute"), (FIRST, "x"), (AGAIN, "x"), (CONTROL, second)),
+            *((OWN, "here"), ("is no address", second), ("no address of this", "10.77.0.0/24")),
+        ],
     ):
         with it.terminal("m1", "init") as child:
             answered(child, *answers)
@@ -146,7 +154,8 @@ def test_everything_is_asked_in_a_terminal_and_no_wrong_answer_does_harm(machine
     child = pexpect.spawn(
         line[0], line[1:], env={**it.surroundings("m1")}, timeout=PATIENCE_S, encoding="utf-8"
     )
-    answered(child, (CLUSTERING, "no"), (r"Install it now\? \(yes/no\) \[default=yes\] > ", "no"))
+    answered(child, (CLUSTERING, "no"), (r"Install it now\? \(yes/no\) \[default=yes\] > ", "what"))
+    answered(child, ("Please answer yes or no.", "no"))
     code, said = ended(child)
     assert (code, "without Incus" in said) == (1, True), said
 

@@ -8,6 +8,7 @@ import pytest
 from house import until
 from incus_service import WEB, whereabouts
 from metal_clusters import APPLICATION, TEMPLATE, VALUES, holds, new
+from metal_journal import Journal
 from metal_sites import JOB_S, READY_S, Site, metal_site, obeying
 from muster.cli.container_image import Recipe, build
 from testbed.incus import machine
@@ -66,6 +67,7 @@ def test_a_template_is_followed_whenever_muster_dies_and_members_come_and_go(it)
     it.ask("POST", "/clusters/c1/:add-servers", {"server_names": ["m3"]})
     assert it.job("c1")["status"] == "done"
     print(f"a third server: {monotonic() - began:.1f} s (promised: {EACH_S:g} s)")
+    print(Journal(it.office.home / "muster.db").told("c1"))
     holds(it, *ALL)
     assert ceph(it, "m3") == {VALUES["FSID"]}
 

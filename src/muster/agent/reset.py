@@ -15,6 +15,7 @@ from muster.base.errors import Conflict, MusterError, NotFound
 
 LOG = logging.getLogger("muster.agent")
 INCUS, CARDS = "/var/lib/incus", "/sys/class/net"
+INSTANCES = "/1.0/instances?all-projects=true"
 KEPT = ("system/network", "system/provider", "applications")
 
 
@@ -93,11 +94,12 @@ def _taken_back(agent: Agent, name: str) -> str:
 
 # Note [An Incus that cannot end]
 # An Incus that was struck out of its cluster while its machine was away waits for the others, and
-# hears nothing meanwhile, not even that it is to end. So only one that answers is asked to end
-# what runs on it, and the service manager is not waited for beyond its patience. Instances that
-# went on without Incus are ended as well: they are elsewhere by now, or nobody's. So are its
-# bridges: one that had no majority any more could not ask which are its own, and left them, and
-# the next Incus makes none where there is one of that name.
+# hears nothing meanwhile, not even that it is to end. One that has lost its majority says who it
+# is, and no more. So only one that knows what runs on it is asked to end that, and the service
+# manager is not waited for beyond its patience. Instances that went on without Incus are ended as
+# well: they are elsewhere by now, or nobody's. So are its bridges: one that had no majority any
+# more could not ask which are its own, and left them, and the next Incus makes none where there is
+# one of that name.
 _UNITS = ("incus.socket", "incus.service")
 _KILL = run("systemctl", "kill", "--signal=SIGKILL", "incus.service", tolerated=True)
 _REST = r"""
@@ -123,7 +125,7 @@ def _put_aside(machine: Machine) -> None:
 def _end(machine: Machine) -> None:
     """Have nothing of Incus run any more. See Note [An Incus that cannot end]."""
     patience_s = SILENT_STOP_S
-    if incus.told(machine, "/1.0") is not None:
+    if incus.told(machine, INSTANCES) is not None:
         words = ("incus", "admin", "shutdown", "--timeout=30")
         doing.perform(machine, run(*words, timeout_s=40.0, tolerated=True))
         patience_s = STOP_S

@@ -33,6 +33,9 @@ class Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = PATIENCE_S
     server: "TlsServer | UnixServer"
+    # An answer leaves whole: TCP holds a second, small piece back until the first is acknowledged,
+    # for which whoever asks takes his time.
+    wbufsize = 64 * 1024
     unread = False  # whether a body was refused before it was read
 
     def do_any(self) -> None:
@@ -49,6 +52,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer.body)
+        self.wfile.flush()
         if self.unread:
             self._let_finish()
 

@@ -1,6 +1,5 @@
 """Reading a JSON body by a table of fields: every fault found at once, by the caller's spelling."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -192,10 +191,11 @@ def number(low: float, high: float, *, above: bool = False) -> Kind:
     def read(at: At, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return at.wrong(f"must be a number, not {_type(value)}")
-        fits = math.isfinite(value) and (low < value if above else low <= value) and value <= high
-        if not fits:
+        fits = (low < value if above else low <= value) and value <= high
+        if not fits:  # neither does what is no number at all, nor an integer beyond any float
             bound = f"more than {low:g} and at most" if above else f"from {low:g} to"
-            return at.wrong(f"must be {bound} {high:g}, not {value:g}")
+            said = f"{value:g}" if isinstance(value, float) else shown(value)
+            return at.wrong(f"must be {bound} {high:g}, not {said}")
         return float(value)
 
     least = "exclusiveMinimum" if above else "minimum"

@@ -142,7 +142,7 @@ async def asked(agents: Agents, machine: Machine, *, whole: bool) -> Answer:
     if not isinstance(environment, Mapping):
         raise Permanent(f"{HERE} has no environment: no agent answers there")
     facts = await _facts(agents, machine, environment) if whole else None
-    if facts and machine.status is not MachineStatus.READY and facts.kind in INCUS_KINDS:
+    if facts and machine.status is MachineStatus.OFFLINE and facts.kind in INCUS_KINDS:
         await found(agents, line_of(machine), "/1.0")  # it may be starting still
     return Answer(environment=environment, facts=facts)
 

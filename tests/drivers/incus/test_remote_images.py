@@ -84,7 +84,7 @@ def offering(folder: Path) -> Iterator[Offers]:
         pull = Pull(
             server=f"https://{FABRIC_ADDRESS}:{server.server_port}",
             image="demo/1",
-            name="fetched",
+            name=folder.parent.name,
             certificate=certificate.read_text(),
         )
         yield Offers(folder, pull)
@@ -112,7 +112,7 @@ async def test_an_image_of_another_server_is_fetched_served_and_followed(
     with offering(tmp_path / "offered") as there:
         first = there.offer("demo/1", name="offered", version="1")
         made = await pulled(site, there.pull)
-        assert (made.id, made.name, made.project) == (first, "fetched", "")
+        assert (made.id, made.name, made.project) == (first, there.pull.name, "")
         assert (await pulled(site, there.pull)).id == first
         [server] = await site.running(site.order(spec={"image": made.id}))
         assert server.seen is Seen.RUNNING
@@ -120,8 +120,8 @@ async def test_an_image_of_another_server_is_fetched_served_and_followed(
         second = there.offer("demo/1", name="offered", version="2")
         assert (await pulled(site, there.pull)).id == second
         named = {each.id: each.name for each in await site.cloud.images.list_images()}
-        assert named[second] == "fetched"
-        assert named[first] != "fetched"
+        assert named[second] == there.pull.name
+        assert named[first] != there.pull.name
         [again] = await site.running(site.order(2, spec={"image": first}))
         assert again.seen is Seen.RUNNING
         for each in (first, second):
@@ -133,7 +133,7 @@ async def test_what_is_not_offered_or_not_vouched_for_is_not_fetched(
 ) -> None:
     before = await site.cloud.images.list_images()
     with offering(tmp_path / "offered") as there:
-        there.offer("demo/1", name="offered")
+        there.offer("demo/1", name="offered", version="3")
         with pytest.raises(Permanent) as refusal:
             await pulled(site, replace(there.pull, image="demo/2"))
         print(refusal.value.text)

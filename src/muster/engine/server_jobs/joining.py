@@ -8,7 +8,7 @@ from typing import Any
 from muster.base.errors import Permanent, Transient
 from muster.decide.server_clusters.jobs import Came
 from muster.decide.server_clusters.making import addresses
-from muster.engine.server_jobs.scene import OVER, Scene, as_object, found, told
+from muster.engine.server_jobs.scene import OVER, Scene, as_object, found, together, told
 from muster.ports.agent import Line, Order, line_of
 
 _JOINING = "Joining cluster"  # what Incus calls it
@@ -28,20 +28,30 @@ async def bootstrap(scene: Scene) -> Came:
         if line != scene.line:
             raise Permanent("it shows another certificate, and is in no cluster")
         body = {"server_name": scene.machine.name, "enabled": True}
-        await _ordered(scene, line, body)
-        return Came(kept={"ordered": True}, waits_s=0.2)
-    certificate = str(as_object(about.get("environment")).get("certificate") or "")
+        is_over = await _ordered(scene, line, body)
+        about = as_object(await scene.agents.call(line, Order(path="/1.0"))) if is_over else {}
+        if _certificate(about).strip() in ("", line.certificate.strip()):  # it is to have another
+            return Came(kept={"ordered": True}, waits_s=0.2)
+    certificate = _certificate(about)
     if scene.entry.kept.get("member"):
         return Came(refused="its Incus is a member of a cluster already", final=True)
     return Came(certificate=certificate or line.certificate)
 
 
-async def _ordered(scene: Scene, line: Line, body: Mapping[str, Any]) -> None:
-    """Order a change of membership; its answer may be lost where the certificate changes."""
+def _certificate(about: Mapping[str, Any]) -> str:
+    return str(as_object(about.get("environment")).get("certificate") or "")
+
+
+async def _ordered(scene: Scene, line: Line, body: Mapping[str, Any]) -> bool:
+    """Order a change of membership; return whether it is known to be over.
+
+    The answer may be lost where the certificate changes; what it came to is looked at again.
+    """
     try:
         await told(scene.agents, line, Order(path="/1.0/cluster", method="PUT", body=body))
     except Transient:
-        return  # what it came to is looked at again
+        return False
+    return True
 
 
 def _is_member(about: Mapping[str, Any]) -> bool:
@@ -50,23 +60,30 @@ def _is_member(about: Mapping[str, Any]) -> bool:
 
 async def join(scene: Scene) -> Came:
     """Have a server join: by a token that the others make, which is good once."""
-    name, leader = scene.machine.name, await scene.leader()
-    there = await found(scene.agents, leader, f"/1.0/cluster/members/{name}")
-    if _is_member(as_object(await scene.call("/1.0"))):
-        if there is None:
-            return Came(refused="its Incus is a member of another cluster", final=True)
-        if there.get("status") == "Offline":
-            raise Transient("the other members do not see it")
-        return OVER
-    if await _is_joining(scene):
+    leader, is_joining = await together(scene.leader(), _is_joining(scene))
+    if is_joining:
         return Came(waits_s=1.0)
+    is_member = _is_member(as_object(await scene.call("/1.0")))  # after who is joining is over
+    path = f"/1.0/cluster/members/{scene.machine.name}"
+    there = await found(scene.agents, leader, path)
+    if is_member:
+        return _joined(there)
     if there is not None and there.get("status") == "Online":
         return Came(refused="the cluster has another member of its name", final=True)
     if there is not None:  # of an earlier try that broke off
-        order = Order(path=f"/1.0/cluster/members/{name}?force=1", method="DELETE")
-        await told(scene.agents, leader, order)
-    await _ordered(scene, scene.line, await _ticket(scene, leader))
-    return Came(kept={"ordered": True}, waits_s=0.2)
+        await told(scene.agents, leader, Order(path=f"{path}?force=1", method="DELETE"))
+    if not await _ordered(scene, scene.line, await _ticket(scene, leader)):
+        return Came(kept={"ordered": True}, waits_s=0.2)
+    return _joined(await found(scene.agents, leader, path))
+
+
+def _joined(there: Mapping[str, Any] | None) -> Came:
+    """Return what came of a joining, by how the others see whoever is a member."""
+    if there is None:
+        return Came(refused="its Incus is a member of another cluster", final=True)
+    if there.get("status") == "Offline":
+        raise Transient("the other members do not see it")
+    return OVER
 
 
 # A server goes on joining where whoever ordered it is gone: ordered again meanwhile, it would be
@@ -107,16 +124,23 @@ async def _own_settings(scene: Scene, leader: Line) -> list[dict[str, Any]]:
     """Return what each pool and network has of a member's own, as another member has it."""
     asked = as_object(await scene.agents.call(leader, Order(path="/1.0/cluster")))
     example = next(each for each in scene.others if line_of(each) == leader).name
+    keys = [(_path(each, example), each) for each in asked.get("member_config") or ()]
+    paths = list(dict.fromkeys(path for path, _ in keys))
+    shown = await together(*(scene.agents.call(leader, Order(path=each)) for each in paths))
+    seen = dict(zip(paths, map(as_object, shown), strict=True))
     made = []
-    for each in asked.get("member_config") or ():
-        kind = "storage-pools" if each["entity"] == "storage-pool" else "networks"
-        path = f"/1.0/{kind}/{each['name']}?target={example}"
-        there = as_object(await scene.agents.call(leader, Order(path=path)))
+    for path, each in keys:
+        there = seen[path]
         if each["key"] == "source" and there.get("driver") in _LEADERS_ONLY:
             continue
         value = as_object(there.get("config")).get(each["key"], "")
         made.append({**each, "value": _own(each, there, value)})
     return made
+
+
+def _path(asked: Mapping[str, Any], member: str) -> str:
+    kind = "storage-pools" if asked["entity"] == "storage-pool" else "networks"
+    return f"/1.0/{kind}/{asked['name']}?target={member}"
 
 
 def _own(asked: Mapping[str, Any], pool: Mapping[str, Any], value: Any) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 from muster.base.certificates import bare
 from muster.base.errors import Permanent
 from muster.decide.server_clusters.jobs import Came
-from muster.engine.server_jobs.scene import OVER, Scene, as_object
+from muster.engine.server_jobs.scene import OVER, Scene, as_object, together
 
 Item = Mapping[str, Any]
 # Settings that each member has for itself: they are told with the member, the others without.
@@ -115,10 +115,14 @@ async def _volume(scene: Scene, item: Item) -> Came:
     where = f"/1.0/storage-pools/{pool}/volumes/custom"
     body = {k: v for k, v in item.items() if k not in ("project", "pool", "type")}
     remote = said.get("driver") in _REMOTE
-    for target in ({},) if remote else [{"target": each} for each in await _members(scene)]:
-        name = quote(str(item["name"]), safe="")
+    targets = [{}] if remote else [{"target": each} for each in await _members(scene)]
+    name = quote(str(item["name"]), safe="")
+
+    async def make(target: Mapping[str, str]) -> None:
         if await scene.found(f"{where}/{name}{_project(item, **target)}") is None:
             await scene.call(f"{where}{_project(item, **target)}", "POST", body)
+
+    await together(*map(make, targets))
     return OVER
 
 

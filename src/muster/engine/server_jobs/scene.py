@@ -1,6 +1,7 @@
 """Whom a step of a job can talk to, and how Incus is talked to over an agent."""
 
-from collections.abc import Mapping, Sequence
+from asyncio import gather
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -186,6 +187,18 @@ async def found(agents: Agents, line: Line, path: str) -> Mapping[str, Any] | No
         if error.details.get("status") == _MISSING:
             return None
         raise
+
+
+async def together(*calls: Awaitable[Any]) -> list[Any]:
+    """Return what each brings, once all are over: what is refused is begun again by nobody before.
+
+    Raises what the first of them failed of.
+    """
+    brought = await gather(*calls, return_exceptions=True)
+    for each in brought:
+        if isinstance(each, BaseException):
+            raise each
+    return brought
 
 
 def as_object(said: Any) -> Mapping[str, Any]:
