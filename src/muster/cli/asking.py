@@ -42,6 +42,7 @@ class Asking:
         from muster.client.http import Access, ApiError, Session, Unreachable
         from muster.client.waiting import Failed
 
+        self._check()
         access = Access(
             url=self.url,
             token=self.token,
@@ -57,6 +58,20 @@ class Asking:
             raise click.ClickException(_told(error)) from None
         except (Unreachable, Failed) as error:
             raise click.ClickException(str(error)) from None
+
+    def _check(self) -> None:
+        """Refuse by the option's name what no request could be made with."""
+        for name in ("token", "project"):
+            if not getattr(self, name).isascii():
+                raise click.BadParameter("has letters outside of ASCII", param_hint=f"--{name}")
+        if self.ca:
+            import ssl
+
+            try:
+                ssl.create_default_context(cafile=self.ca)
+            except (OSError, ssl.SSLError) as error:
+                text = f"no certificates can be read from '{self.ca}': {error.strerror or error}"
+                raise click.BadParameter(text, param_hint="--ca") from None
 
     def console(self) -> "Console":
         from rich.console import Console

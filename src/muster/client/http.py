@@ -3,13 +3,18 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+from time import sleep
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
 import httpx2
 
+from muster.base.backoff import doubled
+
 PATIENCE_S = 60.0
+AGAIN_FIRST, AGAIN_LONGEST = timedelta(seconds=0.2), timedelta(seconds=15)
 Answer = Any  # JSON: dict, list, str, int, float, bool, None
 
 
@@ -182,16 +187,24 @@ class Session:
         return answer.text
 
     def live(self, after: int | None = None, cluster: str | None = None) -> Iterator[LiveEvent]:
-        """Yield events as they happen, beginning behind `after`; reconnects by itself."""
+        """Yield events as they happen, beginning behind `after`; reconnects by itself.
+
+        It goes on behind the last one that the server told of, and comes back further and further
+        apart while lines break before anything is told.
+        """
+        tries = 0
         while True:
             try:
                 for event in self._stream(after, cluster):
-                    after = event.seq
-                    yield event
+                    after, tries = event.seq, 0
+                    if event.kind:
+                        yield event
             except (httpx2.RemoteProtocolError, httpx2.ReadTimeout, httpx2.ReadError):
-                continue
+                pass
             except httpx2.TransportError as error:
                 raise self._unreachable(error) from None
+            tries += 1
+            sleep(doubled(tries, AGAIN_FIRST, AGAIN_LONGEST).total_seconds())
 
     def _stream(self, after: int | None, cluster: str | None) -> Iterator[LiveEvent]:
         params = {k: str(v) for k, v in (("after", after), ("cluster", cluster)) if v is not None}
@@ -236,7 +249,10 @@ def _read(answer: httpx2.Response) -> Answer:
 
 
 def _events(lines: Iterator[str]) -> Iterator[LiveEvent]:
-    """Parse server-sent events: a block of fields ends at an empty line."""
+    """Parse server-sent events: a block of fields ends at an empty line.
+
+    A block of a number alone, which says how far all was told, is an event without a kind.
+    """
     fields: dict[str, str] = {}
     for line in lines:
         if line.startswith(":"):
@@ -253,4 +269,6 @@ def _events(lines: Iterator[str]) -> Iterator[LiveEvent]:
             )
             fields = {}
         else:
+            if "id" in fields:
+                yield LiveEvent(seq=int(fields["id"]), kind="", body={})
             fields = {}

@@ -59,7 +59,7 @@ async def stream_events(call: Asked) -> Stream:
     start = await events.newest(call.desk) if after is None else after
     pages = events.follow(call.desk, call.who, start, only, HEARTBEAT_S)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    sent = _sent(_while_known(call.request, pages))
+    sent = _sent(_while_known(call.request, pages), start)
     return Stream(sent, media_type="text/event-stream", headers=headers)
 
 
@@ -77,8 +77,9 @@ async def _while_known(
         yield page
 
 
-async def _sent(pages: AsyncIterator[Any]) -> AsyncIterator[bytes]:
-    yield b"retry: 1000\n: hello\n\n"
+async def _sent(pages: AsyncIterator[Any], start: int) -> AsyncIterator[bytes]:
+    """Yield the text of the stream; its first words say from where to go on, should it break."""
+    yield b"retry: 1000\nid: %d\n: hello\n\n" % start
     async for page in pages:
         yield b"".join(map(_block, page)) or b": still here\n\n"
 
