@@ -20,6 +20,7 @@ from agent.ground import Ground
 from muster.agent import certificate, incus
 from muster.agent.agent import Agent
 from muster.agent.machine import Machine
+from muster.agent.reset import INSTANCES
 from muster.agent.runner import RealRunner
 from muster.agent.server import Listening, TlsServer, UnixServer, by_tls, listen
 
@@ -228,7 +229,8 @@ class FakeIncus(BaseHTTPRequestHandler):
             "asked": [self.command, self.path, body, self.headers.get("Authorization", "")]
         }
         said["environment"] = {"server_clustered": True}
-        kinds = {"/1.0": "sync", "/1.0/resources": "sync", "/1.0/nope": "error"}
+        kinds = {path: "sync" for path in ("/1.0", "/1.0/resources", INSTANCES)}
+        kinds["/1.0/nope"] = "error"
         answer = {"type": kinds.get(self.path, "async"), "metadata": said, "error": "no luck"}
         if self.headers.get("Upgrade"):
             self.send_response(101)

@@ -48,7 +48,7 @@ def test_a_machine_registers_is_ready_and_is_known_after_a_restart(tmp_path):
             code, said = ask(root, "PUT", "/1.0/system/provider", body)
             assert code == 200, said
             shown = server(client, server_status="ready")
-            assert shown["os_data"]["network"]["config"] == {"dns": {}, "time": {}}
+            assert shown["os_data"]["network"]["config"] == {"dns": {}, "time": {}, "proxy": {}}
             assert '"registered": true' in ask(root, "GET", "/1.0/system/provider")[1]
         with running(root, *listen):
             since = shown["last_seen"]

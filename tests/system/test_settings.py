@@ -11,6 +11,7 @@ from muster.settings import Settings, load
 OTHER = {
     "listen": "127.0.0.1:9999",
     "database_url": "sqlite:////elsewhere/muster.db",
+    "secrets_file": "/etc/muster/secrets.key",
     "default_cloud": "simulated",
     "identity": "basic",
     "users_file": "/etc/muster/users.toml",
