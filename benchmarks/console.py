@@ -32,7 +32,7 @@ from muster.api.console import BUILT  # noqa: E402
 from muster.client.http import Session  # noqa: E402
 
 SIZE = 10
-PUSHERS = 4
+PUSHERS = 8
 RATE = 200
 WATCHER = (HERE / "console_watcher.js").read_text()
 
@@ -99,7 +99,7 @@ class Changes:
             while not self._over.wait(1):
                 count, now = newest(session), time.perf_counter()
                 share = (count - last) / (now - at) / rate
-                self._pause *= min(1.3, max(0.7, share))
+                self._pause *= min(1.5, max(0.4, share))
                 last, at = count, now
 
 
@@ -199,8 +199,8 @@ def scrolled(page: Page) -> None:
 
 
 def tabs(page: Page, session: Session, routes: Sequence[str]) -> None:
-    """Eight tabs at once, each told of the same change."""
-    others = [page.another() for _ in range(7)]
+    """Eight tabs at once, each to be seen and told of the same change."""
+    others = [page.another(window=True) for _ in range(7)]
     all_of_them = [page, *others]
     for each in others:
         each.before_all(WATCHER)

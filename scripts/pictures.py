@@ -1,15 +1,18 @@
 """Take a picture of every page of the console, for the docs: part of `make docs`.
 
-A real server with something of every kind on the simulated cloud, in a real Chromium. A picture is
-replaced only by one that is clearly another, so that times and ids alone change nothing.
+A real server with something of every kind on the simulated cloud, in a real Chromium. What is
+another at each run (times, ids, ports) is written alike before a picture is taken, and a picture is
+replaced only by one that is clearly another.
 """
 
 import base64
 import io
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from socket import gethostname
 
 from PIL import Image, ImageChops
 
@@ -25,7 +28,7 @@ PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTH, HEIGHT = 1120, 760
 COLOURS = 128  # the most frequent ones, as they are
 SHADE = 40  # of 255: a pixel that differs less looks the same
-SHARE = 0.04  # of the pixels: times and ids take fewer
+SHARE = 0.01  # of the pixels: who is on which host takes fewer
 BOTH = ("/", "/clusters", "/clusters/{name}/{id}", "/server-clusters/{name}")
 SETTLED_S = 30.0
 
@@ -40,6 +43,7 @@ def shots(page: Page) -> Iterator[tuple[str, Image.Image]]:
             page.go(known[pattern])
             page.comes(READY, SETTLED_S)
             page.comes("world_is_drawn()", SETTLED_S)
+            page.run(ALIKE.replace("HOSTNAME", json.dumps(gethostname())))
             yield picture_of(pattern, theme), _shot(page)
 
 
@@ -83,6 +87,25 @@ DRAWN = """
 """  # noqa: E501
 
 
+# What differs from run to run, as if it did not.
+ALIKE = r"""(() => {
+  const rules = [
+    [/\b\d\d:\d\d:\d\d [AP]M\b/g, "09:41:00 AM"],
+    [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\dZ]*/g, "2026-01-01T09:41:00Z"],
+    [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g,
+      "0f1e2d3c-4b5a-4697-8877-665544332211"],
+    [/\bnode-[A-Za-z0-9]{8}\b/g, "node-Q7bX2mKd"],
+    [/\b[0-9a-f]{12,}\b/g, (said) => "5eed".repeat(16).slice(0, said.length)],
+    [/\b(127\.0\.0\.1|localhost):\d+/g, "$1:8778"],
+    [/"server_token": "[^"]+"/g, '"server_token": "…"'],
+  ];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let at = texts.nextNode(); at; at = texts.nextNode())
+    if (at.data.trim() === HOSTNAME) at.data = "desk";
+    else for (const [found, put] of rules) at.data = at.data.replace(found, put);
+})()"""
+
+
 def main() -> None:
     if browser.PROGRAM is None or not (BUILT / ".stamp").exists():
         print("docs/pictures: kept as they are, for Chromium or the built console is not here")
@@ -95,6 +118,7 @@ def main() -> None:
     ):
         page.resize(WIDTH, HEIGHT)
         page.ask("Emulation.setTimezoneOverride", timezoneId="UTC")
+        page.ask("Emulation.setScrollbarsHidden", hidden=True)
         page.before_all(DRAWN)
         taken = [(name, _kept(PICTURES / name, shot)) for name, shot in shots(page)]
     for old in set(PICTURES.glob("*.png")) - {PICTURES / name for name, _ in taken}:

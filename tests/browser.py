@@ -119,9 +119,9 @@ class Page:
         except Gone:
             return None
 
-    def another(self) -> "Page":
-        """Return one more tab of the same browser."""
-        return Page(self._line, _tab(self._line), self.url)
+    def another(self, *, window: bool = False) -> "Page":
+        """Return one more tab of the same browser, or one in a window of its own."""
+        return Page(self._line, _tab(self._line, newWindow=window), self.url)
 
     def before_all(self, script: str) -> None:
         """Have a script run in every document before its own ones, whatever the page allows."""
@@ -245,9 +245,9 @@ def _address(folder: Path) -> str:
     return f"ws://127.0.0.1:{number}{path}"
 
 
-def _tab(line: Line) -> str:
+def _tab(line: Line, **how: bool) -> str:
     """Return the session of a new tab."""
-    made = _plain(line, 1, "Target.createTarget", url="about:blank")
+    made = _plain(line, 1, "Target.createTarget", url="about:blank", **how)
     attached = _plain(line, 2, "Target.attachToTarget", targetId=made["targetId"], flatten=True)
     return str(attached["sessionId"])
 

@@ -37,7 +37,8 @@ _RULES = {"scale_out_threshold": 0.7, "scale_in_threshold": 0.2}
 def filled(home: Path) -> Iterator[House]:
     """Yield a house that serves, with clusters of every kind, settled."""
     row = Row(4, home)
-    settings = {"MUSTER_DEFAULT_CLOUD": "simulated"}
+    clouds = "{simulated = {world = 'memory'}}"
+    settings = {"MUSTER_DEFAULT_CLOUD": "simulated", "MUSTER_CLOUDS": clouds}
     with house(home / "home", **settings) as made, standing(row, home) as contexts:
         made.start()
         register(made, row, contexts)

@@ -72,6 +72,18 @@ class NameTag:
         return {}
 
 
+class Guests(NameTag):
+    """An identity that knows people until they have left."""
+
+    def __init__(self) -> None:
+        self.left: set[str] = set()
+
+    async def who(self, headers: Mapping[str, str]) -> Who:
+        if headers.get("x-name") in self.left:
+            raise Unknown("has left")
+        return await super().who(headers)
+
+
 class SolvedHere:
     """A solver without a process of its own."""
 

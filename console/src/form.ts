@@ -69,14 +69,37 @@ export function faults(draft: Draft): Record<string, string> {
     dns_name: draft.dns_name && !DOMAIN.test(draft.dns_name) ? "must be a domain name such as web.example.org" : undefined,
     keypair: draft.create_bastion && !draft.keypair ? "is needed for a bastion" : undefined,
   };
-  if (!found.min_size && !found.max_size && Number(draft.min_size) > Number(draft.max_size))
-    found.min_size = `must be at most the maximum (${draft.max_size})`;
-  if (!found.desired_size && !found.min_size && draft.desired_size) {
-    const desired = Number(draft.desired_size);
-    if (desired < Number(draft.min_size) || desired > Number(draft.max_size)) found.desired_size = "must be from the minimum to the maximum";
+  Object.assign(found, sizes(draft, found), thresholds(draft.scale_out_threshold, draft.scale_in_threshold));
+  return told(found);
+}
+
+const told = (found: Record<string, string | undefined>) => Object.fromEntries(Object.entries(found).filter((each): each is [string, string] => !!each[1]));
+
+type Sizes = Pick<Draft, "min_size" | "max_size" | "desired_size">;
+
+/** Return what is wrong with sizes together, of which each by itself is in order. */
+function sizes(said: Sizes, found: Record<string, string | undefined>): Record<string, string> {
+  const wrong: Record<string, string> = {};
+  const unbounded = said.max_size === "-1"; // as a cluster without a maximum is shown
+  if (!found.min_size && !found.max_size && !unbounded && Number(said.min_size) > Number(said.max_size)) wrong.min_size = `must be at most the maximum (${said.max_size})`;
+  if (!found.desired_size && !found.min_size && !wrong.min_size && said.desired_size) {
+    const desired = Number(said.desired_size);
+    if (desired < Number(said.min_size) || (!unbounded && desired > Number(said.max_size))) wrong.desired_size = "must be from the minimum to the maximum";
   }
-  Object.assign(found, thresholds(draft.scale_out_threshold, draft.scale_in_threshold));
-  return Object.fromEntries(Object.entries(found).filter((each): each is [string, string] => !!each[1]));
+  return wrong;
+}
+
+/** Return what is wrong with a change of a cluster's sizes and thresholds, by field. */
+export function changeFaults(said: Sizes & Pick<Draft, "scale_out_threshold" | "scale_in_threshold">): Record<string, string> {
+  const found: Record<string, string | undefined> = {
+    min_size: outside(said.min_size, 0, 100000),
+    max_size: said.max_size === "-1" ? undefined : outside(said.max_size, 0, 100000),
+    desired_size: outside(said.desired_size, 0, 100000),
+  };
+  Object.assign(found, sizes(said, found), thresholds(said.scale_out_threshold, said.scale_in_threshold));
+  if (said.scale_out_threshold && !said.scale_in_threshold) found.scale_in_threshold = "is needed with the other: give both or none";
+  if (said.scale_in_threshold && !said.scale_out_threshold) found.scale_out_threshold = "is needed with the other: give both or none";
+  return told(found);
 }
 
 function thresholds(out: string, into: string): Record<string, string> {

@@ -97,24 +97,6 @@ export interface Said {
   wrong: string;
 }
 
-/** Read the text of a specification; what is no JSON is told with its line. */
-export function read(text: string): Said {
-  if (!text.trim()) return { spec: null, wrong: "" };
-  try {
-    const spec: unknown = JSON.parse(text);
-    if (typeof spec !== "object" || spec === null || Array.isArray(spec)) return { spec: null, wrong: "must be an object: { … }" };
-    return { spec: spec as Fields, wrong: "" };
-  } catch (error) {
-    return { spec: null, wrong: `is not JSON: ${where(text, (error as Error).message)}` };
-  }
-}
-
-function where(text: string, message: string): string {
-  const at = /position (\d+)/.exec(message)?.[1];
-  if (at === undefined || /line \d+/.test(message)) return message;
-  return `${message}, line ${text.slice(0, Number(at)).split("\n").length}`;
-}
-
 export function valueAt(spec: Fields | null, path: string[]): Value {
   let now: Value = spec?.properties;
   for (const name of path) now = typeof now === "object" && now !== null ? (now as Fields)[name] : undefined;

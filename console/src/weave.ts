@@ -1,5 +1,5 @@
 // A request for a virtual cluster as an object: changed by fields, eased where it is impossible, drawn as a graph.
-import type { Impossible } from "./placing";
+import type { Impossible, VCluster } from "./placing";
 
 export interface Item {
   name: string;
@@ -42,6 +42,17 @@ export function wishOf(document: unknown): Wish | null {
   if (!plain) return null;
   const items = (instances as Item[]).map((one) => ({ ...one, spec: one.spec ?? {} }));
   return { ...said, name: String(said.name ?? ""), instances: items, groupings: groupings as Group[] };
+}
+
+/** Return what one that is there would be asked for as, by what is known of it. */
+export function wishLike(one: VCluster): Wish {
+  const said = (spec: Record<string, unknown>) => Object.fromEntries(Object.entries(spec).filter(([, value]) => value !== "" && value !== null));
+  return {
+    name: one.name,
+    cloud: one.cloud,
+    instances: one.instances.map((each) => ({ name: each.name, type: each.type, spec: { ...said(each.spec), ...(each.attached_to && { attach_to: each.attached_to }) } })),
+    groupings: one.groupings.map(({ name, membersRef, spec }) => ({ ...(name && { name }), membersRef, spec })),
+  };
 }
 
 export const textOf = (wish: Wish): string => JSON.stringify({ vcluster: wish }, null, 2);

@@ -132,6 +132,7 @@ class World {
 
   async #readAll(history: boolean) {
     const began = performance.now();
+    this.#all = { ...this.#all, at: Infinity };
     this.#dirty.clear();
     this.#newer.clear();
     try {
@@ -203,7 +204,7 @@ class World {
     const hidden = globalThis.document?.hidden ?? false;
     const found = next({ dirty: this.#dirty, seen, hidden, now, some: this.#some, all: this.#all });
     try {
-      if (found === "all") await this.#inTurn(false);
+      if (found === "all") void this.#inTurn(false); // whoever is on the screen does not wait for it
       else if (found.length) await this.#refresh(found);
       if (found !== "all" && !found.some((id) => seen.has(id)) && found.length) this.#some = now;
     } finally {

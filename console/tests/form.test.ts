@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
-import { asCommand, asCurl, asYaml, body, EMPTY, faults, quoted, type Draft } from "../src/form";
+import { asCommand, asCurl, asYaml, body, changeFaults, EMPTY, faults, quoted, type Draft } from "../src/form";
 
 const draft = (but: Partial<Draft> = {}): Draft => ({ ...EMPTY, name: "web", image: "demo-web", flavor: "tiny", port: "8080", ...but });
 
@@ -63,4 +63,19 @@ describe("the same in other words", () => {
   );
 
   test("curl sends the body whole", () => expect(asCurl({ name: "it's" }, "http://127.0.0.1:8778")).toContain(`-d '{"name":"it'\\''s"}'`));
+});
+
+describe("what is wrong with a change", () => {
+  const now = { min_size: "2", max_size: "4", desired_size: "3", scale_out_threshold: "70", scale_in_threshold: "20" };
+  test.each([
+    [{}, []],
+    [{ max_size: "-1", desired_size: "9" }, []],
+    [{ scale_out_threshold: "", scale_in_threshold: "" }, []],
+    [{ min_size: "5" }, ["min_size"]],
+    [{ min_size: "x" }, ["min_size"]],
+    [{ desired_size: "1" }, ["desired_size"]],
+    [{ scale_in_threshold: "" }, ["scale_in_threshold"]],
+    [{ scale_out_threshold: "" }, ["scale_out_threshold"]],
+    [{ scale_in_threshold: "70" }, ["scale_in_threshold"]],
+  ] as [Partial<typeof now>, string[]][])("%o is told at %o", (but, fields) => expect(Object.keys(changeFaults({ ...now, ...but }))).toEqual(fields));
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { blamed, isField, properties, read, skeleton, told, valueAt, yaml, type Schema } from "../src/spec";
+import { blamed, isField, properties, skeleton, told, valueAt, yaml, type Schema } from "../src/spec";
 
 const SCALING: Record<string, Schema> = {
   event: { type: "String", required: true, constraints: [{ type: "AllowedValues", constraint: ["CLUSTER_SCALE_IN", "CLUSTER_SCALE_OUT"] }] },
@@ -56,13 +56,6 @@ test("a field writes into the text, and an empty one takes its word out again", 
   expect(told(more, at("adjustment.number"), "").properties).toEqual(spec.properties);
   expect(told(spec, at("adjustment.best_effort"), "true").properties).toMatchObject({ adjustment: { best_effort: true } });
   expect(told(spec, at("adjustment.number"), "many").properties).toMatchObject({ adjustment: { number: "many" } });
-});
-
-test("what is no JSON object is told, and nothing is wrong with nothing", () => {
-  expect(read("")).toEqual({ spec: null, wrong: "" });
-  expect(read("[]").wrong).toContain("must be an object");
-  expect(read('{"a": 1,\n b}').wrong).toMatch(/^is not JSON: .*line 2/);
-  expect(read('{"a": 1}').spec).toEqual({ a: 1 });
 });
 
 test("a refusal blames the properties that it quotes", () => {

@@ -47,3 +47,17 @@ test("when many change at once everything is read once more, and whoever is watc
   await vi.advanceTimersByTimeAsync(10_000);
   expect(["/v1/clusters", "/v1/clusters/web/c1", "/v1/clusters/web/c39"].map(times)).toEqual([2, 2, 2]);
 });
+
+test("whoever is on the screen does not wait until everything is read", async () => {
+  const world = await among(40);
+  await world.load();
+  await vi.advanceTimersByTimeAsync(6_000);
+  vi.stubGlobal("fetch", (path: string) => (path === "/v1/instances" ? new Promise(() => {}) : answer(path)));
+  for (const id of ids) world.watch(id);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(times("/v1/clusters")).toBe(2); // and its instances never come
+  const before = times("/v1/clusters/web/c5");
+  world.watch("c5");
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(times("/v1/clusters/web/c5")).toBe(before + 1);
+});

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,10 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from muster.api.autoscaling_v1.stream import HEARTBEAT_S, LATER, NOT_KNOWN
-from muster.base.errors import Unavailable, Unknown
-from muster.model.who import Who
+from muster.api.autoscaling_v1.stream import LATER, NOT_KNOWN
+from muster.base.errors import Unavailable
 from muster.ports.signal import EVENTS
-from office import NameTag, Office, opened
+from office import Guests, Office, opened
 from server import Wire, served
 
 
@@ -82,6 +81,17 @@ async def test_the_stream_tells_of_one_cluster_only_if_asked(office: Office) -> 
         assert (await following())["data"]["oname"] == "b"
 
 
+async def test_a_quiet_cluster_among_busy_ones_is_heard_of(office: Office) -> None:
+    await office.made(name="quiet")
+    async with (
+        served(office.app) as wire,
+        wire.socket("/v1/events/ws?cluster=quiet", {"x-name": "ann"}) as socket,
+    ):
+        office.clock.advance(15)
+        await office.made(name="busy")
+        assert json.loads(await asyncio.wait_for(socket.recv(), 5)) == {"kind": "heartbeat"}
+
+
 async def test_the_stream_tells_nothing_of_other_projects(office: Office) -> None:
     await office.made("bob", name="secret")
     await office.made("ann", name="mine")
@@ -110,18 +120,6 @@ async def test_a_socket_tells_the_same_and_resumes_alike(office: Office, where: 
         assert told["oname"] == "c"
 
 
-class Guests(NameTag):
-    """An identity that knows people until they have left."""
-
-    def __init__(self) -> None:
-        self.left: set[str] = set()
-
-    async def who(self, headers: Mapping[str, str]) -> Who:
-        if headers.get("x-name") in self.left:
-            raise Unknown("has left")
-        return await super().who(headers)
-
-
 async def test_the_lines_of_one_who_is_no_longer_known_end(tmp_path: Path) -> None:
     guests, rita = Guests(), {"x-name": "rita"}
     async with (
@@ -130,13 +128,13 @@ async def test_the_lines_of_one_who_is_no_longer_known_end(tmp_path: Path) -> No
         wire.socket("/v1/events/ws", rita) as socket,
         listening(wire, **rita) as following,
     ):
-        office.clock.advance(HEARTBEAT_S)
+        office.clock.advance(15)
         await office.made(name="a")
         assert (await following())["data"]["oname"] == "a"
         assert json.loads(await asyncio.wait_for(socket.recv(), 5))["oname"] == "a"
 
         guests.left.add("rita")
-        office.clock.advance(HEARTBEAT_S)
+        office.clock.advance(15)
         await office.made(name="b")
 
         with pytest.raises(AssertionError, match="the stream has ended"):

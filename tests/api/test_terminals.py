@@ -11,12 +11,13 @@ import anyio
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from muster.api.guard import Door
 from muster.base.clock import ManualClock
 from muster.base.errors import Permanent
 from muster.model.command import Command, Ended, Screen
 from muster.ports.commands import Terminal
 from muster.ports.signal import EVENTS
-from office import Office, a_cloud, opened
+from office import Guests, Office, a_cloud, opened
 from server import Wire, served
 
 DEADLINE_S = 30.0
@@ -151,6 +152,19 @@ async def test_whoever_goes_away_hangs_up(staged: Office, stage: Stage) -> None:
             while len(await told(staged)) < 2:
                 await staged.desk.signal.wait(EVENTS, DEADLINE_S)
     assert [each["status"] for each in await told(staged)] == ["start", "end"]
+
+
+async def test_the_terminal_of_one_who_is_no_longer_known_is_closed(
+    staged: Office, stage: Stage
+) -> None:
+    name, guests = await an_instance(staged), Guests()
+    staged.app.state.door = Door(identity=guests, ask_again_s=0.01)
+    async with served(staged.app) as wire, sitting(wire, name, {"command": ["sh"]}) as socket:
+        assert await socket.recv() == b"begun"
+        guests.left.add("ann")
+        said = json.loads(await socket.recv())
+        assert "not known here any more" in said["error"]["message"]
+        await stage.players[0].hung_up.wait()
 
 
 async def test_what_is_wrong_is_said(staged: Office, stage: Stage) -> None:

@@ -163,6 +163,10 @@ def test_a_reader_is_offered_nothing_that_he_may_not_do(closed: House, tmp_path:
         assert not page.run("!!find('Servers') || !!find('Tokens')")
         page.go("/servers")
         page.shows("rita may not do this")
+        for path in ("clusters/new", "profiles/new", "vclusters/new", "server-clusters/new"):
+            page.go(f"/{path}")
+            page.shows("Your role may not do this")
+            assert not page.run("!!document.querySelector('main form')")
         page.go("/profiles")
         page.shows("There is no profile")
         assert not page.run("!!find('Create profile') || !!find('Let one in by a token')")

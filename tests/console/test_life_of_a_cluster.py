@@ -7,6 +7,7 @@ import pytest
 
 from browser import Page
 from house import House, until
+from muster.cli.load import Load
 
 pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
 
@@ -67,6 +68,32 @@ def the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Page) ->
     page.shows("%")
     page.click("Summary", "nav.tabs")
     page.comes("!!document.querySelector('figure canvas')")
+    assert page.run("window.marked") is True
+
+
+def under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page: Page, it: House) -> None:
+    with it.session() as session:
+        url = it.details(session, "web")["load_balancer_url"]
+    page.click("Scaling", "nav.tabs")
+    with Load(f"{url}work?ms=2") as load:
+        load.rate = 250
+        page.comes(
+            "[...document.querySelectorAll('tbody tr')]"
+            ".some((e) => e.cells[1].innerText === 'out')",
+            90,
+        )
+        page.click("Members", "nav.tabs")
+        until(lambda: well(page) > 2, 60, "a third member is well on the page")
+        assert load.total.failed == 0
+    page.click("Summary", "nav.tabs")
+    page.comes("document.querySelectorAll('.picture li').length > 2")
+    page.click("Settings", "nav.tabs")
+    page.fill("max_size", "2")
+    page.click("Show the plan")
+    page.shows("What will happen")
+    page.click("Change", "dialog[open]")
+    page.click("Members", "nav.tabs")
+    until(lambda: len(rows(page)) == 2 and well(page) == 2, 90, "two members are left")
     assert page.run("window.marked") is True
 
 
@@ -164,6 +191,7 @@ def test_a_cluster_from_its_form_to_its_end(page: Page, it: House) -> None:
     what_is_typed_wrong_is_told_beside_it_and_nothing_is_made(page, it)
     what_only_the_service_can_know_is_told_at_its_field(page)
     the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page)
+    under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page, it)
     an_instance_that_is_killed_is_replaced_before_the_readers_eyes(page, it)
     a_member_is_protected_by_its_row_and_let_go_again(page)
     a_snapshot_becomes_an_image_that_can_be_chosen(page)

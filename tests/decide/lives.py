@@ -6,11 +6,12 @@ from uuid import UUID
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from builders import a_new_cluster, a_rollout
+from builders import a_new_cluster, a_rollout, a_wish
 from decide.generated import HEALING
 from decide.imagined import Nature, World, a_world
 from muster.decide.rolling import budget
 from muster.decide.strays import LEFT_BEHIND
+from muster.model.action import Verb
 from muster.model.node import Node
 from muster.model.observed import Seen
 from muster.model.plan import Snapshot
@@ -106,3 +107,11 @@ def serving(snapshot: Snapshot) -> int:
 def _runs(snapshot: Snapshot, node: Node) -> bool:
     server = snapshot.servers.get(node.server_id)
     return server is not None and server.seen is Seen.RUNNING
+
+
+def stop(world: World, index: int) -> None:
+    """Have somebody put a node to rest."""
+    node = next(each for each in world.snapshot.nodes if each.index == index)
+    wish = a_wish(Verb.NODE_OPERATION, target=node.id, inputs={"operation": "stop"})
+    world.snapshot = replace(world.snapshot, actions=(*world.snapshot.actions, wish))
+    world.settle()

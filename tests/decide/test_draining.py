@@ -15,11 +15,12 @@ from builders import (
     a_service,
     a_spec,
 )
-from decide.lives import LIFE, PASSES, natures, running, serving, start_update
+from decide.lives import LIFE, PASSES, natures, running, serving, start_update, stop
 from muster.decide.cordon import allowance, bound
 from muster.decide.spots.fleet import Records
 from muster.decide.spots.refuge import busiest, parties, wanted
 from muster.model.capacity import Amount
+from muster.model.cluster import Healing
 from muster.model.node import Why
 from muster.model.placement import Placement
 from muster.model.rollout import Strategy
@@ -170,3 +171,34 @@ def test_those_with_most_nodes_are_looked_at_together():
     known = records(*(a_node(n, host=host) for n, host in enumerate(hosts, 1)))
     assert busiest(["h1", "h2", "h3"], known, 2) == ("h2", "h3")
     assert list(parties(["h9"], known)) == []
+
+
+@pytest.mark.parametrize("service", [None, SERVICE], ids=["plain", "service"])
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_a_node_that_somebody_stopped_keeps_no_host_from_being_left(size, service):
+    world = running(size, service=service)
+    stop(world, 1)
+    before = serving(world.snapshot)
+    world.checks.append(lambda _, __, after: serve_on(after, before))
+
+    world.cordon("h2")
+    world.settle(PASSES)
+
+    assert on(world, "h2") == ({1} & on(world, "h2"))
+    assert len(world.snapshot.nodes) == size
+
+
+def serve_on(snapshot, many: int) -> None:
+    assert serving(snapshot) >= many
+
+
+def test_a_node_that_was_given_up_keeps_no_host_from_being_left():
+    world = running(3, healing=Healing(enabled=False))
+    world.break_servers(1)
+    world.settle()
+
+    world.cordon("h2")
+    world.settle(PASSES)
+
+    assert on(world, "h2") == set()
+    assert len(world.snapshot.nodes) == 3

@@ -18,12 +18,14 @@ from builders import (
     a_snapshot,
     an_empty_place,
 )
+from decide.lives import running
 from decide.planned import gone, kinds, steps, three
 from muster.decide.converge import plan
 from muster.model.capacity import Amount
 from muster.model.node import NodeStatus, Why
 from muster.model.observed import Seen
 from muster.model.pool import UNCOUNTED, MemberState
+from muster.model.removal import Removal
 from muster.model.rollout import Strategy
 from muster.model.step import CreateServer, DeleteServer, PutPool
 
@@ -156,3 +158,16 @@ def test_a_node_that_somebody_asked_to_go_is_not_taken_back():
     wider = replace(snapshot, cluster=replace(snapshot.cluster, desired=2))
 
     assert steps(plan(wider), CreateServer)
+
+
+def test_a_node_is_not_taken_back_once_its_grace_is_over_and_its_server_goes():
+    world = running(3, removal=Removal(grace_s=2))
+    world.nature = replace(world.nature, delete_s=5.0)
+    world.wish(desired=2)
+    world.until(lambda now: bool(now.dying))
+
+    world.wish(desired=3)
+    world.settle()
+
+    assert [(n.index, n.incarnation) for n in world.snapshot.nodes] == [(2, 1), (3, 1), (4, 1)]
+    assert not {"node.sick", "node.taken_back"} & {each.kind for each in world.told}

@@ -14,6 +14,7 @@ from muster.model.node import NODE_TRANSITIONS, Node, Why
 from muster.model.observed import Seen
 from muster.model.plan import Plan, Snapshot
 from muster.model.pool import Condition, MemberState
+from muster.model.rollout import UpdateKind
 from muster.model.step import CreateServer, DeleteServer, OperateServer, PutPool
 from patience import examples
 
@@ -60,7 +61,7 @@ def test_planning_twice_says_the_same(snapshot):
 
 
 @MANY
-@given(snapshots())
+@given(snapshots(kinds=(UpdateKind.ROLLING, UpdateKind.IN_PLACE)))
 def test_nothing_that_serves_is_taken_below_the_floor(snapshot):
     decided = plan(snapshot)
     if snapshot.cluster.leaving:

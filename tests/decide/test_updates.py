@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from builders import (
     LONG_AGO,
     NEW,
@@ -16,6 +18,7 @@ from builders import (
     a_wish,
     in_service,
 )
+from decide.lives import PASSES, running, serving, start_update, stop
 from decide.planned import gone, kinds, steps
 from muster.decide.converge import plan
 from muster.model.action import ActionStatus, Verb
@@ -55,15 +58,15 @@ def test_where_its_region_takes_no_more_one_goes_before_one_comes():
     assert (len(steps(plan(roomy), CreateServer)), gone(plan(roomy))) == (1, [])
 
 
-def test_what_is_protected_and_ill_does_not_make_room_for_others_to_go():
-    """Four stay where three have to serve, and three do: nobody can be spared."""
+def test_as_many_serve_as_before_beside_one_that_is_protected_and_ill():
+    """Three serve now, and two did before the first of the new revision came: one can go."""
     ill = a_node(1, protected=True, tries=8)
     nodes = [a_node(2), a_node(3), a_node(4, profile_id=NEW)]
     web = replace(rolling(), desired=3, healing=Healing(enabled=False))
     snapshot = in_service(web, ill, *nodes)
     servers = {id: each for id, each in snapshot.servers.items() if each.ref != "s1"}
 
-    assert gone(plan(replace(snapshot, servers=servers))) == []
+    assert len(gone(plan(replace(snapshot, servers=servers)))) == 1
 
 
 def test_the_young_that_serve_are_not_taken_for_idle():
@@ -107,3 +110,36 @@ def test_opportunistic_replaces_nothing_and_lets_the_outdated_go_first():
 
     assert plan(a_snapshot(web, *nodes)).settled
     assert gone(plan(a_snapshot(replace(web, desired=1), *nodes))) == [2]
+
+
+def test_a_protected_node_that_somebody_stopped_keeps_no_update_from_its_end():
+    world = running(4, service=a_service(drain_s=1))
+    stop(world, 1)
+    world.change_node(1, protected=True)
+    start_update(world)
+
+    world.settle(PASSES)
+
+    assert world.cluster.rollout.state is RolloutState.DONE
+    nodes = world.snapshot.nodes
+    assert [n.index for n in nodes if n.profile_id == OLD] == [1]
+    assert len(nodes) == 4
+
+
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_an_update_in_place_waits_with_those_that_serve_for_those_that_start(size):
+    strategy = Strategy(kind=UpdateKind.IN_PLACE, max_unavailable=Amount(1))
+    world = running(size, service=a_service(drain_s=1), strategy=strategy)
+    world.nature = replace(world.nature, boot_s=3.0)
+    world.break_servers(size)
+    world.step()
+    world.step()
+    assert serving(world.snapshot) == size - 1
+    lowest = []
+    world.checks.append(lambda _, __, after: lowest.append(serving(after)))
+
+    start_update(world)
+    world.settle(PASSES)
+
+    assert min(lowest) == size - 1
+    assert world.cluster.rollout.state is RolloutState.DONE

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from engine.standing import a_standing_cluster
+from engine.standing import a_scaling_cluster, a_standing_cluster
 from engine.world import SIM, a_scene
+from muster.base.errors import Permanent
 from muster.model.pool import PoolSeen
+from muster.model.scaling import Metric, Scaling, Thresholds
 from muster.ports.balancer import Balancer
 
 
@@ -63,3 +65,38 @@ async def test_a_pool_that_is_owed_something_is_put_once_more() -> None:
 
 async def test_a_member_at_another_address_is_noticed() -> None:
     assert await puts(address="192.0.2.7") == 1
+
+
+@dataclass
+class Silent:
+    """A balancer that cannot say how one of its pools is."""
+
+    inner: Balancer
+    about: UUID
+
+    async def pool(self, cluster_id: UUID) -> PoolSeen | None:
+        if cluster_id == self.about:
+            raise Permanent("its port is taken")
+        return await self.inner.pool(cluster_id)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+async def test_a_pool_that_cannot_be_read_keeps_no_other_cluster_from_scaling() -> None:
+    by_requests = Scaling(thresholds=(Thresholds(metric=Metric.REQUESTS, high=10, low=1),))
+    async with a_scene() as scene:
+        web = await a_scaling_cluster(scene)
+        other = await a_standing_cluster(
+            scene, 1, id=uuid4(), name="other", max_size=9, scaling=by_requests
+        )
+        silent = Silent(scene.cloud.balancer, other)
+        engine = scene.engine_on(replace(scene.cloud, balancer=silent))
+        scene.world.set_load(web, 100)
+        for _ in range(30):
+            scene.clock.advance(1)
+            for tick in (engine.ticks.look, engine.ticks.probe, engine.ticks.sample):
+                await tick(SIM)
+            await engine.settle()
+        assert (await scene.cluster(web)).desired > 2
+        assert (await scene.cluster(other)).desired == 1

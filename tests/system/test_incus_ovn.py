@@ -37,17 +37,11 @@ def place() -> Iterator[Place]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def office(place, tmp_path_factory) -> Iterator[House]:
-    await_whole(place)
-    with beside(place, tmp_path_factory.mktemp("ovn") / "home") as made:
-        yield made
-
-
 @pytest.fixture
-def it(office, place) -> House:
+def it(place, tmp_path) -> Iterator[House]:
     await_whole(place)
-    return office
+    with beside(place, tmp_path / "home") as made:
+        yield made
 
 
 def listed(place: Place, what: str) -> list[dict[str, Any]]:
@@ -57,37 +51,10 @@ def listed(place: Place, what: str) -> list[dict[str, Any]]:
     return found
 
 
-# Note [One network for all tests]
-# While Incus takes a network off a member, that member has been seen to be cut off from the others
-# for up to a minute or two: it neither answered nor reached OVN's database. So the tests share one,
-# which whoever comes first makes, and which goes in the last one.
-def the_network(session: Session) -> dict[str, Any]:
-    """Return the network of all these tests. See Note [One network for all tests]."""
-    known = session.call("GET", "/v1/networks", query={"cloud": "site"})["networks"]
-    for each in known:
-        if each["name"] == BACK["name"]:
-            return dict(each)
-    return dict(session.call("POST", "/v1/networks", BACK)["network"])
-
-
-def forget_network(session: Session) -> None:
-    """Have the network go. See Note [One network for all tests]."""
-    heard: list[str] = []
-
-    def gone() -> bool:
-        began = monotonic()
-        try:
-            session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
-        except ApiError as error:
-            heard.append(f"{error} after {monotonic() - began:.1f} s")
-            if error.status not in (404, 503):
-                raise
-            return error.status == 404
-        return True
-
-    until(gone, 150, lambda: f"the network goes: {heard}", every_s=1)
-    if heard:
-        print(f"the network went after Incus had not answered: {heard}")
+def forget_network(place: Place, session: Session) -> None:
+    """Have the network go, and with it every member's uplink, while all of them are there."""
+    await_whole(place)
+    session.call("DELETE", "/v1/networks/back", query={"cloud": "site"})
 
 
 def answers(url: str) -> bool:
@@ -104,9 +71,38 @@ def refusal(session: Session, **but: object) -> str:
     return str(caught.value)
 
 
+def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, place):
+    with it.session() as session:
+        made = session.call("POST", "/v1/networks", BACK)["network"]
+        assert (made["type"], made["uplink"], made["hidden"]) == ("ovn", ovn.UPLINK, True)
+        assert "ends no TLS" in refusal(session, protocol="https")
+        assert "counts no requests" in refusal(session, metric="requests", target=5)
+
+        began = monotonic()
+        session.call("POST", "/v1/clusters", ON_BACK)
+        url = it.settled("web")["load_balancer_url"]
+        until(lambda: answers(url), 30, "OVN's load balancer passes requests on")
+        print(f"a cluster on OVN answers {monotonic() - began:.1f} s after the request")
+        [balancer] = listed(place, "load-balancers")
+        assert balancer["listen_address"] in url
+        [forward] = listed(place, "forwards")
+        assert len(forward["ports"]) == len(balancer["backends"]) == 2
+
+        _scaled_and_healed(it, session, place, url)
+
+        session.call("DELETE", "/v1/clusters/web")
+        until(lambda: not instances(place), 60, "no instance is left")
+        until(lambda: not listed(place, "load-balancers"), 30, "no load balancer is left")
+        until(lambda: not listed(place, "forwards"), 30, "no forward is left")
+        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 30, "it is gone")
+        forget_network(place, session)
+    networks = rest.call(place.socket("m1"), "GET", "/1.0/networks")
+    assert "/1.0/networks/back" not in networks
+
+
 def test_after_a_power_cut_it_is_served_elsewhere_though_incus_changes_nothing(it, place):
     with it.session() as session:
-        the_network(session)
+        session.call("POST", "/v1/networks", BACK)
         session.call("POST", "/v1/clusters", {**ON_BACK, "min_size": 4})
         url = it.settled("web")["load_balancer_url"]
         before = whereabouts(place)
@@ -142,11 +138,12 @@ def test_after_a_power_cut_it_is_served_elsewhere_though_incus_changes_nothing(i
         until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 60, "it is gone")
         assert not listed(place, "load-balancers")
         assert not listed(place, "forwards")
+        forget_network(place, session)
 
 
 def test_while_a_daemon_is_stopped_a_cluster_on_ovn_is_scaled(it, place):
     with it.session() as session:
-        the_network(session)
+        session.call("POST", "/v1/networks", BACK)
         session.call("POST", "/v1/clusters", ON_BACK)
         url = it.settled("web")["load_balancer_url"]
         with Load(url, clients=2) as load:
@@ -166,35 +163,7 @@ def test_while_a_daemon_is_stopped_a_cluster_on_ovn_is_scaled(it, place):
         assert len(balancer["backends"]) == 4
         session.call("DELETE", "/v1/clusters/web")
         until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 60, "it is gone")
-
-
-def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, place):
-    with it.session() as session:
-        made = the_network(session)
-        assert (made["type"], made["uplink"], made["hidden"]) == ("ovn", ovn.UPLINK, True)
-        assert "ends no TLS" in refusal(session, protocol="https")
-        assert "counts no requests" in refusal(session, metric="requests", target=5)
-
-        began = monotonic()
-        session.call("POST", "/v1/clusters", ON_BACK)
-        url = it.settled("web")["load_balancer_url"]
-        until(lambda: answers(url), 30, "OVN's load balancer passes requests on")
-        print(f"a cluster on OVN answers {monotonic() - began:.1f} s after the request")
-        [balancer] = listed(place, "load-balancers")
-        assert balancer["listen_address"] in url
-        [forward] = listed(place, "forwards")
-        assert len(forward["ports"]) == len(balancer["backends"]) == 2
-
-        _scaled_and_healed(it, session, place, url)
-
-        session.call("DELETE", "/v1/clusters/web")
-        until(lambda: not instances(place), 60, "no instance is left")
-        until(lambda: not listed(place, "load-balancers"), 30, "no load balancer is left")
-        until(lambda: not listed(place, "forwards"), 30, "no forward is left")
-        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 30, "it is gone")
-        forget_network(session)
-    networks = rest.call(place.socket("m1"), "GET", "/1.0/networks")
-    assert "/1.0/networks/back" not in networks
+        forget_network(place, session)
 
 
 def _new(place: Place, before: dict[str, str]) -> bool:

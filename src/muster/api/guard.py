@@ -12,7 +12,8 @@ from litestar.datastructures import Headers
 from litestar.handlers import BaseRouteHandler
 
 from muster.api.cookie import proof
-from muster.base.errors import Forbidden
+from muster.base.errors import Forbidden, MusterError, Unknown
+from muster.base.log import log
 from muster.model.rules import Rules
 from muster.model.who import Right
 from muster.ports.identity import Identity
@@ -28,6 +29,7 @@ class Door:
     identity: Identity
     loopback_names: bool = False
     rules: Rules = field(default_factory=Rules)
+    ask_again_s: float = 15.0  # who holds a line that stays open is asked for so often
 
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -50,6 +52,21 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
         text = f"{who.user} may not do this in project {who.project}"
         raise Forbidden(f"{text}: {call} takes one of the roles {takes}")
     connection.scope["user"] = who
+
+
+# Note [Known all along]
+# A line may stay open for days, and whoever opened it may be a stranger by then: his token is
+# revoked or expired, his role or his project gone. So while it is open he is asked for again and
+# again, and it ends when he would be refused. Where nobody can say who he is for now, it goes on.
+async def still_known(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Return whether whoever opened a line would be let in now. See Note [Known all along]."""
+    try:
+        await guard(connection, connection.route_handler)
+    except (Unknown, Forbidden):
+        return False
+    except MusterError as error:
+        log().warning("guard.unsure_of_caller", reason=error.text)
+    return True
 
 
 def right_of(handler: BaseRouteHandler, reading: bool) -> Right:

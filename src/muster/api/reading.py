@@ -1,6 +1,5 @@
 """Reading a JSON body by a table of fields: every fault found at once, by the caller's spelling."""
 
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -91,7 +90,35 @@ def decoded(body: bytes) -> dict[str, Any]:
         raise Invalid(f"the body is not JSON: {error}") from None
     if not isinstance(said, dict):
         raise Invalid(f"the body must be a JSON object, not {_type(said)}")
+    if giant := giant_of(said):
+        raise Invalid(GIANT, field=giant)
     return said
+
+
+GIANT = "an integer is larger than 64 bits hold"
+
+
+# Note [Giants]
+# JSON bounds no number, and Python none either: an integer of thousands of digits is read, kept,
+# and written down. Whoever reads it back as another kind of number, or adds it to a moment, fails,
+# each time he comes by. So what no database could hold as an integer does not come in.
+def giant_of(said: Any, name: str = "body") -> str:
+    """Return where in decoded JSON an integer is beyond 64 bits, "" for nowhere.
+
+    See Note [Giants].
+    """
+    level: list[tuple[str, Any]] = [(name, said)]
+    while level:
+        inner: list[tuple[str, Any]] = []
+        for where, each in level:
+            if isinstance(each, int) and not -(2**63) <= each < 2**63:
+                return where
+            if isinstance(each, dict):
+                inner += each.items()
+            elif isinstance(each, list):
+                inner += ((where, one) for one in each)
+        level = inner
+    return ""
 
 
 def whole(fields: Fields, body: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
@@ -192,10 +219,11 @@ def number(low: float, high: float, *, above: bool = False) -> Kind:
     def read(at: At, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return at.wrong(f"must be a number, not {_type(value)}")
-        fits = math.isfinite(value) and (low < value if above else low <= value) and value <= high
-        if not fits:
+        fits = (low < value if above else low <= value) and value <= high
+        if not fits:  # neither does what is no number at all, nor an integer beyond any float
             bound = f"more than {low:g} and at most" if above else f"from {low:g} to"
-            return at.wrong(f"must be {bound} {high:g}, not {value:g}")
+            said = f"{value:g}" if isinstance(value, float) else shown(value)
+            return at.wrong(f"must be {bound} {high:g}, not {said}")
         return float(value)
 
     least = "exclusiveMinimum" if above else "minimum"

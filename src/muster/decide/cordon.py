@@ -2,6 +2,7 @@
 
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place
+from muster.decide.rest import attainable
 from muster.decide.rolling import Budget, budget
 from muster.decide.victims import spared
 from muster.model.cluster import Cluster
@@ -77,5 +78,7 @@ def departing(draft: Draft) -> tuple[list[Place], bool]:
         return [], False
     serving, floor = draft.serving, allowance(draft.cluster).floor
     ordered = sorted(moving, key=lambda each: (each.fitness is Fitness.READY, each.node.index))
-    leaving = spared(ordered, len(serving) - floor, serving, floor)
+    going = {each.node.id for each in moving}
+    least = attainable(draft, (e for e in serving if e.node.id not in going), floor)
+    leaving = spared(ordered, len(serving) - floor, serving, least)
     return leaving, len(leaving) < len(moving)

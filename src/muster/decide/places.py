@@ -71,17 +71,20 @@ def _returnable(draft: Draft, profile_id: UUID) -> list[Place]:
         for each in draft.places
         if each.leaving
         and each.leaving.why in _TAKEN_BACK
-        and (each.member or _still_stays(each))
+        and (each.member or _still_stays(draft, each))
         and each.fitness is Fitness.READY
         and each.profile_id == profile_id
         and not is_cordoned(draft, each)
     ]
 
 
-def _still_stays(each: Place) -> bool:
+def _still_stays(draft: Draft, each: Place) -> bool:
     """Return whether its server is not touched yet, for it has grace or is asked about."""
     leaving = each.leaving
-    return leaving is not None and not each.standby and bool(leaving.hook or leaving.not_before)
+    if leaving is None or each.standby:
+        return False
+    graced = leaving.not_before is not None and draft.now < leaving.not_before
+    return graced or leaving.hook is not None
 
 
 def _promotable(draft: Draft, profile_id: UUID) -> list[Place]:

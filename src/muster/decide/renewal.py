@@ -6,8 +6,10 @@ from uuid import UUID
 from muster.decide.asked import open_wishes
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
-from muster.decide.rolling import Ranks, batch_size, in_place, is_awaited, ranks
+from muster.decide.rest import attainable
+from muster.decide.rolling import Ranks, batch_size, budget, in_place, is_awaited, ranks
 from muster.decide.trees import child
+from muster.decide.victims import spared
 from muster.model.action import ActionStatus, Verb
 from muster.model.rollout import Rollout
 
@@ -18,6 +20,10 @@ _WORST = {
     Fitness.STRANDED: 0,
     Fitness.EMPTY: 1,
     Fitness.LOST: 1,
+    Fitness.STARTING: 2,
+    Fitness.UNREADY: 2,
+    Fitness.PARKED: 2,
+    Fitness.READY: 3,
 }
 
 
@@ -56,7 +62,9 @@ def withdraw(draft: Draft, each: Place) -> None:
 # Note [Batches]
 # An update in place takes so many nodes at a time, the ones that are not in order first, and
 # begins with the next ones when all of these are available and the pause is over. Nodes that
-# fail stop it (see `rolling.py`), so a bad revision reaches one batch and no more.
+# fail stop it (see `rolling.py`), so a bad revision reaches one batch and no more. Of those that
+# serve it takes no more than can be spared at the moment: where some are out of service anyway, or
+# not there yet, these go first, and the others may have to wait for them.
 def next_batch(draft: Draft) -> None:
     """Begin with the next nodes of an update in place, if it is their turn. See Note [Batches]."""
     rollout = in_place(draft.cluster)
@@ -69,14 +77,19 @@ def next_batch(draft: Draft) -> None:
     if seen.new and draft.now < rollout.progress_at + pause:
         draft.wait("the next batch waits", rollout.progress_at + pause)
         return
-    room = min(batch_size(draft.cluster, rollout.strategy), seen.goal - len(seen.new))
-    batch = sorted(seen.old, key=_worst_first)[: max(0, room)]
+    batch = _spared(draft, rollout, seen)
     for each in batch:
         renew(draft, each, rollout.target)
         _record(draft, rollout, each)
     if batch:
         done, total = seen.new_available, draft.cluster.desired
         draft.tell("rollout.wave", f"{names(batch)} anew", done=done, total=total)
+
+
+def _spared(draft: Draft, rollout: Rollout, seen: Ranks) -> list[Place]:
+    room = min(batch_size(draft.cluster, rollout.strategy), seen.goal - len(seen.new))
+    floor = attainable(draft, (*seen.new, *seen.kept), budget(draft.cluster).floor)
+    return spared(sorted(seen.old, key=_worst_first), room, draft.serving, floor)
 
 
 def _is_busy(draft: Draft, seen: Ranks) -> bool:
@@ -86,7 +99,7 @@ def _is_busy(draft: Draft, seen: Ranks) -> bool:
 
 
 def _worst_first(each: Place) -> tuple[bool, int, int]:
-    return not each.node.tainted, _WORST.get(each.fitness, 2), each.node.index
+    return not each.node.tainted, _WORST[each.fitness], each.node.index
 
 
 def _record(draft: Draft, rollout: Rollout, each: Place) -> None:

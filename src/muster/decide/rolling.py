@@ -8,6 +8,7 @@ from uuid import UUID
 
 from muster.decide.destiny import Fitness
 from muster.decide.draft import Draft, Place, names
+from muster.decide.rest import FIT_NO_MORE, attainable, beyond_help
 from muster.decide.victims import spared
 from muster.model.action import ActionStatus
 from muster.model.cluster import Cluster
@@ -17,7 +18,6 @@ from muster.model.rollout import Rollout, RolloutState, Strategy, UpdateKind
 
 _S = RolloutState
 _REVISIONS = 10
-_FIT_NO_MORE = frozenset({Fitness.SICK, Fitness.DEAD, Fitness.GONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ def _failure(draft: Draft, rollout: Rollout, seen: Ranks) -> str:
     if spent:
         return f"{names(spent)} failed {most} times: {spent[0].node.reason or 'not ready'}"
     if rollout.unproven:
-        sick = [e for e in seen.new if e.ready_at is not None and e.fitness in _FIT_NO_MORE]
+        sick = [e for e in seen.new if e.ready_at is not None and e.fitness in FIT_NO_MORE]
         if sick:
             return f"the canary is sick: {names(sick)}: {sick[0].why}"
     broken = [e for e in seen.new if beyond_help(draft, e)]
@@ -160,18 +160,6 @@ def _failure(draft: Draft, rollout: Rollout, seen: Ranks) -> str:
         said = f": {names(stuck)} not ready" if stuck else ""
         return f"no progress for {limit:g} s{said}"
     return ""
-
-
-# Note [Nobody mends it]
-# A node of the new revision that was in order and broke keeps its update from going on. Where
-# nothing mends nodes by itself it would do so until the deadline, so the update ends at once
-# and says why: it goes no further with a revision that breaks. A way back is not given up for
-# that; what is broken there is left as it is.
-def beyond_help(draft: Draft, each: Place) -> bool:
-    """Return whether a node broke and stays so. See Note [Nobody mends it]."""
-    healing = draft.cluster.healing
-    tended = healing.enabled or healing.watches or each.request or each.renew_by
-    return not tended and each.ready_at is not None and each.fitness in _FIT_NO_MORE
 
 
 def _fail(draft: Draft, rollout: Rollout, why: str) -> None:
@@ -298,6 +286,7 @@ def retirements(draft: Draft) -> list[Place]:
     floor = budget(draft.cluster).floor
     room = len(serving) - floor - (len(seen.new) - seen.new_available)
     room = min(room, _surplus(draft, seen))
+    floor = attainable(draft, (*seen.new, *seen.kept), floor)
     return spared(sorted(seen.old, key=_by_use), room, serving, floor)
 
 

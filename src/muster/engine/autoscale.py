@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+from muster.base.errors import DriverError
+from muster.base.log import log
 from muster.decide.scaling import react, remembered, repeats
 from muster.engine.census import Known
 from muster.engine.gauges import DECISIONS
@@ -16,6 +18,7 @@ from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster
 from muster.model.event import About, Event
 from muster.model.observed import Usage
+from muster.model.pool import PoolSeen
 from muster.model.scaling import (
     Changed,
     Crew,
@@ -28,6 +31,7 @@ from muster.model.scaling import (
     Scaling,
     Verdict,
 )
+from muster.ports.balancer import Balancer
 from muster.ports.store import Query, Transaction
 
 AUTOSCALER = "Autoscaler"
@@ -156,7 +160,17 @@ async def _sample(
     if Metric.CPU in named:
         meter.note(cpu(meter, members, usages, now))
     if Metric.REQUESTS in named and reach.cloud.balancer:
-        meter.note(requests(meter, members, await reach.cloud.balancer.pool(cluster.id), now))
+        pool = await _pool(reach.cloud.balancer, cluster.id)
+        meter.note(requests(meter, members, pool, now))
+
+
+async def _pool(balancer: Balancer, cluster_id: UUID) -> PoolSeen | None:
+    """Return its pool; one that cannot be read is missing data for its own cluster only."""
+    try:
+        return await balancer.pool(cluster_id)
+    except DriverError as error:
+        log(cluster=str(cluster_id)).warning("sample.no_pool", reason=error.text)
+        return None
 
 
 async def _look_ahead(site: Site, watches: Watches, crowd: Sequence[Known]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from muster.base.errors import DriverError
+from muster.base.log import log
 from muster.engine.census import Known
 from muster.engine.site import Reach, Site
 from muster.engine.subjects import subject
@@ -21,7 +23,11 @@ async def look_at_pools(site: Site, reach: Reach, told: Told, crowd: Sequence[Kn
     for known in crowd:
         if known.cluster.service is None:
             continue
-        pool = await balancer.pool(known.cluster.id)
+        try:
+            pool = await balancer.pool(known.cluster.id)
+        except DriverError as error:  # this one's own trouble, which its passes meet as well
+            log(cluster=str(known.cluster.id)).warning("pools.unread", reason=error.text)
+            continue
         before = told.get(known.cluster.id)
         if before is not None and before[0] is pool:
             continue

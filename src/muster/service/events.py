@@ -63,13 +63,16 @@ async def follow(
     An empty page comes when nothing happened for `every_s`, so that whoever listens can tell
     a quiet time from a broken line.
     """
+    spoke = desk.clock.now()
     while True:
         page = await desk.store.read(_page(who, after))
         if page:
             after = page[-1].seq
-            mine = [each for each in page if cluster is None or each.cluster_id == cluster]
-            if mine:
-                yield mine
-            continue
-        if not await desk.signal.wait(EVENTS, every_s):
+        mine = [each for each in page if cluster is None or each.cluster_id == cluster]
+        quiet = (desk.clock.now() - spoke).total_seconds() >= every_s
+        if mine or quiet:
+            spoke = desk.clock.now()
+            yield mine
+        elif not page and not await desk.signal.wait(EVENTS, every_s):
+            spoke = desk.clock.now()
             yield ()

@@ -1,8 +1,15 @@
-"""Testbeds that nobody uses any more are told from those in use."""
+"""What a testbed is: in use or not, and members that are reached at their own interface only."""
 
 import os
+import socket
+from contextlib import suppress
+from pathlib import Path
 
+import pytest
+
+from testbed.incus import fabric
 from testbed.incus.bed import held, is_stale
+from testbed.incus.place import PORT, Place, address, lacking, run
 
 GONE = str(2**22 + 1)  # no process has so high a number
 
@@ -23,3 +30,27 @@ def test_a_testbed_whose_run_was_killed_is_stale_even_if_its_number_lives_on(tmp
 def test_a_testbed_of_an_earlier_kind_is_judged_by_its_number(tmp_path):
     assert not is_stale(tmp_path / "bed", str(os.getpid()))
     assert is_stale(tmp_path / "bed", GONE)
+
+
+def test_a_member_answers_for_its_address_at_the_interface_that_has_it(tmp_path: Path) -> None:
+    """Else it would be reached by another one, until that is taken down."""
+    if why := lacking():
+        pytest.skip(why)
+    place = Place(base=tmp_path, name=f"mt{os.getpid()}arp")
+    fabric.lay(place, ["m1"])
+    try:
+        assert found(place)
+        fabric.cut(place, "m1")
+        run("ip", "-n", place.fabric, "neigh", "flush", "dev", "fab0")
+        assert not found(place)
+    finally:
+        fabric.take_up(place)
+
+
+def found(place: Place) -> bool:
+    """Return whether anybody there has said that the member's address is theirs."""
+    with fabric.entered(place), socket.socket() as line, suppress(OSError):
+        line.settimeout(1)
+        line.connect((address("m1"), PORT))  # where nobody listens
+    known = run("ip", "-n", place.fabric, "neigh", "show", "to", address("m1"))
+    return "lladdr" in known

@@ -107,6 +107,16 @@ async def test_one_that_is_there_already_is_left_as_it_is(bed: Bed) -> None:
     assert not [line for line in bed.incus.lines() if line.startswith("PUT")]
 
 
+async def test_one_that_incus_has_under_a_name_is_known_by_that(bed: Bed) -> None:
+    came = {"server": DEBIAN.server, "alias": DEBIAN.image}
+    fetched(bed, image(NEW, "debian", update_source=came))
+    bed.incus.says(NAME, told({"name": "debian", "target": NEW}))
+    failed = {"status_code": 400, "err": "Alias already exists: debian", "metadata": {}}
+    bed.incus.says("GET /1.0/operations/7/wait", told(failed))
+    assert (await pulled(bed)).id == NEW
+    assert not [line for line in bed.incus.lines() if line.startswith("PUT")]
+
+
 async def test_a_name_that_another_image_has_is_not_taken(bed: Bed) -> None:
     fetched(bed, image(OLD, "debian"))
     bed.incus.says(NAME, told({"name": "debian", "target": OLD}))

@@ -9,15 +9,24 @@ from pathlib import Path
 from testbed.incus.place import FABRIC_ADDRESS, NET, Place, address, inside, run
 
 _NO_IPV6 = "for each in default all; do echo 1 >/proc/sys/net/ipv6/conf/$each/disable_ipv6; done"
+_OWN_ADDRESSES = "cd /proc/sys/net/ipv4/conf/all; echo 1 >arp_ignore; echo 2 >arp_announce"
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+# Note [One answer each]
+# All interfaces of a member lead to one bridge, and Linux answers on every one of them for every
+# address that the machine has. So others would send what is meant for eth0 to the interface that
+# answered first, such as OVN's uplink; and when Incus takes that down with the last network on
+# it, the member is cut off, from OVN's database too, until they ask anew.
 def lay(place: Place, members: Sequence[str]) -> None:
-    """Make the namespaces: eth0 of each member is for the API, eth1 for its instances."""
+    """Make the namespaces: eth0 of each member is for the API, eth1 for its instances.
+
+    See Note [One answer each].
+    """
     for name in (place.fabric, *map(place.namespace, members)):
         run("ip", "netns", "add", name)
-        run(*inside(name, "sh", "-c", _NO_IPV6))
+        run(*inside(name, "sh", "-c", f"{_NO_IPV6}; {_OWN_ADDRESSES}"))
     lines = [
         "link set lo up",
         "link add fab0 type bridge stp_state 0 forward_delay 0",

@@ -13,8 +13,8 @@ from litestar.response import Stream
 
 from muster.api.call import Asked, Param
 from muster.api.events import EventOut, event
-from muster.api.guard import guard
-from muster.base.errors import Forbidden, Invalid, MusterError, Unknown
+from muster.api.guard import still_known
+from muster.base.errors import Invalid
 from muster.base.log import log
 from muster.model.event import Event
 from muster.service import events
@@ -63,33 +63,18 @@ async def stream_events(call: Asked) -> Stream:
     return Stream(sent, media_type="text/event-stream", headers=headers)
 
 
-# Note [Known all along]
-# A line may stay open for days, and whoever opened it may be a stranger by then: his token is
-# revoked or expired, his role or his project gone. So while it is open he is asked for again, as
-# often as a quiet line is heard of, and the line ends when he would be refused. Where nobody can
-# say who he is for now, it goes on.
 async def _while_known(
     connection: ASGIConnection[Any, Any, Any, Any], pages: AsyncIterator[Sequence[Event]]
 ) -> AsyncIterator[Sequence[Event]]:
     """Yield the pages as long as who asked for them may have them. See Note [Known all along]."""
-    clock = connection.app.state.desk.clock
-    asked, often = clock.now(), timedelta(seconds=HEARTBEAT_S)
+    clock, door = connection.app.state.desk.clock, connection.app.state.door
+    asked, often = clock.now(), timedelta(seconds=door.ask_again_s)
     async for page in pages:
         if clock.now() - asked >= often:
-            if not await _is_known(connection):
+            if not await still_known(connection):
                 return
             asked = clock.now()
         yield page
-
-
-async def _is_known(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
-    try:
-        await guard(connection, connection.route_handler)
-    except (Unknown, Forbidden):
-        return False
-    except MusterError as error:
-        log().warning("events.unsure_of_caller", reason=error.text)
-    return True
 
 
 async def _sent(pages: AsyncIterator[Any]) -> AsyncIterator[bytes]:

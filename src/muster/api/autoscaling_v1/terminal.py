@@ -9,6 +9,7 @@ from litestar import WebSocket, websocket
 from litestar.exceptions import WebSocketDisconnect
 
 from muster.api.call import Word
+from muster.api.guard import still_known
 from muster.api.reading import (
     Field,
     Fields,
@@ -20,7 +21,7 @@ from muster.api.reading import (
     text,
     words_by_name,
 )
-from muster.base.errors import Invalid, MusterError
+from muster.base.errors import Forbidden, Invalid, MusterError
 from muster.model.command import Command, Screen
 from muster.model.who import Right
 from muster.ports.commands import Terminal
@@ -88,18 +89,28 @@ def _screen(said: Mapping[str, Any]) -> Screen:
 async def _talk(socket: Socket, terminal: Terminal) -> None:
     """Hand on what is shown and typed until the program has no more to show.
 
-    Raises `WebSocketDisconnect` when the caller has gone.
+    Raises `WebSocketDisconnect` when the caller has gone, `Forbidden` once he is not known.
     """
-    showing = asyncio.create_task(_show(socket, terminal))
-    typing = asyncio.create_task(_obey(socket, terminal))
+    doing = [
+        asyncio.create_task(each)
+        for each in (_show(socket, terminal), _obey(socket, terminal), _ask_again(socket))
+    ]
     try:
-        done, _ = await asyncio.wait((showing, typing), return_when=asyncio.FIRST_COMPLETED)
-        for each in done:
-            each.result()
+        done, _ = await asyncio.wait(doing, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
-        for each in (showing, typing):
-            each.cancel()
-        await asyncio.gather(showing, typing, return_exceptions=True)
+        for task in doing:
+            task.cancel()
+        await asyncio.gather(*doing, return_exceptions=True)
+
+
+async def _ask_again(socket: Socket) -> None:
+    """Raise `Forbidden` once the caller is not known any more. See Note [Known all along]."""
+    while True:
+        await asyncio.sleep(socket.app.state.door.ask_again_s)
+        if not await still_known(socket):
+            raise Forbidden("the terminal is closed, for you are not known here any more")
 
 
 async def _show(socket: Socket, terminal: Terminal) -> None:

@@ -20,6 +20,4 @@ async def look_again_and_again(every_s: float, look: Callable[[int], Awaitable[N
             await look(looks)
         except (DriverError, OSError) as error:  # no more open files, for instance
             log().warning("balancers.trouble", reason=str(error))
-        except Exception:
-            log().exception("balancers.broke")
         await asyncio.sleep(every_s)

@@ -11,6 +11,7 @@ from muster.model.catalog import Image, Pull
 
 ALIASES = "/1.0/images/aliases"
 FINGERPRINT = 64  # characters
+EXISTS = "Alias already exists: "
 THEIRS = frozenset(f"{MARK}{x}" for x in ("id", "installation", "project", "name", "snapshot_of"))
 _KEPT = ("auto_update", "public", "profiles", "expires_at")
 
@@ -31,10 +32,9 @@ class IncusPuller:
             raise Permanent(text, field="name")
         before = {each["fingerprint"] for each in await self._listed()}
         body = {"source": _source(pull), "auto_update": False, "public": False}
-        left = await self._rest.put_into_effect(
+        fingerprint = await self._fetched(
             Call(method="POST", path="/1.0/images", body=body, deadline_s=TRANSFER_S)
         )
-        fingerprint = str(left.get("fingerprint", ""))
         said = await self._rest.find(path("images", fingerprint)) if fingerprint else None
         if said is None:
             raise Transient(f"image {pull.image} was fetched and cannot be seen yet")
@@ -42,6 +42,21 @@ class IncusPuller:
             await self._strip(said)
         await self._call_it(pull.name, fingerprint, there)
         return shown(await self._rest.get(path("images", fingerprint)))
+
+    # Note [Fetched again]
+    # Of an image that is there already Incus makes the names anew, and says that the first of
+    # them exists. That is then a name of the very image.
+    async def _fetched(self, call: Call) -> str:
+        """Return the fingerprint of what was fetched. See Note [Fetched again]."""
+        try:
+            left = await self._rest.put_into_effect(call)
+        except DriverError as error:
+            _, exists, name = error.text.partition(EXISTS)
+            known = await self._rest.find(path("images", "aliases", name)) if exists else None
+            if known is None:
+                raise
+            return str(known["target"])
+        return str(left.get("fingerprint", ""))
 
     async def _listed(self) -> list[Mapping[str, Any]]:
         listed: list[Mapping[str, Any]] = await self._rest.get("/1.0/images", recursion="1")
