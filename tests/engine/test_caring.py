@@ -8,9 +8,9 @@ import pytest
 from builders import NOW
 from machines import a_clusterable_machine, a_server_cluster
 from metal import MetalFleet
-from muster.base.errors import Permanent
+from muster.base.errors import Permanent, Transient
 from muster.decide.server_clusters.jobs import Came
-from muster.engine.server_jobs import caring
+from muster.engine.server_jobs import caring, leaving
 from muster.engine.server_jobs.scene import OVER, Scene
 from muster.model.server_job import Entry, Verb
 from muster.ports.agent import Line, Order
@@ -119,3 +119,28 @@ async def test_a_server_has_rebooted_when_its_own_incus_answers():
         came = await caring.reboot(scene)
         assert (came.waits_s > 0, came.waits_for) == (True, "Incus does not answer")
     assert await caring.reboot(scene) == OVER
+
+
+@dataclass
+class Waiting(Moved):
+    """Servers whose agents answer, and whose Incus waits for members that are gone."""
+
+    reset: bool = False
+
+    async def call(self, line: Line, order: Order) -> object:
+        if not order.path.startswith("/os/"):
+            raise Transient("no answer within 5 s")
+        self.reset = self.reset or order.path.endswith(":factory-reset")
+        return {}
+
+
+async def test_a_server_is_reset_whose_incus_waits_for_others():
+    fleet = Waiting()
+    scene = Scene(
+        agents=fleet,
+        cluster=a_server_cluster(),
+        machines={"m1": a_clusterable_machine(owes_reset="it is being reset")},
+        entry=Entry(verb=Verb.RESET, server="m1", kept={"token": "t"}, begun_at=NOW),
+        now=NOW,
+    )
+    assert (await leaving.reset(scene), fleet.reset) == (OVER, True)

@@ -102,10 +102,11 @@ class Scene:
     async def known(self) -> Line:
         """Return how the server of this step is asked while its certificate may be changing.
 
+        Its Incus is not asked: one that waits for other members answers nobody.
         See Note [Whose certificate is it].
         """
         try:
-            await self.agents.call(self.line, Order(path="/1.0"))
+            await self.agents.call(self.line, Order(path="/os/1.0"))
         except Transient:
             shown = await self.agents.shown(self.line.url)
             if self.cluster.certificate or shown.strip() in self.line.certificate:
