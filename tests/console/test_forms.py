@@ -37,7 +37,7 @@ def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def wrong(page: Page, name: str) -> str:
     """Return what stands beside a field as wrong with it, once something does."""
-    found = f"field({json.dumps(name)}).closest('.field').querySelector('[role=alert]')"
+    found = f"field({json.dumps(name)})?.closest('.field')?.querySelector('[role=alert]')"
     return str(page.comes(f"{found}?.innerText"))
 
 
