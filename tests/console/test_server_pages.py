@@ -47,7 +47,7 @@ def ticks(page: Page, name: str) -> None:
 
 def marked(page: Page, name: str) -> str:
     """Return what stands beside a field as wrong with it, once something does."""
-    found = f"field({json.dumps(name)}).closest('.field, fieldset').querySelector('[role=alert]')"
+    found = f"field({json.dumps(name)})?.closest('.field, fieldset').querySelector('[role=alert]')"
     return str(page.comes(f"{found}?.innerText"))
 
 
