@@ -26,6 +26,9 @@ class Settings:
     home: Path = _setting(Path("~/.muster"), "folder for all state: database, images, logs")
     listen: str = _setting("127.0.0.1:8778", "address and port of the API, host:port")
     database_url: str = _setting("", "sqlite:///... or postgresql://...; empty: SQLite in the home")
+    secrets_file: str = _setting(
+        "", "keys that seal what is secret in the database; empty: secrets.key in the home"
+    )
     default_cloud: str = _setting("local", "cloud of a cluster that names none")
     identity: str = _setting("none", "who may ask: none (loopback only), basic, keystone")
     users_file: str = _setting("", "users for identity basic; empty: users.toml in the home")
@@ -80,6 +83,10 @@ class Settings:
     @property
     def database(self) -> str:
         return self.database_url or f"sqlite:///{self.home / 'muster.db'}"
+
+    @property
+    def keys(self) -> Path:
+        return Path(self.secrets_file) if self.secrets_file else self.home / "secrets.key"
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:

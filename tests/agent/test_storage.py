@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent.ground import Ground
+from muster.agent import storage
 from muster.agent.failures import Undone
 from muster.agent.runner import Result
 from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
@@ -173,3 +174,22 @@ def test_a_drive_is_wiped_unless_it_is_in_use(ground: Ground, zfs: Zfs) -> None:
             ground.ask("POST", f"/1.0/{STORAGE}/:wipe-drive", {"id": drive})
     with pytest.raises(NotFound, match="there is no drive /dev/sdz"):
         ground.ask("POST", f"/1.0/{STORAGE}/:wipe-drive", {"id": "/dev/sdz"})
+
+
+def test_pools_are_read_whole_as_often_as_is_told(ground: Ground) -> None:
+    assert ground.put("system/storage", {"scrub_schedule": "0 4 * * 0"})
+    assert ground.machine.text(storage.SCRUBBING) == (
+        "PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
+        "0 4 * * 0 root zpool list -H -o name | xargs -r -n 1 zpool scrub\n"
+    )
+    assert not ground.put("system/storage", {"scrub_schedule": "0 4 * * 0"})
+    ground.put("system/storage", {})
+    assert ground.machine.text(storage.SCRUBBING) is None
+    with pytest.raises(Invalid, match=r"config\.scrub_schedule"):
+        ground.put("system/storage", {"scrub_schedule": "0 4 * * 0; reboot"})
+
+
+def test_without_cron_nothing_is_read_by_itself(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, lacking=frozenset({"cron"})).begin()
+    with pytest.raises(Unsupported, match="there is no cron here"):
+        ground.put("system/storage", {"scrub_schedule": "0 4 * * 0"})

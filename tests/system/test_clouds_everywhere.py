@@ -18,7 +18,11 @@ WEB = {"name": "web", "image": "demo-web", "flavor": "tiny", "port": 25100, "clo
 @pytest.fixture
 def both(postgres_url: str, tmp_path: Path) -> Iterator[tuple[House, House]]:
     with ExitStack() as open_houses:
-        settings = {"MUSTER_DATABASE_URL": postgres_url, "MUSTER_DEFAULT_CLOUD": "simulated"}
+        settings = {
+            "MUSTER_DATABASE_URL": postgres_url,
+            "MUSTER_DEFAULT_CLOUD": "simulated",
+            "MUSTER_SECRETS_FILE": str(tmp_path / "secrets.key"),
+        }
         one, two = (
             open_houses.enter_context(house(tmp_path / name, **settings)) for name in ("a", "b")
         )

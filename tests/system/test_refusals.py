@@ -69,6 +69,17 @@ def test_a_taken_port_is_named(it, ran):
     assert "MUSTER_LISTEN" in words
 
 
+def test_without_the_key_that_sealed_its_secrets_a_server_says_which_file_lacks_it(it, ran):
+    it.start()
+    it.kill()
+    keys = it.home / "secrets.key"
+    kept = keys.rename(it.home / "elsewhere.key")
+    words = refused(ran("serve", MUSTER_LISTEN="127.0.0.1:0"))
+    assert f"{keys} does not have it" in words
+    kept.rename(keys)
+    it.start()
+
+
 def test_a_database_of_a_newer_muster_is_refused(it, ran):
     assert ran("db", "upgrade").returncode == 0
     with sqlite3.connect(it.home / "muster.db") as db:

@@ -1,11 +1,11 @@
 """services/ceph: the Ceph clusters that this machine is a client of."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import File, Put
 
@@ -66,10 +66,6 @@ def files(config: Ceph, seen: None) -> Iterator[File]:
             yield Put(f"{FOLDER}/{name}.{entity}.keyring", text, 0o600)
 
 
-def lacks(config: Ceph, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.ceph", machine, "ceph")
 
@@ -90,7 +86,7 @@ CEPH = Noun(
     Ceph,
     files,
     check=check,
-    lacks=lacks,
+    lacks=when_enabled(abilities),
     state=state,
     abilities=abilities,
     is_service=True,

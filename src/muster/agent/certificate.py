@@ -76,6 +76,23 @@ def certificates(text: str, field: str) -> list[str]:
     return [each + "\n" for each in found]
 
 
+def no_certificate(text: str) -> str | None:
+    """Say what is wrong with a text that is to be certificates, if anything is."""
+    try:
+        certificates(text, "it")
+    except Invalid as error:
+        return error.text
+    return None
+
+
+def one_certificate(text: str) -> str | None:
+    """Say what is wrong with a text that is to be one certificate, if anything is."""
+    fault = no_certificate(text)
+    if fault is None and len(certificates(text, "it")) > 1:
+        return "has several certificates: give each by itself"
+    return fault
+
+
 def trust(machine: Machine, pem: str) -> str:
     """Let the bearer of this certificate ask for anything; return its fingerprint."""
     whose = fingerprint(pem)

@@ -39,6 +39,14 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
+class Binary:
+    """An answer that is a file."""
+
+    body: bytes
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: bytes
@@ -47,6 +55,8 @@ class Answer:
 
 
 def success(metadata: object) -> Answer:
+    if isinstance(metadata, Binary):
+        return Answer(200, metadata.body, metadata.kind)
     if isinstance(metadata, Plain):
         return Answer(200, metadata.text.encode(errors="replace"), "text/plain; charset=utf-8")
     return _json(

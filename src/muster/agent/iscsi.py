@@ -1,12 +1,12 @@
 """services/iscsi: disks of other machines by iSCSI; only what differs is logged in or out."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
-from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.machine import HOME, Machine
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, at_rest, run, started
 
@@ -23,6 +23,17 @@ class Target:
     target: str = ruled(needed=True, pattern=IQN)
     address: str = ruled(needed=True, pattern=HOST)
     port: int = ruled(3260, low=1, high=65535)
+    chap_user: str = ruled("", pattern=r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,254}")
+    chap_password: str = ruled("", pattern=r"[!-~]{12,255}", secret=True)
+
+    @property
+    def where(self) -> tuple[str, str]:
+        return (self.target, self.portal)
+
+    @property
+    def password(self) -> str:
+        """Where its password is: read from a file, it is in no log."""
+        return f"{HOME}/chap-{sha256(' '.join(self.where).encode()).hexdigest()[:16]}.password"
 
     @property
     def portal(self) -> str:
@@ -63,26 +74,33 @@ def look(machine: Machine, config: Iscsi) -> Sight:
 
 def check(config: Iscsi) -> None:
     for n, each in enumerate(config.targets):
-        if each in config.targets[:n]:
+        if each.where in [other.where for other in config.targets[:n]]:
             raise wrong(f"config.targets[{n}]", "is there twice")
+        if bool(each.chap_user) != bool(each.chap_password):
+            missing = "chap_password" if each.chap_user else "chap_user"
+            raise wrong(f"config.targets[{n}].{missing}", "user and password go together")
 
 
 def files(config: Iscsi, seen: Sight) -> Iterator[File]:
     if config.enabled and not seen.is_given:
         yield Put(INITIATOR, f"InitiatorName={seen.name}\n", 0o600)
+    for each in _targets(config):
+        if each.chap_user:
+            yield Put(each.password, f"{each.chap_password}\n", 0o600)
 
 
 def acts(old: Iscsi, new: Iscsi, seen: Sight, changed: frozenset[str]) -> Acts:
     """Sessions of targets that are in both stay; those that nobody told us of do anyway."""
     before, wanted = _targets(old), _targets(new)
     gone = [each for each in before if each not in wanted]
-    come = [each for each in wanted if (each.target, each.portal) not in seen.sessions]
+    anew = {each.where for each in gone}  # who is told another password begins again
+    come = [each for each in wanted if each.where not in seen.sessions or each.where in anew]
     first = [act for each in gone for act in _leaving(each, seen)]
     then: list[Act] = []
     if new.enabled and (seen.rests or not old.enabled):
         then += started(DAEMON, AT_BOOT)
     then += [act for each in come for act in _joining(each)]
-    ours = {(each.target, each.portal) for each in before}
+    ours = {each.where for each in before}
     if old.enabled and not new.enabled and not seen.sessions - ours:
         first += at_rest(AT_BOOT, DAEMON)
     return Acts(tuple(first), tuple(then))
@@ -94,23 +112,43 @@ def _targets(config: Iscsi) -> tuple[Target, ...]:
 
 def _joining(each: Target) -> Iterator[Act]:
     """A record is made without asking the portal: that would make them for all it has."""
-    node = ("iscsiadm", "-m", "node", "-T", each.target, "-p", each.portal)
+    node = _node(each)
     yield run(*node, "-o", "new", undo=(*node, "-o", "delete"))
     yield run(*node, "-o", "update", "-n", "node.startup", "-v", "automatic")
+    if each.chap_user:
+        yield run(*_proving(each))
     yield run(*node, "--login", undo=(*node, "--logout"), timeout_s=60.0)
 
 
 def _leaving(each: Target, seen: Sight) -> Iterator[Act]:
-    node = ("iscsiadm", "-m", "node", "-T", each.target, "-p", each.portal)
+    """A record that comes back has to know again how the machine proves who it is."""
+    node = _node(each)
     startup = (*node, "-o", "update", "-n", "node.startup", "-v")
-    if (each.target, each.portal) in seen.sessions:
+    if each.where in seen.sessions:
         yield run(*node, "--logout", undo=(*node, "--login"), timeout_s=60.0)
     yield run(*startup, "manual", undo=(*startup, "automatic"), tolerated=True)
+    if each.chap_user:
+        forget = (*node, "-o", "update", "-n", f"{_AUTH}.authmethod", "-v", "None")
+        yield run(*forget, undo=_proving(each), tolerated=True)
     yield run(*node, "-o", "delete", undo=(*node, "-o", "new"), tolerated=True)
 
 
-def lacks(config: Iscsi, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
+_AUTH = "node.session.auth"
+
+
+def _node(each: Target) -> tuple[str, ...]:
+    return ("iscsiadm", "-m", "node", "-T", each.target, "-p", each.portal)
+
+
+def _proving(each: Target) -> tuple[str, ...]:
+    """Return what has the machine prove to a target who it is, by CHAP."""
+    update = f"{' '.join(_node(each))} -o update -n {_AUTH}"
+    told = {
+        "authmethod": "CHAP",
+        "username": each.chap_user,
+        "password": f'"$(cat {each.password})"',
+    }
+    return ("sh", "-ec", "; ".join(f"{update}.{name} -v {said}" for name, said in told.items()))
 
 
 def abilities(machine: Machine) -> Mapping[str, Ability]:
@@ -127,7 +165,7 @@ ISCSI = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     sight,
     look,
     state,

@@ -32,6 +32,7 @@ class Change:
     acts: Acts
     left: list[str]  # paths that are no longer ours
     notes: Mapping[str, Any]  # what is remembered with it; None: no longer
+    found: list[str]  # paths that are as they are to be, and may have been before us
 
 
 @dataclass
@@ -138,7 +139,8 @@ class Keeper:
         is_so = new == old and noun.name in self.memory.configs
         if is_so and not changed and not acts.first and not acts.then and not noting:
             return None
-        return Change([*differing, *back], acts, left, noting)
+        found = [each.path for each in wanted if each not in differing]
+        return Change([*differing, *back], acts, left, noting, found)
 
     def _original(self, file: File) -> File:
         text, mode, *group = self.memory.originals.get(file.path, [None, 0o644])
@@ -200,13 +202,16 @@ class Keeper:
     def _entry(self, name: str, change: Change) -> dict[str, Any]:
         files, originals, notes = [], self.memory.originals, self.memory.notes
         before = {
-            path: originals.get(path) for path in (*(f.path for f in change.files), *change.left)
+            path: originals.get(path)
+            for path in (*(f.path for f in change.files), *change.left, *change.found)
         }
         for file in change.files:
             text, mode, group = doing.was(self.machine, file.path)
             knob = file.first if isinstance(file, Knob) else None
             files.append([file.path, text, mode, knob, group])
             originals.setdefault(file.path, [text, mode, group])
+        for path in change.found:
+            originals.setdefault(path, doing.was(self.machine, path))
         return {
             "files": files,
             "acts": [],  # what undoes each act that was begun

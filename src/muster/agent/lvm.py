@@ -1,10 +1,10 @@
 """services/lvm: volume groups that several machines share, each by a number of its own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, Unit, at_rest, run, started
 
@@ -72,10 +72,6 @@ _STARTING = run(*_START, undo=_STOP, timeout_s=120.0)
 _STOPPING = run(*_STOP, undo=_START, timeout_s=120.0)
 
 
-def lacks(config: Lvm, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.lvm", machine, "vgchange", "lvmlockd", "sanlock", "wdmd")
 
@@ -97,7 +93,7 @@ LVM = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     look=look,
     state=state,
     abilities=abilities,

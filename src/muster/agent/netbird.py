@@ -1,15 +1,13 @@
 """services/netbird: this machine in a network of NetBird."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from muster.agent.machine import HOME, Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
-from muster.agent.said import ruled, wrong
-from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
+from muster.agent.joined import Membership
+from muster.agent.machine import Machine
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
+from muster.agent.said import ruled
 
-KEY = f"{HOME}/netbird.key"
-UNIT = "netbird.service"
 URL = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 WORD = r"[A-Za-z0-9][A-Za-z0-9.:/_-]{0,252}"
 
@@ -32,39 +30,9 @@ class Netbird:
     extra_dns_labels: tuple[str, ...] = ruled((), pattern=WORD)
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    runs: bool
-
-
-def look(machine: Machine, config: Netbird) -> Sight:
-    return Sight(_is_connected(machine.told("netbird", "status", "--json") or {}))
-
-
 def _is_connected(told: Mapping[str, object]) -> bool:
     management = told.get("management")
     return isinstance(management, Mapping) and bool(management.get("connected"))
-
-
-def check(config: Netbird) -> None:
-    if config.enabled and not config.setup_key:
-        raise wrong("config.setup_key", "is required")
-
-
-def files(config: Netbird, seen: object) -> Iterator[File]:
-    if config.enabled:  # read from a file, a key is in no list of processes and in no log
-        yield Put(KEY, f"{config.setup_key}\n", 0o600)
-
-
-def acts(old: Netbird, new: Netbird, seen: Sight, changed: frozenset[str]) -> Acts:
-    """What is up has to go down before it hears of other settings."""
-    down = ("netbird", "down")
-    if old.enabled and not new.enabled:
-        return Acts(first=(run(*down, undo=_up(old), timeout_s=60.0),))
-    if not new.enabled or (new == old and seen.runs):
-        return Acts()
-    first = (run(*down, undo=_up(old), timeout_s=60.0),) if old.enabled and seen.runs else ()
-    return Acts(first, (*started(UNIT), run(*_up(new), undo=down, timeout_s=60.0)))
 
 
 def _up(config: Netbird) -> tuple[str, ...]:
@@ -76,15 +44,12 @@ def _up(config: Netbird) -> tuple[str, ...]:
         text = ",".join(value) if isinstance(value, tuple) else str(value)
         text = text.lower() if isinstance(value, bool) else text
         words.append(f"--{each.name.replace('_', '-')}={text}")
-    return ("netbird", "up", f"--setup-key-file={KEY}", *words)
+    return ("netbird", "up", f"--setup-key-file={MEMBERSHIP.key}", *words)
 
 
-def reset(config: Netbird) -> Iterator[Act]:
-    yield Unit("restart", UNIT)
-
-
-def lacks(config: Netbird, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
+MEMBERSHIP = Membership(
+    "netbird", "netbird.service", "setup_key", _up, ("netbird", "down"), _is_connected, deaf=True
+)
 
 
 def abilities(machine: Machine) -> Mapping[str, Ability]:
@@ -101,13 +66,13 @@ def state(machine: Machine, config: Netbird) -> Mapping[str, object]:
 NETBIRD = Noun(
     "services/netbird",
     Netbird,
-    files,
-    acts,
-    check,
-    lacks,
-    look=look,
+    MEMBERSHIP.files,
+    MEMBERSHIP.acts,
+    MEMBERSHIP.check,
+    when_enabled(abilities),
+    look=MEMBERSHIP.look,
     state=state,
     abilities=abilities,
-    reset=reset,
+    reset=MEMBERSHIP.reset,
     is_service=True,
 )

@@ -109,3 +109,14 @@ def lacking(abilities: Mapping[str, Ability], field: str = "config.enabled") -> 
     for ability in abilities.values():
         if ability.can is Can.ABSENT:
             yield Lack(field, ability.reason)
+
+
+def when_enabled(
+    abilities: Callable[[Machine], Mapping[str, Ability]],
+) -> Callable[[Any, Machine], Iterable[Lack]]:
+    """Return what says why a service cannot be had, where it is asked for."""
+
+    def lacks(config: Any, machine: Machine) -> Iterable[Lack]:
+        return lacking(abilities(machine)) if config.enabled else ()
+
+    return lacks

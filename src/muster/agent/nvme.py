@@ -1,12 +1,12 @@
 """services/nvme: disks of other machines by NVMe over fabrics; what stays is never let go of."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from uuid import NAMESPACE_OID, uuid5
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, at_rest, run, started
 
@@ -172,10 +172,6 @@ def reset(config: Nvme) -> Iterator[Act]:
         yield run("sh", "-c", _letting_go(each, dead_only=True), timeout_s=60.0)
 
 
-def lacks(config: Nvme, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.nvme", machine, "nvme")
 
@@ -212,7 +208,7 @@ NVME = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     sight,
     state=state,
     abilities=abilities,

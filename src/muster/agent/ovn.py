@@ -1,16 +1,15 @@
 """services/ovn: this machine as a chassis of an OVN that others direct."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
 from muster.agent import certificate
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
-from muster.base.errors import Invalid
 
 OPTIONS = "/etc/default/ovn-host"
 KEY, CERTIFICATE, AUTHORITY = (f"/etc/ovn/muster-{each}.pem" for each in ("key", "cert", "ca"))
@@ -32,14 +31,6 @@ def _no_ip(text: str) -> str | None:
     return None
 
 
-def _no_certificate(text: str) -> str | None:
-    try:
-        certificate.certificates(text, "it")
-    except Invalid as error:
-        return error.text
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Ovn:
     enabled: bool = False
@@ -47,9 +38,9 @@ class Ovn:
     tunnel_address: str = ruled("", check=_no_ip)
     tunnel_protocol: str = ruled("geneve", among=("geneve", "stt", "vxlan"))
     ic_chassis: bool = False
-    tls_client_certificate: str = ruled("", check=_no_certificate)
+    tls_client_certificate: str = ruled("", check=certificate.no_certificate)
     tls_client_key: str = ruled("", pattern=r"(?s)-----BEGIN .+-----\s*", secret=True)
-    tls_ca_certificate: str = ruled("", check=_no_certificate)
+    tls_ca_certificate: str = ruled("", check=certificate.no_certificate)
 
     @property
     def is_secret(self) -> bool:
@@ -135,10 +126,6 @@ def reset(config: Ovn) -> Iterator[Act]:
     yield Unit("restart", CONTROLLER)
 
 
-def lacks(config: Ovn, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.ovn", machine, "ovs-vsctl", "ovn-controller")
 
@@ -149,7 +136,7 @@ OVN = Noun(
     files,
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     look=look,
     abilities=abilities,
     reset=reset,

@@ -47,19 +47,11 @@ def _no_url(text: str) -> str | None:
     return None
 
 
-def _no_certificate(text: str) -> str | None:
-    try:
-        certificate.certificates(text, "it")
-    except Invalid as error:
-        return error.text
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Reached:
     server_url: str = ruled("", check=_no_url)
     server_token: str = ruled("", pattern=r"[A-Za-z0-9._-]{1,256}", secret=True)
-    server_certificate: str = ruled("", check=_no_certificate)
+    server_certificate: str = ruled("", check=certificate.no_certificate)
 
     @property
     def place(self) -> Place:

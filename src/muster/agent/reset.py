@@ -16,7 +16,7 @@ from muster.base.errors import Conflict, MusterError, NotFound
 LOG = logging.getLogger("muster.agent")
 INCUS, CARDS = "/var/lib/incus", "/sys/class/net"
 INSTANCES = "/1.0/instances?all-projects=true"
-KEPT = ("system/network", "system/provider", "applications")
+KEPT = ("system/network", "system/provider", "system/fallback-listener", "applications")
 
 
 def service(agent: Agent, asked: Asked) -> object:

@@ -4,8 +4,10 @@ from typing import Any
 
 from muster.agent import (
     applications,
+    backup,
     debug,
     doing,
+    fallback,
     power,
     provider,
     reset,
@@ -18,6 +20,7 @@ from muster.agent.applications import APPLICATIONS
 from muster.agent.ceph import CEPH
 from muster.agent.envelope import Asked
 from muster.agent.environment import environment
+from muster.agent.fallback import FALLBACK
 from muster.agent.iscsi import ISCSI
 from muster.agent.keeper import Keeper
 from muster.agent.kernel import KERNEL
@@ -41,7 +44,7 @@ from muster.agent.update import UPDATE
 from muster.agent.usbip import USBIP
 from muster.base.errors import Invalid, NotFound
 
-_SYSTEM = (KERNEL, LOGGING, NETWORK, PROVIDER, SECURITY, STORAGE, UPDATE)
+_SYSTEM = (FALLBACK, KERNEL, LOGGING, NETWORK, PROVIDER, SECURITY, STORAGE, UPDATE)
 _SERVICES = (CEPH, ISCSI, LINSTOR, LVM, MULTIPATH, NETBIRD, NVME, OVN, TAILSCALE, USBIP)
 _ALL: tuple[Noun[Any], ...] = (*_SYSTEM, *_SERVICES, APPLICATIONS)
 _READ_ONLY = ("system/resources",)
@@ -80,7 +83,11 @@ def system(agent: Agent, asked: Asked) -> object:
 
 
 # What is known of a noun besides what its machine shows.
-_REMEMBERED = {UPDATE.name: update.shown, PROVIDER.name: provider.shown}
+_REMEMBERED = {
+    UPDATE.name: update.shown,
+    PROVIDER.name: provider.shown,
+    FALLBACK.name: fallback.shown,
+}
 
 
 def show(agent: Agent, name: str) -> object:
@@ -162,6 +169,10 @@ ROUTES = (
     Route("PUT", "/1.0/system/{name}", put_system, "Have a part of the system be so."),
     Route("POST", "/1.0/system/:reboot", power.reboot, "Restart the machine."),
     Route("POST", "/1.0/system/:poweroff", power.poweroff, "Switch the machine off."),
+    Route(
+        "POST", "/1.0/system/:backup", backup.backup, "What makes it this machine again, a file."
+    ),
+    Route("POST", "/1.0/system/:restore", backup.restore, "Be as a backup says; `skip=a,b`."),
     Route("POST", "/1.0/system/:suspend", power.suspend, "Put the machine to sleep."),
     Route(
         "POST", "/1.0/system/:factory-reset", reset.machine, "Take all back: `confirm` is its name."

@@ -9,7 +9,6 @@ from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Acts, File, Put, run
-from muster.base.errors import Invalid
 
 FOLDER = "/usr/local/share/ca-certificates"
 EFI = "/sys/firmware/efi"
@@ -18,17 +17,9 @@ TPM = "/sys/class/tpm/tpm0"
 UPDATE = ("update-ca-certificates",)
 
 
-def _no_certificate(text: str) -> str | None:
-    try:
-        found = certificate.certificates(text, "it")
-    except Invalid as error:
-        return error.text
-    return None if len(found) == 1 else "has several certificates: give each by itself"
-
-
 @dataclass(frozen=True, slots=True)
 class Security:
-    custom_ca_certs: tuple[str, ...] = ruled((), check=_no_certificate)
+    custom_ca_certs: tuple[str, ...] = ruled((), check=certificate.one_certificate)
     encryption_recovery_keys: tuple[str, ...] = ruled((), secret=True)
 
 

@@ -22,6 +22,7 @@ from muster.base.errors import Invalid, MusterError
 LONGEST = 4 * 1024 * 1024
 PATIENCE_S = 60.0
 EVERYWHERE = ("::", "0.0.0.0")
+FILES = ("application/gzip", "application/octet-stream")  # bodies that are no JSON
 LINGER, LINGER_S = 64 * 1024, 1.0  # of a body that is refused unread
 
 
@@ -69,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
                 headers = {name.title(): value for name, value in self.headers.items()}
                 said = incus.Passed(self.command, self.path, headers, raw)
                 return self._passed_on(said)
-            body = _read(raw)
+            body = _read(raw, self.headers.get_content_type())
             path, prefix = self.server.address_of(parts.path, self.headers)
             query = dict(parse_qsl(parts.query))
             return self.server.agent.answer(self.command, path, query, (body, prefix))
@@ -108,7 +109,9 @@ class Handler(BaseHTTPRequestHandler):
         self.server.agent.log.info("%s %s", self.address_string(), format % args)
 
 
-def _read(text: bytes) -> Any:
+def _read(text: bytes, kind: str) -> Any:
+    if kind in FILES:
+        return text
     try:
         return json.loads(text) if text.strip() else None
     except ValueError as error:

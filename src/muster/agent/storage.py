@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from muster.agent import doing
@@ -11,7 +11,7 @@ from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
 from muster.agent.said import ruled, written, wrong
-from muster.agent.steps import Act, Acts, run
+from muster.agent.steps import Act, Acts, File, Put, run
 from muster.base.errors import Conflict, NotFound
 
 DEVICE = r"/dev/[A-Za-z0-9_./:-]{1,200}"
@@ -42,8 +42,15 @@ class Pool:
         return (*self.devices, *self.cache, *self.log)
 
 
+# As cron has it: minute, hour, day of the month, month, day of the week.
+_TIMES = r"[0-9*][0-9*/,-]*"
+SCRUBBING = "/etc/cron.d/muster-scrub"
+_LINE = "root zpool list -H -o name | xargs -r -n 1 zpool scrub"
+
+
 @dataclass(frozen=True, slots=True)
 class Storage:
+    scrub_schedule: str = ruled("", pattern=rf"{_TIMES}( {_TIMES}){{4}}")
     pools: tuple[Pool, ...] = ()
 
 
@@ -103,7 +110,15 @@ def _arranged(pool: Pool) -> Iterator[str]:
         yield from pool.devices[n : n + size]
 
 
+def files(config: Storage, seen: object) -> Iterator[File]:
+    if config.scrub_schedule:
+        path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+        yield Put(SCRUBBING, f"{path}\n{config.scrub_schedule} {_LINE}\n")
+
+
 def lacks(config: Storage, machine: Machine) -> Iterable[Lack]:
+    if config.scrub_schedule:
+        yield from lacking(by_programs("scrub", machine, "zpool", "cron"), "config.scrub_schedule")
     if not config.pools:
         return
     yield from lacking(abilities(machine), "config.pools")
@@ -169,7 +184,7 @@ def _pools(machine: Machine) -> Iterator[Mapping[str, object]]:
 STORAGE = Noun(
     "system/storage",
     Storage,
-    lambda config, seen: (),
+    files,
     acts,
     check,
     lacks,
@@ -191,7 +206,7 @@ def delete(agent: Agent, asked: Asked) -> object:
     with keeper.lock:
         config: Storage = keeper.config(STORAGE.name)
         left = tuple(each for each in config.pools if each.name != name)
-        keeper.memory.configs[STORAGE.name] = written(Storage(left))
+        keeper.memory.configs[STORAGE.name] = written(replace(config, pools=left))
         keeper.memory.save(agent.machine)
     return {}
 

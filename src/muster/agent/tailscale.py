@@ -1,16 +1,14 @@
 """services/tailscale: this machine in a network of Tailscale, or of who speaks like it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from muster.agent.machine import HOME, Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
-from muster.agent.said import ruled, wrong
-from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
+from muster.agent.joined import Membership
+from muster.agent.machine import Machine
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
+from muster.agent.said import ruled
 
-KEY = f"{HOME}/tailscale.key"
-UNIT = "tailscaled.service"
 URL = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
 
@@ -35,35 +33,6 @@ class Tailscale:
     exit_node_allow_lan_access: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Sight:
-    runs: bool
-
-
-def look(machine: Machine, config: Tailscale) -> Sight:
-    told = machine.told("tailscale", "status", "--json") or {}
-    return Sight(told.get("BackendState") == "Running")
-
-
-def check(config: Tailscale) -> None:
-    if config.enabled and not config.auth_key:
-        raise wrong("config.auth_key", "is required")
-
-
-def files(config: Tailscale, seen: object) -> Iterator[File]:
-    if config.enabled:  # read from a file, a key is in no list of processes and in no log
-        yield Put(KEY, f"{config.auth_key}\n", 0o600)
-
-
-def acts(old: Tailscale, new: Tailscale, seen: Sight, changed: frozenset[str]) -> Acts:
-    if old.enabled and not new.enabled:
-        return Acts(first=(run("tailscale", "logout", undo=_up(old), timeout_s=60.0),))
-    if not new.enabled or (new == old and seen.runs):
-        return Acts()
-    back = _up(old) if old.enabled else ("tailscale", "logout")
-    return Acts(then=(*started(UNIT), run(*_up(new), undo=back, timeout_s=60.0)))
-
-
 def _up(config: Tailscale) -> tuple[str, ...]:
     said = {
         "login-server": config.login_server or "https://controlplane.tailscale.com",
@@ -75,19 +44,27 @@ def _up(config: Tailscale) -> tuple[str, ...]:
         "exit-node-allow-lan-access": _word(config.exit_node_allow_lan_access),
     }
     words = (f"--{name}={value}" for name, value in said.items())
-    return ("tailscale", "up", "--reset", "--timeout=30s", f"--auth-key=file:{KEY}", *words)
+    return (
+        "tailscale",
+        "up",
+        "--reset",
+        "--timeout=30s",
+        f"--auth-key=file:{MEMBERSHIP.key}",
+        *words,
+    )
 
 
 def _word(said: bool) -> str:
     return "true" if said else "false"
 
 
-def reset(config: Tailscale) -> Iterator[Act]:
-    yield Unit("restart", UNIT)
+def _is_running(told: Mapping[str, object]) -> bool:
+    return told.get("BackendState") == "Running"
 
 
-def lacks(config: Tailscale, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
+MEMBERSHIP = Membership(
+    "tailscale", "tailscaled.service", "auth_key", _up, ("tailscale", "logout"), _is_running
+)
 
 
 def abilities(machine: Machine) -> Mapping[str, Ability]:
@@ -119,13 +96,13 @@ def _shown(each: Mapping[str, object]) -> Mapping[str, object]:
 TAILSCALE = Noun(
     "services/tailscale",
     Tailscale,
-    files,
-    acts,
-    check,
-    lacks,
-    look=look,
+    MEMBERSHIP.files,
+    MEMBERSHIP.acts,
+    MEMBERSHIP.check,
+    when_enabled(abilities),
+    look=MEMBERSHIP.look,
     state=state,
     abilities=abilities,
-    reset=reset,
+    reset=MEMBERSHIP.reset,
     is_service=True,
 )

@@ -8,16 +8,17 @@ from threading import Lock, Thread
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from muster.agent import doing, power, provider
+from muster.agent import channels, doing, power, provider
 from muster.agent.agent import Agent
 from muster.agent.applications import APT, CATALOGUE, LONG_S
+from muster.agent.channels import Sources
 from muster.agent.durations import no_duration, seconds
 from muster.agent.envelope import Asked
 from muster.agent.failures import Undone
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Lack, Noun, by_programs
 from muster.agent.said import ruled
-from muster.agent.steps import run
+from muster.agent.steps import Acts, File, run
 from muster.base.errors import Conflict, MusterError, Unsupported
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -173,8 +174,7 @@ def lacks_apt(machine: Machine) -> list[str]:
 
 
 def lacks(config: Update, machine: Machine) -> Iterator[Lack]:
-    if config.channel not in ("", "stable"):
-        yield Lack("config.channel", "what is newest is said by the sources of apt alone")
+    yield from channels.lacks(config.channel, machine)
     if config.check_frequency not in NEVER:
         yield from (Lack("config.check_frequency", reason) for reason in lacks_apt(machine))
 
@@ -189,11 +189,21 @@ def shown(agent: Agent) -> Mapping[str, object]:
     return {"last_check": "", "status": "", **_noted(agent), **now}
 
 
+def files(config: Update, seen: Sources) -> Iterator[File]:
+    return channels.files(config.channel, seen)
+
+
+def acts(old: Update, new: Update, seen: Sources, changed: frozenset[str]) -> Acts:
+    return Acts(then=tuple(channels.acts(changed)))
+
+
 UPDATE = Noun(
     "system/update",
     Update,
-    lambda config, seen: (),
+    files,
+    acts,
     lacks=lacks,
+    sight=lambda machine, config: channels.seen(machine, config.channel),
     state=lambda machine, config: {"needs_reboot": needs_reboot(machine)},
     abilities=abilities,
 )

@@ -1,11 +1,11 @@
 """services/usbip: USB devices of other machines, as if they were plugged in here."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Act, Acts, run
 
@@ -66,10 +66,6 @@ def _unplugging(each: Target) -> str:
     return f'usbip detach --port="$({found} | {port})"'
 
 
-def lacks(config: Usbip, machine: Machine) -> Iterable[Lack]:
-    return lacking(abilities(machine)) if config.enabled else ()
-
-
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.usbip", machine, "usbip")
 
@@ -80,7 +76,7 @@ USBIP = Noun(
     lambda config, seen: (),
     acts,
     check,
-    lacks,
+    when_enabled(abilities),
     look=look,
     abilities=abilities,
     at_start=True,

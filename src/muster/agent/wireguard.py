@@ -5,10 +5,10 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
-from os import urandom
 
 from muster.agent.machine import HOME, Machine
 from muster.agent.said import ruled, wrong
+from muster.base.secret import new_key
 
 KEY = r"[A-Za-z0-9+/]{43}="
 ENDPOINT = r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
@@ -52,7 +52,7 @@ def own_key(machine: Machine, name: str) -> str:
 
 
 def _made() -> str:
-    key = bytearray(urandom(32))
+    key = bytearray(new_key(32))
     key[0] &= 248
     key[31] = (key[31] & 127) | 64
     return b64encode(key).decode()

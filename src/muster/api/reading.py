@@ -90,7 +90,35 @@ def decoded(body: bytes) -> dict[str, Any]:
         raise Invalid(f"the body is not JSON: {error}") from None
     if not isinstance(said, dict):
         raise Invalid(f"the body must be a JSON object, not {_type(said)}")
+    if giant := giant_of(said):
+        raise Invalid(GIANT, field=giant)
     return said
+
+
+GIANT = "an integer is larger than 64 bits hold"
+
+
+# Note [Giants]
+# JSON bounds no number, and Python none either: an integer of thousands of digits is read, kept,
+# and written down. Whoever reads it back as another kind of number, or adds it to a moment, fails,
+# each time he comes by. So what no database could hold as an integer does not come in.
+def giant_of(said: Any, name: str = "body") -> str:
+    """Return where in decoded JSON an integer is beyond 64 bits, "" for nowhere.
+
+    See Note [Giants].
+    """
+    level: list[tuple[str, Any]] = [(name, said)]
+    while level:
+        inner: list[tuple[str, Any]] = []
+        for where, each in level:
+            if isinstance(each, int) and not -(2**63) <= each < 2**63:
+                return where
+            if isinstance(each, dict):
+                inner += each.items()
+            elif isinstance(each, list):
+                inner += ((where, one) for one in each)
+        level = inner
+    return ""
 
 
 def whole(fields: Fields, body: Mapping[str, Any], notes: Notes) -> dict[str, Any]:

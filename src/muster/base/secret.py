@@ -2,11 +2,16 @@
 
 from hashlib import sha256
 from hmac import compare_digest
-from secrets import token_urlsafe
+from secrets import token_bytes, token_urlsafe
 
 
 def new_secret() -> str:
     return token_urlsafe(32)
+
+
+def new_key(size: int) -> bytes:
+    """Return so many bytes that nobody can guess."""
+    return token_bytes(size)
 
 
 def digest(secret: str) -> str:

@@ -22,8 +22,13 @@ def beyond_help(draft: Draft, each: Place) -> bool:
 
 
 def rests(draft: Draft, each: Place) -> bool:
-    """Return whether a place is out of service and stays so: at rest, given up, or not mended."""
-    return each.fitness is Fitness.PARKED or spent(draft, each) or beyond_help(draft, each)
+    """Return whether a place left service and stays so: at rest, given up, or not mended.
+
+    One that never served is not meant: nobody can do with fewer because it was opened.
+    """
+    served = each.ready_at is not None or each.mending
+    given_up = served and spent(draft, each)
+    return each.fitness is Fitness.PARKED or given_up or beyond_help(draft, each)
 
 
 # Note [Missed by nobody]

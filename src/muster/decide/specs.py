@@ -63,6 +63,13 @@ def _read(item: Item, value: Any, name: str) -> Any:
     return read
 
 
+# Note [Numbers of specs]
+# What a spec says in seconds is added to moments, and what it says in nodes to sizes. Seconds up
+# to this are 68 years, and a moment so far ahead is still one; beyond that somewhere on the way
+# something would overflow, for everybody who looks at the cluster.
+MOST = 2**31 - 1
+
+
 def _refuse(value: Any, kind: str, name: str) -> Malformed:
     return Malformed(f"The value '{value}' is not a valid {kind}", field=name)
 
@@ -81,7 +88,7 @@ def _integer(item: Item, value: Any, name: str) -> int:
 
 
 def _number(item: Item, value: Any, name: str, kind: str = "number") -> float:
-    """Return a number; what is not finite is none."""
+    """Return a number; what is not finite is none. See Note [Numbers of specs]."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _refuse(value, kind, name)
     try:
@@ -90,6 +97,8 @@ def _number(item: Item, value: Any, name: str, kind: str = "number") -> float:
         raise _refuse(value, kind, name) from None
     if isinstance(number, float) and not isfinite(number):
         raise _refuse(value, kind, name)
+    if abs(number) > MOST:
+        raise Malformed(f"The value must be from -{MOST} to {MOST}", field=name)
     return int(number) if number == int(number) else number
 
 

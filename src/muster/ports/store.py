@@ -274,6 +274,10 @@ class Transaction(Protocol):
     @property
     def settings(self) -> Settings: ...
 
+    def seal_anew(self) -> int:
+        """Seal by the newest key what is secret and is not so; return how many rows."""
+        ...
+
 
 class Store(Protocol):
     async def write(self, work: Callable[[Transaction], T]) -> T:

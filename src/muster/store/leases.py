@@ -4,7 +4,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from muster.ports.agent import OUR_KEY
 from muster.store.rows import micros
+from muster.store.sealing import seal_of
+
+SETTINGS, SECRET = "settings", (OUR_KEY,)
 
 _TAKE = text("""
 INSERT INTO leases (name, owner, until) VALUES (:name, :owner, :until)
@@ -38,7 +42,9 @@ class SettingRows:
 
     def get(self, name: str) -> str | None:
         value: str | None = self._conn.execute(_GET, {"name": name}).scalar()
-        return value
+        return seal_of(self._conn).opened(SETTINGS, value) if value is not None else None
 
     def put(self, name: str, value: str) -> None:
+        if name in SECRET:
+            value = seal_of(self._conn).closed(SETTINGS, value)
         self._conn.execute(_PUT, {"name": name, "value": value})

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from muster.ports.store import Query
 from muster.store.queries import What, rows, stamps
 from muster.store.rows import Noun, moment
+from muster.store.sealing import seal_of
 from muster.store.writing import erase, upsert
 
 T = TypeVar("T")
@@ -40,7 +41,11 @@ class Rows(Generic[T]):
         return [decode(body) for body in self._bodies(query)]
 
     def _bodies(self, query: Query) -> list[str]:
-        return [body for (body,) in rows(self._conn, self._noun, query)]
+        bodies = [body for (body,) in rows(self._conn, self._noun, query)]
+        if not self._noun.sealed:
+            return bodies
+        seal, table = seal_of(self._conn), self._noun.table.name
+        return [seal.opened(table, body) for body in bodies]
 
     def count(self, query: Query) -> int:
         return int(rows(self._conn, self._noun, query, What.COUNT)[0][0])
@@ -49,7 +54,11 @@ class Rows(Generic[T]):
         return [moment(at) for (at,) in stamps(self._conn, self._noun, many)]
 
     def put(self, *values: T) -> None:
-        upsert(self._conn, self._noun, self._noun.rows(values))
+        made = self._noun.rows(values)
+        if self._noun.sealed:
+            seal, table = seal_of(self._conn), self._noun.table.name
+            made = [(*row, seal.closed(table, body)) for *row, body in made]
+        upsert(self._conn, self._noun, made)
 
     def drop(self, *ids: UUID) -> None:
         erase(self._conn, self._noun, [str(id) for id in ids])

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, NullPool, text
+from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from muster.base.clock import Clock
@@ -13,6 +13,7 @@ from muster.ports.store import Transaction
 from muster.store.failures import TROUBLE, again, broken, meaning
 from muster.store.listening import PostgresSignal
 from muster.store.positions import Ledger, Places, Rows, taken, write
+from muster.store.sealing import Seal
 from muster.store.signals import LocalSignal
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import PostgresServer
@@ -56,10 +57,13 @@ def one_off(place: PostgresServer) -> AsyncEngine:
 class PostgresStore:
     """See Note [Losing and trying again]."""
 
-    def __init__(self, place: PostgresServer, signal: LocalSignal, clock: Clock) -> None:
+    def __init__(
+        self, place: PostgresServer, signal: LocalSignal, clock: Clock, seal: Seal | None = None
+    ) -> None:
         self.signal = PostgresSignal(signal, place.arguments)
         self._clock = clock
         self._writing = engine(place)
+        event.listen(self._writing.sync_engine, "connect", (seal or Seal()).lent)
         self._reading = self._writing.execution_options(postgresql_readonly=True)
         self._apart = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self._ledger = Ledger(self._write_pages, clock)

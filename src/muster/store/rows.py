@@ -102,6 +102,7 @@ class Noun(Generic[T]):
     named: Mapping[str, str] = field(default_factory=dict)
     order: Mapping[str, ColumnElement[Any]] = field(default_factory=dict)  # not by the bare column
     unique: bool = False  # no two may bear one name: see Note [Guards]
+    sealed: bool = False  # it may hold what is secret: see Note [What a seal is]
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -140,21 +141,21 @@ BINDINGS = Noun(tables.bindings, Binding)
 RECEIVERS = Noun(tables.receivers, Receiver)
 MESSAGES = Noun(tables.messages, Message)
 ENGINES = Noun(tables.engines, EngineSeen)
-CLOUDS = Noun(tables.clouds, Admitted)
+CLOUDS = Noun(tables.clouds, Admitted, sealed=True)
 ENROLMENTS = Noun(tables.enrolments, Enrolment)
 ACTIONS = Noun(tables.actions, Action, named={"action": "verb"})
 VCLUSTERS = Noun(tables.vclusters, VCluster, unique=True)
 RESERVATIONS = Noun(tables.reservations, Reservation)
-MACHINES = Noun(tables.machines, Machine)
-MACHINE_TOKENS = Noun(tables.machine_tokens, MachineToken)
-MACHINE_TEMPLATES = Noun(tables.machine_templates, MachineTemplate)
-SERVER_CLUSTERS = Noun(tables.server_clusters, ServerCluster)
+MACHINES = Noun(tables.machines, Machine, sealed=True)
+MACHINE_TOKENS = Noun(tables.machine_tokens, MachineToken, sealed=True)
+MACHINE_TEMPLATES = Noun(tables.machine_templates, MachineTemplate, sealed=True)
+SERVER_CLUSTERS = Noun(tables.server_clusters, ServerCluster, sealed=True)
 HOST_NUMBERS = Noun(tables.host_numbers, HostNumber)
-BULKS = Noun(tables.bulks, Bulk)
+BULKS = Noun(tables.bulks, Bulk, sealed=True)
 WARNINGS = Noun(tables.warnings, Warning)
 INVENTORY = Noun(tables.inventory, Record)
 STOCKTAKES = Noun(tables.stocktakes, Stocktake)
-DESIRED = Noun(tables.desired, Desired)
+DESIRED = Noun(tables.desired, Desired, sealed=True)
 PROBES = Noun(tables.probes, Probe, named={"id": "node_id"})
 DECISIONS = Noun(tables.decisions, DecisionRecord, named={"verdict": "decision.verdict"})
 PUSHED = Noun(tables.pushed, Pushed, named={"id": "cluster_id"})
@@ -167,4 +168,13 @@ EVENTS = Noun(
     Event,
     named={"timestamp": "at"},
     order={"level": case(_RANK, value=tables.events.c.level)},  # by weight, not by letter
+)
+SEALED: tuple[Noun[Any], ...] = (
+    CLOUDS,
+    MACHINES,
+    MACHINE_TOKENS,
+    MACHINE_TEMPLATES,
+    SERVER_CLUSTERS,
+    BULKS,
+    DESIRED,
 )

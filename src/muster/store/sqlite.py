@@ -20,6 +20,7 @@ from muster.ports.store import Transaction
 from muster.store.bare import dbapi
 from muster.store.failures import TROUBLE, meaning
 from muster.store.positions import Ledger, Places, Recent, Rows
+from muster.store.sealing import Seal
 from muster.store.transaction import SqlTransaction
 from muster.store.urls import SqliteFile
 from muster.store.writer import Writer
@@ -111,8 +112,11 @@ class _Readers:
 
 
 class SqliteStore:
-    def __init__(self, place: SqliteFile, signal: Signal, clock: Clock) -> None:
+    def __init__(
+        self, place: SqliteFile, signal: Signal, clock: Clock, seal: Seal | None = None
+    ) -> None:
         self.signal = signal
+        self._seal = seal or Seal()
         self._recent = Recent()
         self._ledger = Ledger(self._write_pages, clock)
         self._keeping: set[asyncio.Task[None]] = set()
@@ -124,6 +128,7 @@ class SqliteStore:
     def _engine(self, place: SqliteFile, begin: str = "BEGIN IMMEDIATE") -> Engine:
         made = engine(place, begin)
         event.listen(made, "connect", self._recent.lent)
+        event.listen(made, "connect", self._seal.lent)
         return made
 
     async def open(self, prepare: Callable[[Connection], object]) -> None:

@@ -36,6 +36,7 @@ from muster.store.events import EventRows
 from muster.store.leases import LeaseRows, SettingRows
 from muster.store.marks import MarkRows
 from muster.store.nouns import Rows
+from muster.store.resealing import resealed
 
 
 class SqlTransaction:
@@ -182,6 +183,10 @@ class SqlTransaction:
     @cached_property
     def settings(self) -> SettingRows:
         return SettingRows(self._conn)
+
+    def seal_anew(self) -> int:
+        """Seal by the newest key what is to be sealed and is not so; return how many rows."""
+        return resealed(self._conn)
 
     def pages_ended(self) -> Mapping[str, positions.Places]:
         """Return, once, which pages of lists ended in this transaction, and where."""

@@ -11,13 +11,14 @@ from muster.base.clock import SystemClock
 from muster.base.errors import Invalid, SchemaMismatch
 from muster.engine.trim import KINDS, Past
 from muster.engine.trim import purge as purged
+from muster.ports.store import Store
 from muster.settings import Settings, load
 from muster.wiring.serve import told
 
 
 @click.group()
 def db() -> None:
-    """Upgrade, check, back up and purge the database."""
+    """Upgrade, check, back up and purge the database, and change the key of its secrets."""
 
 
 @db.command()
@@ -55,6 +56,32 @@ def backup(path: str) -> None:
     click.echo(f"Backed up to {path}.")
 
 
+@db.command("rotate-key")
+@click.option("--forget", is_flag=True, help="Forget all keys before it, also of old backups.")
+def rotate_key(forget: bool) -> None:
+    """Seal what is secret by a new key. Safe while the service runs.
+
+    The old keys stay in the file, for backups from before, unless --forget.
+    """
+    with told():
+        rows, gone = asyncio.run(_rotate(load(), forget))
+    click.echo(f"{rows} rows sealed by a new key.")
+    if forget:
+        click.echo(f"{gone} old keys forgotten.")
+
+
+async def _rotate(settings: Settings, forget: bool) -> tuple[int, int]:
+    from muster.store import sealing
+
+    store = await _opened(settings)
+    try:
+        sealing.rotated(settings.keys)
+        rows = await store.write(lambda tx: tx.seal_anew())
+    finally:
+        await store.close()
+    return rows, sealing.forgotten(settings.keys) if forget else 0
+
+
 _AGE = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -83,19 +110,25 @@ def _age(said: str) -> timedelta:
 
 
 async def _purge(settings: Settings, kind: str, age: timedelta, project: str | None) -> int:
+    try:
+        before = SystemClock().now() - age
+    except OverflowError:
+        return 0
+    store = await _opened(settings)
+    try:
+        return await purged(store, kind, Past(before, project))
+    finally:
+        await store.close()
+
+
+async def _opened(settings: Settings) -> Store:
+    """Return the store of a database that is of this version."""
     from muster.store import schema
     from muster.store.connect import connect
+    from muster.store.sealing import kept
     from muster.store.signals import LocalSignal
 
     state = await asyncio.to_thread(schema.check, settings.database)
     if state.condition is not schema.Condition.CURRENT:
         raise SchemaMismatch(state.text)
-    try:
-        before = SystemClock().now() - age
-    except OverflowError:
-        return 0
-    store = await connect(settings.database, LocalSignal())
-    try:
-        return await purged(store, kind, Past(before, project))
-    finally:
-        await store.close()
+    return await connect(settings.database, LocalSignal(), seal=kept(settings.keys))

@@ -23,6 +23,7 @@ from muster.service.desk import Desk
 from muster.service.turnstile import Turnstile
 from muster.settings import Settings
 from muster.store.connect import connect
+from muster.store.sealing import kept
 from muster.store.signals import LocalSignal
 from muster.wiring import loudness
 from muster.wiring.agents import open_agents
@@ -52,7 +53,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
     clock = SystemClock()
     async with AsyncExitStack() as closing:
         signal = LocalSignal()
-        store = await connect(settings.database, signal, clock)
+        store = await connect(settings.database, signal, clock, kept(settings.keys))
         closing.push_async_callback(store.close)
         installation = await store.write(_installation)
         clouds = Clouds(

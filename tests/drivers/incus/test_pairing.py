@@ -146,7 +146,11 @@ async def let_go(house: House, name: str) -> None:
 async def test_an_added_cloud_is_there_at_once_and_in_every_home_of_its_database(
     place: Place, tmp_path: Path
 ) -> None:
-    settings = Settings(home=tmp_path / "one", database_url=f"sqlite:///{tmp_path}/muster.db")
+    settings = Settings(
+        home=tmp_path / "one",
+        database_url=f"sqlite:///{tmp_path}/muster.db",
+        secrets_file=str(tmp_path / "secrets.key"),
+    )
     door = f"unix:{place.socket('m3')}"
     async with open_house(settings) as house:
         far = replace(LAB, token=a_token(place, "four"), url=f"https://{address('m1')}:8443")

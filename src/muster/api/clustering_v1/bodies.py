@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 
 from muster.api.clustering_v1.faults import MALFORMED
+from muster.api.reading import GIANT, giant_of
 from muster.base.errors import Invalid
 
 # What is taken in is kept, and read again by whoever lists it or works for it: with less room
@@ -87,6 +88,8 @@ async def raw(request: Request[Any, Any, Any]) -> dict[str, Any] | None:
         raise refusal(_why(content, str(error))) from None
     if _depth(said) > DEEPEST:
         raise refusal(f"The body is nested more than {DEEPEST} deep.")
+    if giant := giant_of(said):
+        raise refusal(f"The value of {giant} cannot be read: {GIANT}.", giant)
     return said
 
 

@@ -8,6 +8,7 @@ from muster.base.errors import Conflict, Invalid, QuotaExceeded
 from muster.base.ids import new_id
 from muster.decide.admit import NO_LIMIT, Sizes, check_size
 from muster.decide.naming import FORMAT
+from muster.decide.specs import MOST
 from muster.decide.verdict import evaluated_for
 from muster.model.action import Action, Verb
 from muster.model.cluster import Cluster, ClusterStatus, Healing
@@ -153,10 +154,10 @@ def _config_fault(config: Mapping[str, Any]) -> str:
     """Return what is wrong with the configuration, "" if nothing is."""
     said = config.get(_STOP_TIMEOUT, 0)
     try:
-        int(said)
-    except (TypeError, ValueError):
+        fits = int(said) <= MOST
+    except (TypeError, ValueError, OverflowError):
         return f"{_STOP_TIMEOUT} must be a number of seconds, not {said!r}."
-    return ""
+    return "" if fits else f"{_STOP_TIMEOUT} must be {MOST} seconds at most."
 
 
 def _new_profile(case: Case, said: str | None) -> Profile | None:
