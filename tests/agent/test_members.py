@@ -182,13 +182,15 @@ def test_a_key_of_a_private_network_is_in_no_command(tmp_path: Path) -> None:
     ground = Ground(tmp_path, answering(up)).begin()
     assert ground.put("services/tailscale", TAILSCALE)
     (line,) = ground.lines
-    assert line.startswith(f"tailscale up --reset --timeout=30s --auth-key=file:{tailscale.KEY}")
+    assert line.startswith(
+        f"tailscale up --reset --timeout=30s --auth-key=file:{tailscale.MEMBERSHIP.key}"
+    )
     assert "--advertise-routes=10.0.0.0/8" in line
     assert not ground.put("services/tailscale", TAILSCALE)
     assert ground.ask("GET", "/1.0/services/tailscale")["state"]["version"] == "1.90"
     ground.put("services/tailscale", {"enabled": False})
     assert ground.lines == ["tailscale logout"]
-    assert ground.machine.text(tailscale.KEY) is None
+    assert ground.machine.text(tailscale.MEMBERSHIP.key) is None
     with pytest.raises(Invalid, match="auth_key: is required"):
         ground.put("services/tailscale", {"enabled": True})
 
