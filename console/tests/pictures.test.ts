@@ -1,7 +1,7 @@
 // Pictures of a cluster: from its name to its instances, its load as a line, its hosts' room.
 import { expect, test } from "vitest";
 import { fillings, said, share, type Host } from "../src/capacity";
-import { HIGH, spark, WIDE } from "../src/spark";
+import { flow, HIGH, rates, spark, WIDE } from "../src/spark";
 import { topology } from "../src/topology";
 import type { Details, Flavor } from "../src/types";
 import { cluster, decision, instance } from "./made";
@@ -52,4 +52,13 @@ test("a host without a limit is never full, and one with nothing left is", () =>
   const [endless] = fillings(host({ free_vcpus: null }), [], flavors);
   const [full] = fillings(host({ free_vcpus: 0 }), [], flavors);
   expect([endless && share(endless), full && share(full)]).toEqual([null, 1]);
+});
+
+const counted = (second: number, requests: number | null) => ({ at: requests === null ? null : `2026-01-01T00:00:${second}.000Z`, requests });
+
+test("requests a second are what readings differ by, and one that began anew says nothing of before", () => {
+  const readings = [counted(10, 100), counted(15, 150), counted(20, null), counted(25, 350), counted(30, 5), counted(35, 10)];
+  expect(rates(readings).map(([, rate]) => rate)).toEqual([10, 20, 1]);
+  expect(flow(readings)?.about).toBe("1 requests a second now, 20 requests a second at most");
+  expect(flow(readings.slice(0, 2))).toBeNull();
 });

@@ -26,6 +26,7 @@ NAMED: tuple[tuple[str, str, Any], ...] = (
     ("POST", "/v1/clusters/{name}/{id}/samples", {"value": 1}),
     ("GET", "/v1/clusters/{name}/{id}/decisions", None),
     ("GET", "/v1/clusters/{name}/{id}/why", None),
+    ("GET", "/v1/clusters/{name}/{id}/traffic", None),
     ("POST", "/v1/clusters/{name}/{id}/simulate", {"load": [[0, 1], [60, 2]]}),
     ("GET", "/v1/instances/{node}", None),
     ("GET", "/v1/instances/{node}/log", None),

@@ -71,6 +71,16 @@ def the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Page) ->
     assert page.run("window.marked") is True
 
 
+def the_list_shows_its_requests_a_second(page: Page) -> None:
+    page.click("Clusters", "nav")
+    page.comes(
+        "[...document.querySelectorAll('svg[role=img]')].some((e) =>"
+        " / requests a second now/.test(e.ariaLabel) && parseFloat(e.ariaLabel) > 50)",
+        60,
+    )
+    page.click("web", "table")
+
+
 def under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page: Page, it: House) -> None:
     with it.session() as session:
         url = it.details(session, "web")["load_balancer_url"]
@@ -84,6 +94,7 @@ def under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page: Page, it: H
         )
         page.click("Members", "nav.tabs")
         until(lambda: well(page) > 2, 60, "a third member is well on the page")
+        the_list_shows_its_requests_a_second(page)
         assert load.total.failed == 0
     page.click("Summary", "nav.tabs")
     page.comes("document.querySelectorAll('.picture li').length > 2")

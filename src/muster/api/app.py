@@ -25,6 +25,7 @@ from muster.api.autoscaling_v1 import (
     simulation,
     stream,
     terminal,
+    traffic,
     volumes,
 )
 from muster.api.call import Call, check_query
@@ -77,6 +78,7 @@ BODY_LIMIT = 2**20  # bytes; images have their own
 HANDLERS = (
     *clusters.ROUTES,
     *simulation.ROUTES,
+    *traffic.ROUTES,
     *hosts.ROUTES,
     *catalog.ROUTES,
     *instances.ROUTES,
