@@ -52,6 +52,15 @@ def test_a_tarball_becomes_an_image(muster, folder, tmp_path):
     muster.good("image", "delete", made["id"])
 
 
+def test_a_cloud_that_fetches_no_images_says_so(muster):
+    there = ("--from", "https://images.example.org", "--cloud", "local")
+    assert "local fetches no images" in muster.refused("image", "pull", "debian/12", *there)
+    with_no_file = muster.refused(
+        "image", "pull", "debian/12", *there, "--certificate", "/no", code=2
+    )
+    assert "--certificate" in with_no_file
+
+
 def test_there_is_nothing_that_fills_no_place(muster, shop):
     assert muster.asked("instance", "strays") == []
     assert "No strays." in muster.good("instance", "strays")
