@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from muster.store.sealing import Seal
+
 Step = tuple[str, str]  # what is done, and on which machine
 
 
@@ -22,7 +24,8 @@ class Journal:
             ((body,),) = line.execute(
                 "SELECT body FROM server_clusters WHERE name = ?", (cluster,)
             ).fetchall()
-        job: dict[str, Any] = json.loads(body)["job"]
+        clear = Seal(self.file.with_name("secrets.key")).opened("server_clusters", body)
+        job: dict[str, Any] = json.loads(clear)["job"]
         return job
 
     def told(self, cluster: str) -> str:
