@@ -41,17 +41,21 @@ def state(machine: Machine, config: Network) -> dict[str, object]:
 
 def _members(machine: Machine, bond: Bond, seen: Sight) -> dict[str, object]:
     """Return the cards of a bond, and with whom they agree on being one, if they do."""
-    shown: dict[str, object] = {}
-    for card in own(bond):
-        name = seen.cards.get(card, card)
-        shown[name] = {"type": "bond_member", **_card_state(machine, name, [])}
-        remote = _partner(machine, name)
-        if remote:
-            own_address = machine.line(f"{CARDS}/{name}/address")
-            shown[name] |= {"lacp": {"local_mac": own_address, "remote_mac": remote}}
-        if bond.lldp:
-            shown[name] |= {"lldp": neighbours(machine, name)}
-    return shown
+    return {
+        name: {
+            "type": "bond_member",
+            **_card_state(machine, name, []),
+            **_agreed(machine, name),
+            **({"lldp": neighbours(machine, name)} if bond.lldp else {}),
+        }
+        for name in (seen.cards.get(card, card) for card in own(bond))
+    }
+
+
+def _agreed(machine: Machine, card: str) -> dict[str, object]:
+    remote = _partner(machine, card)
+    here = machine.line(f"{CARDS}/{card}/address")
+    return {"lacp": {"local_mac": here, "remote_mac": remote}} if remote else {}
 
 
 _NOBODY = "00:00:00:00:00:00"
