@@ -1,4 +1,4 @@
-"""Every contract test of clouds runs once per line of `CLOUDS`, on Incus members and on OpenStack."""
+"""Every contract test of clouds runs once per line of `CLOUDS`, on Incus, and on OpenStack."""
 
 import os
 from collections.abc import AsyncIterator

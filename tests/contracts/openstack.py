@@ -101,6 +101,8 @@ async def _clear(cloud: Cloud) -> None:
     for image in await cloud.images.list_images():
         if image.project:
             await cloud.images.delete_image(image.id)
-    with anyio.fail_after(60):
-        while await cloud.compute.list_servers():
-            await anyio.sleep(0.3)
+    for _ in range(200):
+        if not await cloud.compute.list_servers():
+            return
+        await anyio.sleep(0.3)
+    raise AssertionError("servers are left")
