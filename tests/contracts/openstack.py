@@ -18,7 +18,7 @@ ENTRIES: Mapping[str, str] = {"openstack": "demo", "openstack-admin": "admin"}
 QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0}
 FLAVOR = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
 DISK = b"muster" * 10_000
-IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2"}
+IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2", "plain": ""}
 
 
 @asynccontextmanager
@@ -73,6 +73,7 @@ def a_rest(file: Path, entry: str) -> Rest:
 
 async def _image(admin: Rest, name: str, version: str) -> None:
     told = {"muster_version": version, "muster_port": "8080", "muster_health_path": "/health"}
+    told = told if version else {}  # without, nothing is said to listen in its servers
     kind = {"disk_format": "raw", "container_format": "bare", "visibility": "public"}
     made = await admin.post("image", "/images", {"name": name, **kind, **told})
     call = Call(
