@@ -65,7 +65,8 @@ def _listed(it: Asking, kind: str) -> list[dict[str, Any]]:
     path, noun = _LISTS[kind]
     answer = it.call(kind.partition("/")[0], "GET", path.format(admin=it.admin))
     listed: list[dict[str, Any]] = answer[noun]
-    assert not (answer.get(f"{noun}_links") or answer.get("next")), f"{kind}: one page of more"
+    more = answer.get(f"{noun}_links") or answer.get("next")
+    assert not more, f"{kind}: one page of more"
     return [each for each in listed if noun != "security_groups" or each["name"] != "default"]
 
 
