@@ -1,0 +1,43 @@
+"""Who takes messages from RabbitMQ: what is sent to nobody is lost, and waited for in vain."""
+
+import subprocess
+import time
+from collections.abc import Iterable
+
+from testbed.openstack.daemons import surroundings
+from testbed.openstack.place import COMPUTES, RABBITMQ, Place
+
+# By process, the queue that it takes from last of all when it begins.
+QUEUES = {
+    "nova-conductor": "conductor",
+    "nova-scheduler": "scheduler",
+    **{host: f"compute.{host}" for host in COMPUTES},
+    "cinder-scheduler": "cinder-scheduler",
+    "cinder-volume": "cinder-volume",
+    "octavia-worker": "octavia_provisioning_v2",
+    "heat-engine": "engine_worker",
+    "designate-central": "central",
+    "designate-producer": "producer",
+    "designate-worker": "worker",
+}
+
+
+def await_listening(place: Place, names: Iterable[str], patience_s: float = 120) -> None:
+    """Wait until those of these processes who take messages do."""
+    wanted = {QUEUES[name] for name in names if name in QUEUES}
+    deadline = time.monotonic() + patience_s
+    while missing := wanted - _taken(place) if wanted else set():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"after {patience_s:g} s nobody takes from {sorted(missing)}")
+        time.sleep(0.2)
+
+
+def _taken(place: Place) -> set[str]:
+    say = [str(RABBITMQ.with_name("rabbitmqctl")), "--quiet", "list_queues", "name", "consumers"]
+    done = subprocess.run(
+        say, env=surroundings(place), cwd=place.base / "run", capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    return {row[0] for row in rows if row[-1] not in ("0", "consumers")}
