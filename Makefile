@@ -25,7 +25,7 @@ test: ## set everything up and run every test that this machine can
 	@$(MAKE) --no-print-directory lint types imports
 	@failed=0; \
 	$(MAKE) --no-print-directory console-test || failed=1; \
-	$(BIN)/pytest -rs -n $(WORKERS) -m "not chaos and not incus and not openstack" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/pytest -rs -n $(WORKERS) --dist loadfile -m "not chaos and not incus and not openstack" $(PYTEST_ARGS) || failed=1; \
 	$(BIN)/pytest -rs -m "chaos or incus or openstack" $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
