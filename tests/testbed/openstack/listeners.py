@@ -1,11 +1,10 @@
 """Who takes messages from RabbitMQ: what is sent to nobody is lost, and waited for in vain."""
 
-import subprocess
 import time
 from collections.abc import Iterable
 
-from testbed.openstack.daemons import surroundings
-from testbed.openstack.place import COMPUTES, RABBITMQ, Place
+from testbed.openstack.place import COMPUTES, Place
+from testbed.openstack.stores import ask_rabbitmq
 
 # By process, the queue that it takes from last of all when it begins.
 QUEUES = {
@@ -33,11 +32,6 @@ def await_listening(place: Place, names: Iterable[str], patience_s: float = 120)
 
 
 def _taken(place: Place) -> set[str]:
-    say = [str(RABBITMQ.with_name("rabbitmqctl")), "--quiet", "list_queues", "name", "consumers"]
-    done = subprocess.run(
-        say, env=surroundings(place), cwd=place.base / "run", capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    said = ask_rabbitmq(place, "list_queues", "name", "consumers")
+    rows = [line.split("\t") for line in said.splitlines()]
     return {row[0] for row in rows if row[-1] not in ("0", "consumers")}
