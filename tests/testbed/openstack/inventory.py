@@ -54,10 +54,12 @@ def everything(it: Asking) -> Things:
     for kind, (path, noun) in _IDENTITY.items():
         found[kind] = frozenset(each["id"] for each in it.keystone.call("GET", path)[noun])
     users = found["keystone/users"]
-    found["nova/keypairs"] = frozenset(f"{u}/{name}" for u in users for name in _keypairs(it, u))
     credentials = [each for user in users for each in _credentials(it, user)]
     found["keystone/application-credentials"] = frozenset(credentials)
-    found["placement/consumers"] = _consumers(it)
+    if "nova" in it.place.services:
+        keypairs = [f"{user}/{name}" for user in users for name in _keypairs(it, user)]
+        found["nova/keypairs"] = frozenset(keypairs)
+        found["placement/consumers"] = _consumers(it)
     return found
 
 
