@@ -12,8 +12,10 @@ from muster.agent import (
     provider,
     reset,
     resources,
+    security,
     storage,
     update,
+    volumes,
 )
 from muster.agent.agent import Agent, Chore, Route
 from muster.agent.applications import APPLICATIONS
@@ -145,6 +147,7 @@ def _noun(agent: Agent, name: str) -> Noun[Any]:
 
 
 _APP = "/1.0/applications"
+_STORAGE, _SECURITY = "/1.0/system/storage", "/1.0/system/security"
 ROUTES = (
     Route("GET", "/", versions, "The versions of this interface."),
     Route("GET", "/1.0", about, "The machine: name, ids, system, how long it runs."),
@@ -180,7 +183,15 @@ ROUTES = (
     Route("POST", "/1.0/system/update/:check", update.check, "Install what is newer now."),
     Route("POST", "/1.0/system/storage/:scrub-pool", storage.scrub, "Read all of a pool."),
     Route("POST", "/1.0/system/storage/:delete-pool", storage.delete, "Destroy a pool, for good."),
-    Route("POST", "/1.0/system/storage/:wipe-drive", storage.wipe, "Forget what a drive was."),
+    Route("POST", _STORAGE + "/:wipe-drive", volumes.wipe, "Forget what a drive was."),
+    Route("POST", _STORAGE + "/:create-volume", volumes.create_volume, "Make a volume of a pool."),
+    Route("POST", _STORAGE + "/:delete-volume", volumes.delete_volume, "Destroy it; `force`."),
+    Route("POST", _STORAGE + "/:import-pool", volumes.import_pool, "Take on one from elsewhere."),
+    Route("POST", _STORAGE + "/:encrypt-drive", volumes.unencrypted, "Refused, and why."),
+    Route("POST", _STORAGE + "/:import-encrypted-drive", volumes.unencrypted, "Refused, and why."),
+    Route("POST", _STORAGE + "/:cleanup-root", volumes.cleanup_root, "Refused, and why."),
+    Route("POST", _SECURITY + "/:retrieved", security.retrieved, "Refused, and why."),
+    Route("POST", _SECURITY + "/:tpm-rebind", security.tpm_rebind, "Refused, and why."),
     Route("POST", "/1.0/system/network/:confirm", confirm_network, "Keep the new network."),
     Route("POST", "/1.0/system/network/:flush-dns", flush_dns, "Forget what names resolved to."),
 )
