@@ -18,7 +18,7 @@ from muster.agent import (
     volumes,
 )
 from muster.agent.agent import Agent, Chore, Route
-from muster.agent.applications import APPLICATIONS
+from muster.agent.applications import APPLICATIONS, INCUS
 from muster.agent.ceph import CEPH
 from muster.agent.envelope import Asked
 from muster.agent.environment import environment
@@ -48,7 +48,7 @@ from muster.base.errors import Invalid, NotFound
 
 _SYSTEM = (FALLBACK, KERNEL, LOGGING, NETWORK, PROVIDER, SECURITY, STORAGE, UPDATE)
 _SERVICES = (CEPH, ISCSI, LINSTOR, LVM, MULTIPATH, NETBIRD, NVME, OVN, TAILSCALE, USBIP)
-_ALL: tuple[Noun[Any], ...] = (*_SYSTEM, *_SERVICES, APPLICATIONS)
+_ALL: tuple[Noun[Any], ...] = (*_SYSTEM, *_SERVICES, APPLICATIONS, INCUS)
 _READ_ONLY = ("system/resources",)
 NOUNS: dict[str, Noun[Any]] = {each.name: each for each in _ALL}
 
@@ -155,6 +155,7 @@ ROUTES = (
     Route("GET", _APP, applications.listed, "The applications that are installed."),
     Route("POST", _APP, applications.add, "Install the application `name`, and what it needs."),
     Route("GET", _APP + "/{name}", applications.show, "An application: its versions."),
+    Route("PUT", _APP + "/{name}", applications.put, "Have it be so: of incus, its `lxcfs`."),
     Route("POST", _APP + "/{name}/:restart", applications.restart, "Restart its daemons."),
     Route("POST", _APP + "/{name}/:remove", applications.remove, "Remove it; its data stays."),
     Route("GET", "/1.0/services", services, "The services that can be configured."),
