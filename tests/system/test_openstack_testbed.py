@@ -109,8 +109,11 @@ def test_two_clouds_stand_side_by_side_and_go_one_by_one(
 def test_a_run_that_is_killed_leaves_nothing(run: "subprocess.Popen[str]") -> None:
     base = put_up(run)
     run.kill()
-    until(lambda: not base.exists(), 60, lambda: f"{sizes(base)} processes of {base} are left")
-    assert not sizes(base)
+    until(
+        lambda: not base.exists() and not sizes(base),  # the guard goes last
+        120,
+        lambda: f"{sizes(base)} processes of {base} are left",
+    )
 
 
 def test_what_a_run_left_that_was_killed_with_its_guard_goes_with_the_next(
