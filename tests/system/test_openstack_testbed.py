@@ -59,8 +59,9 @@ def run() -> Iterator["subprocess.Popen[str]"]:
 def put_up(run: "subprocess.Popen[str]") -> Path:
     """Return the folder of its cloud when that is up."""
     assert run.stdout is not None
-    base = Path(run.stdout.readline().strip())
-    assert base.is_dir()
+    said = run.stdout.readline().strip()
+    assert said, "it ended"
+    base = Path(said)
     assert sizes(base) > 3
     return base
 
@@ -99,7 +100,7 @@ def test_two_clouds_stand_side_by_side_and_go_one_by_one(
     openstack_cloud: Cloud, run: "subprocess.Popen[str]"
 ) -> None:
     base = put_up(run)
-    run.communicate("end\n", timeout=60)
+    run.communicate("end\n", timeout=120)
     assert not sizes(base)
     assert not traces(base)
     assert openstack_cloud.states().keys() == {"compute-1", "compute-2", "compute-3"}
@@ -108,8 +109,11 @@ def test_two_clouds_stand_side_by_side_and_go_one_by_one(
 def test_a_run_that_is_killed_leaves_nothing(run: "subprocess.Popen[str]") -> None:
     base = put_up(run)
     run.kill()
-    until(lambda: not base.exists(), 60, lambda: f"{sizes(base)} processes of {base} are left")
-    assert not sizes(base)
+    until(
+        lambda: not base.exists() and not sizes(base),  # the guard goes last
+        120,
+        lambda: f"{sizes(base)} processes of {base} are left",
+    )
 
 
 def test_what_a_run_left_that_was_killed_with_its_guard_goes_with_the_next(

@@ -21,8 +21,10 @@ def held(base: Path) -> Iterator[None]:
     path = sign_of_life(base)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def is_stale(base: Path, pid: str) -> bool:

@@ -21,7 +21,7 @@ QUEUES = {
 }
 
 
-def await_listening(place: Place, names: Iterable[str], patience_s: float = 120) -> None:
+def await_listening(place: Place, names: Iterable[str], patience_s: float = 180) -> None:
     """Wait until those of these processes who take messages do."""
     wanted = {QUEUES[name] for name in names if name in QUEUES}
     deadline = time.monotonic() + patience_s

@@ -87,7 +87,7 @@ def dead(place: Place, names: Iterable[str]) -> list[str]:
     return [each for each in names if process(place, each) is None]
 
 
-def await_ready(place: Place, name: str, patience_s: float = 120) -> None:
+def await_ready(place: Place, name: str, patience_s: float = 180) -> None:
     """Wait until an API answers; raises with the end of its log if it ends instead."""
     deadline = time.monotonic() + patience_s
     while not _answers(place, name):

@@ -37,7 +37,7 @@ def start_rabbitmq(place: Place) -> None:
     (home / "rabbitmq.conf").write_text(f"listeners.tcp.default = {at}\n")
     processes.start(place, "rabbitmq")
     _await_port(place, "rabbitmq")
-    ask_rabbitmq(place, "await_startup", "--timeout", "60")  # it listens before it has begun
+    ask_rabbitmq(place, "await_startup", "--timeout", "180")  # it listens before it has begun
 
 
 def ask_rabbitmq(place: Place, *words: str) -> str:
@@ -57,7 +57,7 @@ def ask_rabbitmq(place: Place, *words: str) -> str:
 STARTS = {"mariadb": start_mariadb, "rabbitmq": start_rabbitmq}
 
 
-def _await_port(place: Place, name: str, patience_s: float = 60) -> None:
+def _await_port(place: Place, name: str, patience_s: float = 180) -> None:
     deadline = time.monotonic() + patience_s
     while True:
         with socket.socket() as probe:
