@@ -1,6 +1,5 @@
 """A cluster on a real OpenStack, from the request to the last port that is gone."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from contracts.openstack import a_rest, network_of
+from contracts.openstack import network_of
 from house import until
 from openstacks import beside, everything
 
@@ -98,25 +97,3 @@ def test_a_cluster_comes_grows_shrinks_and_goes_and_nothing_of_it_is_left(ann: C
         until(lambda size=size: len(ann.new()["servers"]) == size, 180, f"there are {size}", 0.5)
     assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
     until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)
-
-
-def test_a_server_that_others_delete_is_made_again(ann: Client, openstack_clouds: Path) -> None:
-    assert ann.ended("POST", "/v1/clusters", a_cluster(2)) == "SUCCEEDED"
-    victim = min(ann.new()["servers"])
-    asyncio.run(_deleted(openstack_clouds, victim))
-    recovery = {"recover": {"check": True}}
-    assert ann.ended("POST", "/v1/clusters/batch/actions", recovery) == "SUCCEEDED"
-
-    def replaced() -> bool:
-        there = ann.new()["servers"]
-        return victim not in there and len(there) == 2
-
-    until(replaced, 240, "another one is in its place", 0.5)
-    assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)
-
-
-async def _deleted(file: Path, ref: str) -> None:
-    rest = a_rest(file, ENTRY)
-    await rest.delete("compute", f"/servers/{ref}")
-    await rest.close()

@@ -5,9 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-import anyio
 import pytest
-from msgspec import structs
 
 from contracts.clouds import Bed
 from contracts.openstack import HUGE, openstack
@@ -16,7 +14,6 @@ from muster.drivers.openstack.compute import OpenStackCompute
 from muster.drivers.openstack.ports import MARK
 from muster.drivers.openstack.rest import Rest
 from muster.model.observed import Seen
-from muster.model.placement import Affinity, Group
 from muster.model.step import Operation, ServerOrder
 
 pytestmark = [pytest.mark.openstack, pytest.mark.slow]
@@ -45,37 +42,6 @@ async def test_a_reboot_is_over_before_the_stop_that_follows_it(bed: Bed) -> Non
     await bed.cloud.compute.operate_server(server.ref, Operation.REBOOT)
     await bed.cloud.compute.operate_server(server.ref, Operation.STOP)
     assert (await bed.shown(order)).seen is Seen.STOPPED
-
-
-async def test_who_must_be_apart_and_has_no_host_left_says_so_and_leaves_no_port(bed: Bed) -> None:
-    """Asked for all at once, Nova's scheduler races; and says no only after it has said yes."""
-    group = Group(id=uuid4(), name="apart", affinity=Affinity.ANTI_AFFINITY)
-    cluster = uuid4()
-    orders = [structs.replace(bed.order(cluster, index), group=group) for index in range(4)]
-    async with anyio.create_task_group() as tasks:
-        for each in orders:
-            tasks.start_soon(bed.cloud.compute.create_server, each)
-
-    async def settled() -> bool:
-        listed = await bed.cloud.compute.list_servers(cluster)
-        return len(listed) == 4 and Seen.BUILDING not in {each.seen for each in listed}
-
-    await bed.until(settled)
-    listed = await bed.cloud.compute.list_servers(cluster)
-    [lost] = [each for each in listed if each.seen is Seen.BROKEN]
-    assert "No valid host" in lost.reason
-    hosts = {each.host for each in listed if each.seen is Seen.RUNNING}
-    assert len(hosts) == 3
-    order = next(each for each in orders if each.server_id == lost.server_id)
-    assert await ports_of(bed, order) == 1
-    await bed.cloud.compute.delete_server(lost.ref)
-    await bed.gone(order)
-
-    async def swept() -> bool:
-        await bed.cloud.compute.list_servers()
-        return await ports_of(bed, order) == 0
-
-    await bed.until(swept)
 
 
 async def test_what_goes_beyond_the_quota_waits_and_nothing_is_made_for_it(bed: Bed) -> None:
@@ -121,23 +87,3 @@ async def test_a_locked_server_can_be_deleted(bed: Bed) -> None:
     await bed.cloud.compute.operate_server(server.ref, Operation.LOCK)
     await bed.cloud.compute.delete_server(server.ref)
     await bed.gone(order)
-
-
-async def test_many_servers_cost_at_most_three_calls_each_and_a_look_costs_few(bed: Bed) -> None:
-    cluster, many, rest = uuid4(), 12, rest_of(bed)
-    await bed.cloud.compute.list_servers()
-    rest.counts.clear()
-    async with anyio.create_task_group() as tasks:
-        for index in range(many):
-            tasks.start_soon(bed.cloud.compute.create_server, bed.order(cluster, index))
-    assert rest.counts.total() <= 3 * many
-
-    async def running() -> bool:
-        listed = await bed.cloud.compute.list_servers(cluster)
-        return {each.seen for each in listed} == {Seen.RUNNING}
-
-    await bed.until(running)
-    rest.counts.clear()
-    await bed.cloud.compute.list_servers()
-    assert rest.counts["compute GET servers"] == 1
-    assert rest.counts.total() <= 6
