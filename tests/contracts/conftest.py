@@ -20,3 +20,12 @@ async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         return
     async with CLOUDS[request.param](tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def openstack_entry() -> dict[str, str]:
+    import os
+    where = os.environ.get("MUSTER_TEST_OPENSTACK")
+    if not where:
+        pytest.skip("no OpenStack")
+    return {"clouds_file": where, "entry": "osnet", "network": "osnet-net"}
