@@ -25,6 +25,7 @@ async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
 @pytest.fixture(scope="session")
 def openstack_entry() -> dict[str, str]:
     import os
+
     where = os.environ.get("MUSTER_TEST_OPENSTACK")
     if not where:
         pytest.skip("no OpenStack")

@@ -11,7 +11,7 @@ from muster.base.errors import Permanent, Transient
 from muster.base.log import log
 from muster.drivers.openstack.octavia.course import leading, next_change
 from muster.drivers.openstack.octavia.ground import Ground
-from muster.drivers.openstack.octavia.lbaas import PATIENCE_S, Lbaas
+from muster.drivers.openstack.octavia.lbaas import Lbaas
 from muster.drivers.openstack.octavia.options import parsed
 from muster.drivers.openstack.octavia.refusal import refused
 from muster.drivers.openstack.octavia.shape import (
@@ -85,7 +85,7 @@ class OctaviaBalancer:
     async def put_pool(self, wanted: PoolWanted) -> str:
         if reason := refused(wanted.front):
             raise Permanent(reason)
-        cluster_id, until = wanted.front.cluster_id, _now() + PATIENCE_S
+        cluster_id, until = wanted.front.cluster_id, self._lbaas.deadline()
         try:
             parts = await self._parts(wanted)
             balancer = await self._standing(wanted.front, parts, until)
@@ -97,7 +97,7 @@ class OctaviaBalancer:
             self._forget(cluster_id)
 
     async def remove_pool(self, cluster_id: UUID) -> None:
-        until = _now() + PATIENCE_S
+        until = self._lbaas.deadline()
         try:
             await self._ground.release(cluster_id)
             for each in await self._lbaas.found(cluster_id):

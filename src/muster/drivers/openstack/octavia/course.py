@@ -31,7 +31,7 @@ class Whole:
 
 def leading(listeners: Sequence[Part], pools: Sequence[Part]) -> Part | None:
     """Return the pool that clients are led to, or else the one that will be."""
-    used = {each["default_pool_id"] for each in listeners}
+    used = {each.get("default_pool_id") for each in listeners}
     order = sorted(pools, key=lambda pool: (pool["id"] not in used, pool["created_at"]))
     return order[0] if order else None
 

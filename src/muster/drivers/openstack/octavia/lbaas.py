@@ -23,10 +23,17 @@ FOR_ADMINS = "only an administrator of Octavia can have it go on"
 
 
 class Lbaas:
-    def __init__(self, rest: Rest, clock: Clock, installation: UUID) -> None:
+    def __init__(
+        self, rest: Rest, clock: Clock, installation: UUID, *, patience_s: float = PATIENCE_S
+    ) -> None:
         self._rest = rest
         self._clock = clock
         self._installation = installation
+        self._patience_s = patience_s
+
+    def deadline(self) -> float:
+        """Return until when, by the event loop's time, a call that begins now may wait."""
+        return asyncio.get_running_loop().time() + self._patience_s
 
     async def all_of(self, kind: str) -> Items:
         """Return every load balancer, listener, or pool of this installation."""
@@ -135,7 +142,7 @@ class Lbaas:
         return f"{text}: Octavia is still at it"
 
     async def _monitor(self, pool: Part) -> Part | None:
-        if not pool["healthmonitor_id"]:
+        if not pool.get("healthmonitor_id"):
             return None
         said = await self._rest.find(SERVICE, f"{ROOT}/healthmonitors/{pool['healthmonitor_id']}")
         return said["healthmonitor"] if said else None

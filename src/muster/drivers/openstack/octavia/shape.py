@@ -108,8 +108,8 @@ def _pool(front: Front) -> Part:
 def _persistence(front: Front) -> Part | None:
     if front.persistence is Persistence.NONE:
         return None
-    named = {"cookie_name": front.cookie} if front.persistence is Persistence.APP_COOKIE else {}
-    return {"type": front.persistence.name, **named}
+    own = front.persistence is Persistence.APP_COOKIE
+    return {"type": front.persistence.name, "cookie_name": front.cookie if own else None}
 
 
 def _monitor(front: Front, named: Part) -> Part | None:
