@@ -17,13 +17,12 @@ from contracts.clouds import Bed, config, simulated_file, simulated_memory
 from drivers.haproxy import rooms
 from drivers.incus.ovns import HIDDEN, laid
 from drivers.incus.scripted import scripted
-from drivers.openstack.written import Octavia, WrittenRest
+from drivers.openstack.written import Octavia, WrittenRest, octavia_over
 from muster.base.clock import SystemClock
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
 from muster.drivers.balancers.haproxy.inside.balancer import InsideBalancer
 from muster.drivers.incus.ovn.balancer import OvnBalancer
-from muster.drivers.openstack.octavia.balancer import open_balancer as open_octavia
 from muster.drivers.simulated.cloud import world_of
 from muster.drivers.simulated.machine import ref
 from muster.model.observed import Server
@@ -274,7 +273,7 @@ async def octavia_written(home: Path) -> AsyncIterator[BalancerBed]:
     """An Octavia that is written down: no request goes through its load balancers."""
     written = Octavia()
     rest, upstreams = WrittenRest(written), count(2)
-    ours, stranger = (open_octavia(rest, SystemClock(), {}, ("inside", uuid4())) for _ in "12")
+    ours, stranger = (octavia_over(rest, SystemClock()) for _ in range(2))
 
     async def upstream() -> Upstream:
         member = MemberWanted(node_id=uuid4(), address=f"10.0.0.{next(upstreams)}", port=8080)

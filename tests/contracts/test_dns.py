@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.names import NAMES, NamesBed
-from contracts.openstack import DESIGNATE, REAL, designate
+from contracts.openstack_services import DESIGNATE, REAL, designate
 from muster.base.errors import Permanent
 from muster.model.observed import Record
 from muster.ports.dns import Dns
@@ -18,7 +18,7 @@ NAME = "web.example.test"
 @pytest.fixture(params=[*NAMES, pytest.param(DESIGNATE, marks=REAL)])
 async def names(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NamesBed]:
     if request.param == DESIGNATE:
-        async with designate(request.getfixturevalue("openstack_entry")) as real:
+        async with designate(request.getfixturevalue("openstack_clouds")) as real:
             yield real
         return
     async with NAMES[request.param](tmp_path) as made:

@@ -5,16 +5,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from drivers.openstack.written import Octavia, WrittenRest
+from drivers.openstack.written import Octavia, WrittenRest, octavia_over
 from muster.base.clock import ManualClock
 from muster.base.errors import Transient
 from muster.drivers.openstack.octavia.balancer import OctaviaBalancer
-from muster.drivers.openstack.octavia.ground import Ground
-from muster.drivers.openstack.octavia.lbaas import Lbaas
 from muster.drivers.openstack.octavia.options import Options, parsed
 from muster.model.pool import Front, MemberWanted, PoolWanted, Traffic
 
-INSTALLATION = UUID(int=1)
 NOW = ManualClock()
 FLOATING = parsed({"floating_network": "outside"})
 
@@ -26,10 +23,7 @@ def front() -> Front:
 def balancer(
     cloud: Octavia, options: Options | None = None, patience_s: float = 0.1
 ) -> OctaviaBalancer:
-    rest = WrittenRest(cloud)
-    ground = Ground(rest, options or Options(), "inside", INSTALLATION)
-    lbaas = Lbaas(rest, NOW, INSTALLATION, patience_s=patience_s)
-    return OctaviaBalancer(lbaas, ground, INSTALLATION)
+    return octavia_over(WrittenRest(cloud), NOW, options, patience_s)
 
 
 def wanted(said: Front, *hosts: int) -> PoolWanted:

@@ -10,6 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from muster.base.clock import Clock
+from muster.drivers.openstack.grounds import Grounds
+from muster.drivers.openstack.octavia.balancer import OctaviaBalancer
+from muster.drivers.openstack.octavia.ground import Ground
+from muster.drivers.openstack.octavia.lbaas import Lbaas
+from muster.drivers.openstack.octavia.options import Options as Octavias
 from muster.drivers.openstack.options import Options
 from muster.drivers.openstack.rest import Call, Rest
 
@@ -187,8 +193,8 @@ class Octavia:
         kind, *rest = parts
         listed: dict[str, Callable[[], list[Said]]] = {
             "networks": lambda: [
-                {"id": NETWORK, "name": "inside", "router:external": False},
-                {"id": OUTSIDE, "name": "outside", "router:external": True},
+                {"id": NETWORK, "name": "inside", "router:external": False, "subnets": ["sub-1"]},
+                {"id": OUTSIDE, "name": "outside", "router:external": True, "subnets": ["sub-2"]},
             ],
             "subnets": lambda: [{"id": "sub-1", "network_id": NETWORK, "cidr": "10.0.0.0/16"}],
             "floatingips": lambda: list(self.floating.values()),
@@ -212,6 +218,17 @@ def _fits(said: Said, query: Mapping[str, str]) -> bool:
     tags = query.get("tags", "").split(",") if "tags" in query else []
     plain = {key: value for key, value in query.items() if key not in ("tags", "limit")}
     return set(tags) <= set(said.get("tags", ())) and all(said.get(k) == plain[k] for k in plain)
+
+
+def octavia_over(
+    rest: Rest, clock: Clock, said: Octavias | None = None, patience_s: float = 20
+) -> OctaviaBalancer:
+    """Return the balancer of an installation of its own."""
+    installation = uuid4()
+    grounds = Grounds(rest, Options(network="inside"))
+    ground = Ground(rest, grounds, said or Octavias(), installation)
+    lbaas = Lbaas(rest, clock, installation, patience_s=patience_s)
+    return OctaviaBalancer(lbaas, ground, installation)
 
 
 class WrittenRest(Rest):

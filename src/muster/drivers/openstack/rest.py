@@ -9,16 +9,16 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from muster.base.errors import DriverError, Invalid, Permanent, Transient
-from muster.drivers.openstack.answers import MISSING, REPEATED, is_missing, refusal
+from muster.drivers.openstack.answers import REPEATED, is_missing, refusal
 from muster.drivers.openstack.options import Options
 
 CONNECT_S = 5.0
 TRIES = 4  # of a call that a service is too busy for
 FIRST_REST_S = 0.5  # doubled each time, where the service does not say how long
 LONGEST_REST_S = 10.0
-PAGE = 1000  # servers of one answer, at most; the services may give fewer
 # The newest words that are spoken here. All are older than 2020 (Ussuri).
 VERSIONS: Mapping[str, str] = {"compute": "2.87", "block-storage": "3.42"}
+Answered = tuple[int, Any, float | None]  # status, body, how long to wait before the next
 Items = list[Mapping[str, Any]]
 
 
@@ -88,6 +88,9 @@ class Rest:
     async def post(self, service: str, path: str, body: Any) -> Any:
         return await self.answer(Call(service=service, method="POST", path=path, body=body))
 
+    async def put(self, service: str, path: str, body: Any = None) -> Any:
+        return await self.answer(Call(service=service, method="PUT", path=path, body=body))
+
     async def delete(self, service: str, path: str) -> None:
         """Delete what is at a path; what is gone is no error."""
         try:
@@ -130,12 +133,13 @@ class Rest:
             await asyncio.sleep(pause)
         raise Transient(f"{call.what}: nobody had time")
 
-    async def _asked(self, call: Call) -> tuple[int, Any, float | None]:
+    async def _asked(self, call: Call) -> Answered:
         proxy = await self._proxy(call.service)
         noun = urlsplit(call.path).path.strip("/").partition("/")[0]
         self.counts[f"{call.service} {call.method} {noun}"] += 1
         limit = call.deadline_s or self._options.deadline_s
-        return await self._threaded(lambda: _asked(proxy, call, limit))
+        asked: Answered = await self._threaded(lambda: _asked(proxy, call, limit))
+        return asked
 
     async def _proxy(self, service: str) -> Any:
         await self.open()
@@ -175,7 +179,7 @@ def further(said: Mapping[str, Any], key: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(found[0]).query)) if found else {}
 
 
-def _asked(proxy: Any, call: Call, limit: float) -> tuple[int, Any, float | None]:
+def _asked(proxy: Any, call: Call, limit: float) -> Answered:
     """Make one call, in a thread, and return status, body, and how long it is to be waited."""
     from keystoneauth1 import exceptions as wrong
     from requests.exceptions import RequestException
@@ -230,6 +234,3 @@ def _rest(said: str | None) -> float | None:
         return float(said) if said else None
     except ValueError:
         return None
-
-
-__all__ = ["MISSING", "Call", "Rest", "connected", "further"]

@@ -3,16 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from muster.base.clock import Clock
 from muster.base.errors import Permanent, Transient
 from muster.base.log import log
+from muster.drivers.openstack.grounds import Grounds
 from muster.drivers.openstack.octavia.course import leading, next_change
 from muster.drivers.openstack.octavia.ground import Ground
 from muster.drivers.openstack.octavia.lbaas import Lbaas
-from muster.drivers.openstack.octavia.options import parsed
+from muster.drivers.openstack.octavia.options import Options
 from muster.drivers.openstack.octavia.refusal import refused
 from muster.drivers.openstack.octavia.shape import (
     ERROR,
@@ -223,9 +223,7 @@ def _now() -> float:
 
 
 def open_balancer(
-    rest: Rest, clock: Clock, said: Mapping[str, Any], told: tuple[str, UUID]
+    rest: Rest, grounds: Grounds, options: Options, clock: Clock, installation: UUID
 ) -> OctaviaBalancer:
-    """Return the balancer; `told` are the usual network of servers, and the installation."""
-    usual, installation = told
-    ground = Ground(rest, parsed(said), usual, installation)
+    ground = Ground(rest, grounds, options, installation)
     return OctaviaBalancer(Lbaas(rest, clock, installation), ground, installation)

@@ -1,12 +1,12 @@
 """Where load balancers are: the network that clients connect to, and floating addresses."""
 
-from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
 from muster.base.errors import DriverError, Permanent
 from muster.drivers.openstack.answers import TAKEN, status_of
+from muster.drivers.openstack.grounds import Grounds
 from muster.drivers.openstack.octavia.options import Options
 from muster.drivers.openstack.octavia.shape import Part
 from muster.drivers.openstack.rest import Call, Rest
@@ -18,13 +18,12 @@ FLOATING = "/floatingips"
 class Ground:
     """Networks by name or id, as they are now; what is found stays known, for it does not move."""
 
-    def __init__(self, rest: Rest, options: Options, usual: str, installation: UUID) -> None:
+    def __init__(self, rest: Rest, grounds: Grounds, options: Options, installation: UUID) -> None:
         self._rest = rest
+        self._grounds = grounds
         self._options = options
-        self._usual = usual  # the network of servers that name none
         self._installation = installation
         self._ids: dict[tuple[str, str], str] = {}
-        self._subnets: dict[str, list[Mapping[str, Any]]] = {}
 
     @property
     def floats(self) -> bool:
@@ -45,14 +44,11 @@ class Ground:
 
     async def subnet_of(self, address: str, network: str) -> str:
         """Return the subnet of a member, "" where the load balancer is on its network itself."""
-        there = await self._of_members(network)
-        if there == await self._vip(network) or not there:
+        there = await self._grounds.network(network)
+        if there == await self._vip(network):
             return ""
-        if there not in self._subnets:
-            found = await self._rest.listed(NETWORK, "/subnets", "subnets", network_id=there)
-            self._subnets[there] = found
-        for each in self._subnets[there]:
-            if ip_address(address) in ip_network(each["cidr"]):
+        for each in await self._grounds.subnets():
+            if each["network_id"] == there and ip_address(address) in ip_network(each["cidr"]):
                 return str(each["id"])
         return ""
 
@@ -121,19 +117,9 @@ class Ground:
 
     async def _vip(self, network: str) -> str:
         chosen = self._options.network
-        return await self._known("networks", chosen) if chosen else await self._of_members(network)
-
-    async def _of_members(self, network: str) -> str:
-        """Return the id of the network that members are on, "" where nobody says which."""
-        name = network or self._usual
-        if name:
-            return await self._known("networks", name)
-        every = await self._rest.listed(NETWORK, "/networks", "networks")
-        inner = [each["id"] for each in every if not each.get("router:external")]
-        if len(inner) != 1:
-            text = "there are several networks: name the one of clients in octavia.network"
-            raise Permanent(text if inner else "there is no network for a load balancer")
-        return str(inner[0])
+        if chosen:
+            return await self._known("networks", chosen)
+        return await self._grounds.network(network)
 
     async def _known(self, kind: str, name: str) -> str:
         """Return the id of a network or subnet that is told by name or id."""
