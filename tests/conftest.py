@@ -1,6 +1,7 @@
 """Fixtures that several parts share."""
 
 import gc
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -171,3 +172,12 @@ def incus_testbeds() -> Iterator[Callable[[int], Place]]:
             return made[count]
 
         yield testbed
+
+
+@pytest.fixture(scope="session")
+def openstack_clouds() -> Path:
+    """Return the clouds.yaml of an OpenStack that is ours to try things in."""
+    said = os.environ.get("MUSTER_TEST_CLOUDS_YAML", "")
+    if not said:
+        pytest.skip("no OpenStack to ask: MUSTER_TEST_CLOUDS_YAML is not set")
+    return Path(said)

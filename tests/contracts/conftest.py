@@ -1,6 +1,5 @@
-"""Every contract test of clouds runs once per line of `CLOUDS`, on Incus members and on OpenStack."""
+"""Every contract test of clouds runs once per line of `CLOUDS`, on Incus, and on OpenStack."""
 
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,12 +27,3 @@ async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[B
         return
     async with CLOUDS[request.param](tmp_path) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def openstack_clouds() -> Path:
-    """Return the clouds.yaml of an OpenStack that is ours to try things in."""
-    said = os.environ.get("MUSTER_TEST_CLOUDS_YAML", "")
-    if not said:
-        pytest.skip("no OpenStack to ask: MUSTER_TEST_CLOUDS_YAML is not set")
-    return Path(said)

@@ -18,7 +18,7 @@ ENTRIES: Mapping[str, str] = {"openstack": "demo", "openstack-admin": "admin"}
 QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0}
 FLAVOR = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
 DISK = b"muster" * 10_000
-IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2"}
+IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2", "plain": ""}
 
 
 @asynccontextmanager
@@ -73,6 +73,7 @@ def a_rest(file: Path, entry: str) -> Rest:
 
 async def _image(admin: Rest, name: str, version: str) -> None:
     told = {"muster_version": version, "muster_port": "8080", "muster_health_path": "/health"}
+    told = told if version else {}  # without, nothing is said to listen in its servers
     kind = {"disk_format": "raw", "container_format": "bare", "visibility": "public"}
     made = await admin.post("image", "/images", {"name": name, **kind, **told})
     call = Call(
@@ -101,6 +102,8 @@ async def _clear(cloud: Cloud) -> None:
     for image in await cloud.images.list_images():
         if image.project:
             await cloud.images.delete_image(image.id)
-    with anyio.fail_after(60):
-        while await cloud.compute.list_servers():
-            await anyio.sleep(0.3)
+    for _ in range(200):
+        if not await cloud.compute.list_servers():
+            return
+        await anyio.sleep(0.3)
+    raise AssertionError("servers are left")

@@ -25,7 +25,7 @@ class OpenStackCompute:
         operator: Operator,
         sweeper: Sweeper,
     ) -> None:
-        self._rest = rest
+        self.rest = rest
         self._listing, self._viewer, self._ports = sight
         self._maker = maker
         self._operator = operator
@@ -62,5 +62,5 @@ class OpenStackCompute:
         if lines <= 0:
             return ""
         body = {"os-getConsoleOutput": {"length": lines}}
-        said = await self._rest.post("compute", f"/servers/{ref}/action", body)
+        said = await self.rest.post("compute", f"/servers/{ref}/action", body)
         return "\n".join(str(said["output"]).replace("\r", "").splitlines()[-lines:])

@@ -155,10 +155,10 @@ def connected(options: Options) -> Any:
     from openstack.connection import Connection
     from openstack.exceptions import ConfigException
 
-    said = {"region_name": options.region} if options.region else {}
-    files = {"config_files": [options.clouds_file]} if options.clouds_file else {}
+    said: dict[str, Any] = {"region_name": options.region} if options.region else {}
+    files = [options.clouds_file] if options.clouds_file else None
     try:
-        known = OpenStackConfig(load_envvars=False, app_name="muster", **files)
+        known = OpenStackConfig(load_envvars=False, app_name="muster", config_files=files)
         if options.entry not in known.get_cloud_names():
             where = options.clouds_file or "clouds.yaml"
             raise Invalid(f"{where} has no entry {options.entry!r}", field="entry")
@@ -201,8 +201,6 @@ def _asked(proxy: Any, call: Call, limit: float) -> Answered:
         )
     except wrong.EndpointNotFound:
         raise Permanent(f"{call.what}: the catalog has no {call.service} here") from None
-    except wrong.UnsupportedServiceVersion as error:
-        raise Permanent(f"{call.what}: {error}") from None
     except (wrong.ClientException, RequestException, OSError) as error:
         raise Transient(f"{call.what}: {error}") from None
     return answer.status_code, _body(answer), _rest(answer.headers.get("Retry-After"))

@@ -57,12 +57,13 @@ class Sweeper:
         self._of_names: Patience[str] = Patience(grace)
         self.turns: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)  # by server
         self._coming: dict[UUID, ServerOrder] = {}
+        self._since: dict[UUID, ServerOrder] = {}  # that were coming at any time of this sweep
         self._leaving: dict[UUID, Tags] = {}
         self._task: asyncio.Task[None] | None = None
         self._again_at = 0.0
 
     def comes(self, order: ServerOrder) -> None:
-        self._coming[order.server_id] = order
+        self._coming[order.server_id] = self._since[order.server_id] = order
         self._leaving.pop(order.server_id, None)
 
     def came(self, order: ServerOrder) -> None:
@@ -90,7 +91,8 @@ class Sweeper:
                 await self._task
 
     async def _sweep(self, there: Collection[Tags], gone: Collection[UUID]) -> None:
-        left = [self._leaving[each] for each in gone]
+        left = [self._leaving[each] for each in gone if each in self._leaving]
+        self._since = dict(self._coming)
         try:
             await self._servers(there, left)
             await self._names(there, left)
@@ -104,11 +106,11 @@ class Sweeper:
         """Delete ports, floating addresses, and disks that went with a server."""
         held = await self._ports.held()
         kept = await self._volumes.keepers()
-        used = {tags.server for tags in there} | self._coming.keys()
+        used = {tags.server for tags in there} | self._since.keys()
         unused = (held.ports.keys() | kept.keys()) - used
         for each in self._due(self._of_servers, unused, {tags.server for tags in left}):
             async with self.turns[each]:
-                if each not in self._coming:
+                if each not in self._since:
                     await self._ports.drop(each, held)
                     await self._volumes.drop(kept.get(each, ()))
             self.turns.pop(each, None)
@@ -130,7 +132,7 @@ class Sweeper:
         named, key_name = self._parts.named, self._parts.key_name
         return {
             name
-            for each in self._coming.values()
+            for each in self._since.values()
             for name in named(key_name(each.spec.public_key), _group(each))
         }
 
