@@ -174,9 +174,14 @@ def shown(said: Said) -> Image:
         status=STATUSES.get(said["status"], "error"),
         created_at=datetime.fromisoformat(said["created_at"]),
         size=said.get("size") or 0,
-        version=said.get(f"{MARK}version") or said.get("os_version", ""),
+        version=said.get(f"{MARK}version") or said.get("os_version") or _content(said),
         snapshot_of=said.get(f"{MARK}snapshot_of", ""),
         port=int(port) if port.isdigit() else None,
         health_path=said.get(f"{MARK}health_path"),
         machine=VIRTUAL,
     )
+
+
+def _content(said: Said) -> str:
+    """Return what tells an image's content from another's, where nobody has said a version."""
+    return str(said.get("os_hash_value") or "")[:8]
