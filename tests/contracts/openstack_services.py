@@ -17,7 +17,9 @@ from muster.drivers.openstack import options
 from muster.drivers.openstack.designate import Designate
 from muster.drivers.openstack.designate import Options as Names
 from muster.drivers.openstack.grounds import Grounds
-from muster.drivers.openstack.octavia.balancer import OctaviaBalancer, open_balancer
+from muster.drivers.openstack.octavia.balancer import OctaviaBalancer
+from muster.drivers.openstack.octavia.ground import Ground
+from muster.drivers.openstack.octavia.lbaas import Lbaas
 from muster.drivers.openstack.octavia.options import Options
 from muster.drivers.openstack.rest import Rest
 from muster.model.pool import MemberWanted
@@ -27,6 +29,7 @@ from traffic import until
 ENTRY, ZONE = "demo", "example.test."
 OCTAVIA, DESIGNATE = "octavia", "designate"
 REAL = [pytest.mark.openstack, pytest.mark.slow]
+PATIENCE_S = 120.0  # the machine may have more to do
 NO_TRAFFIC = "nothing serves what this Octavia has: no request is answered, no health is told"
 
 
@@ -61,23 +64,29 @@ async def octavia(file: Path) -> AsyncIterator[BalancerBed]:
 
 
 def _balancer(rest: Rest) -> OctaviaBalancer:
+    installation = uuid4()
     grounds = Grounds(rest, options.Options(network=network_of(ENTRY)))
-    return open_balancer(rest, grounds, Options(), SystemClock(), uuid4())
+    lbaas = Lbaas(rest, SystemClock(), installation, patience_s=PATIENCE_S)
+    return OctaviaBalancer(lbaas, Ground(rest, grounds, Options(), installation), installation)
 
 
 @asynccontextmanager
 async def designate(file: Path) -> AsyncIterator[NamesBed]:
     """Two installations in one project, which has a zone for their names."""
     rest = a_rest(file, ENTRY)
-    await _zoned(rest)
-    ours, stranger = Designate(rest, Names(), uuid4()), Designate(rest, Names(), uuid4())
+    await zoned(rest)
+    ours, stranger = _names(rest), _names(rest)
     yield NamesBed(dns=ours, stranger=stranger)
     for each in (ours, stranger):
         await _clear(each)
     await rest.close()
 
 
-async def _zoned(rest: Rest) -> None:
+def _names(rest: Rest) -> Designate:
+    return Designate(rest, Names(), uuid4(), patience_s=PATIENCE_S)
+
+
+async def zoned(rest: Rest) -> None:
     if not await rest.listed("dns", "/zones", "zones", name=ZONE):
         await rest.post("dns", "/zones", {"name": ZONE, "email": "dns@example.test"})
 
@@ -85,7 +94,7 @@ async def _zoned(rest: Rest) -> None:
         [zone] = await rest.listed("dns", "/zones", "zones", name=ZONE)
         return bool(zone["status"] == "ACTIVE")
 
-    await until(known, 60)
+    await until(known, PATIENCE_S)
 
 
 async def _clear(dns: Dns) -> None:

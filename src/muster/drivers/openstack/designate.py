@@ -37,8 +37,11 @@ class Options:
 class Designate:
     """See Note [A recordset says whose it is]."""
 
-    def __init__(self, rest: Rest, said: Options, installation: UUID) -> None:
+    def __init__(
+        self, rest: Rest, said: Options, installation: UUID, *, patience_s: float = PATIENCE_S
+    ) -> None:
         self._rest = rest
+        self._patience_s = patience_s
         self._options = said
         self._installation = installation
 
@@ -53,7 +56,7 @@ class Designate:
         return self._record((ours or found)[0]) if found else None
 
     async def put_record(self, name: str, address: str, owner: UUID) -> None:
-        full, until = _full(name), asyncio.get_running_loop().time() + PATIENCE_S
+        full, until = _full(name), asyncio.get_running_loop().time() + self._patience_s
         zone = await self._zone(full)
         there = await self._standing(full)
         for each in there:
@@ -73,7 +76,7 @@ class Designate:
         await self._settled(same[0], until)
 
     async def drop_record(self, name: str, owner: UUID) -> None:
-        until = asyncio.get_running_loop().time() + PATIENCE_S
+        until = asyncio.get_running_loop().time() + self._patience_s
         for each in await self._standing(_full(name), leaving=True):
             if self._owner(each) == owner:
                 await self._gone(each, until)
