@@ -1,4 +1,4 @@
-"""A cluster on a real OpenStack behind Octavia, with a name in Designate, and nothing left of it."""
+"""A cluster on a real OpenStack: behind Octavia, with a name in Designate, and nothing left."""
 
 import asyncio
 from collections.abc import Iterator
