@@ -22,8 +22,8 @@ BALANCED = {
     "type": "senlin.policy.loadbalance",
     "version": "1.1",
     "properties": {
-        "pool": {"protocol": "HTTP", "protocol_port": 8080, "lb_method": "ROUND_ROBIN"},
-        "vip": {"protocol": "HTTP", "protocol_port": 80, "network": network_of("demo")},
+        "pool": {"protocol": "HTTP", "protocol_port": 8080, "subnet": network_of("demo")},
+        "vip": {"protocol": "HTTP", "protocol_port": 80, "subnet": network_of("demo")},
     },
 }
 SPEC = {

@@ -6,7 +6,7 @@ A load balancer is at a change for as long as `at_it` says in looks at it, and t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -231,10 +231,14 @@ def octavia_over(
     return OctaviaBalancer(lbaas, ground, installation)
 
 
-class WrittenRest(Rest):
-    """Calls that go to an Octavia that is written down."""
+class Answers(Protocol):
+    def answer(self, call: Call) -> tuple[int, Any]: ...
 
-    def __init__(self, cloud: Octavia) -> None:
+
+class WrittenRest(Rest):
+    """Calls that go to a service that is written down."""
+
+    def __init__(self, cloud: Answers) -> None:
         super().__init__(Options(entry="written"))
         self._cloud = cloud
 
