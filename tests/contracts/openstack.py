@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -16,7 +17,13 @@ from muster.ports.cloud import Cloud
 
 ENTRIES: Mapping[str, str] = {"openstack": "demo", "openstack-admin": "admin"}
 QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0}
-FLAVOR = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
+FLAVOR: Mapping[str, Any] = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
+HUGE: Mapping[str, Any] = {
+    "name": "contracts.huge",
+    "vcpus": 9000,
+    "ram": 128,
+    "disk": 1,
+}  # beyond any quota
 DISK = b"muster" * 10_000
 IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2", "plain": ""}
 
@@ -49,8 +56,9 @@ async def furnished(file: Path, entry: str) -> None:
     admin, own = a_rest(file, "admin"), a_rest(file, entry)
     try:
         flavors = await admin.listed("compute", "/flavors/detail", "flavors")
-        if FLAVOR["name"] not in {each["name"] for each in flavors}:
-            await admin.post("compute", "/flavors", {"flavor": FLAVOR})
+        for flavor in (FLAVOR, HUGE):
+            if flavor["name"] not in {each["name"] for each in flavors}:
+                await admin.post("compute", "/flavors", {"flavor": flavor})
         images = await admin.listed("image", "/images", "images", limit=500)
         for name, version in IMAGES.items():
             if name not in {each["name"] for each in images}:

@@ -104,6 +104,8 @@ def test_a_server_that_others_delete_is_made_again(ann: Client, openstack_clouds
     assert ann.ended("POST", "/v1/clusters", a_cluster(2)) == "SUCCEEDED"
     victim = min(ann.new()["servers"])
     asyncio.run(_deleted(openstack_clouds, victim))
+    recovery = {"recover": {"check": True}}
+    assert ann.ended("POST", "/v1/clusters/batch/actions", recovery) == "SUCCEEDED"
 
     def replaced() -> bool:
         there = ann.new()["servers"]

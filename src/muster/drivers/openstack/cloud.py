@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from muster.base.errors import DriverError
+from muster.base.errors import DriverError, MusterError
 from muster.base.log import log
 from muster.drivers.openstack import designate
 from muster.drivers.openstack.compute import OpenStackCompute
@@ -58,7 +58,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     rest = Rest(options)
     try:
         await rest.open()
-    except BaseException:
+    except MusterError:
         await rest.close()
         raise
     return await _assembled(rest, options, config)
