@@ -93,3 +93,15 @@ async def test_a_name_on_its_way_out_stands_no_more_and_is_waited_for() -> None:
     assert await dns.record(NAME) is None
     with pytest.raises(Transient):
         await dns.drop_record(NAME, OWNER)
+
+
+async def test_a_description_that_somebody_wrote_on_is_not_ours() -> None:
+    names = Names()
+    dns = over(names)
+    await dns.put_record(NAME, "10.0.0.7", OWNER)
+    [there] = names.sets.values()
+    there["description"] += " ask Ann"
+    assert await dns.list_records() == []
+    found = await dns.record(NAME)
+    assert found
+    assert found.owner == UUID(int=0)

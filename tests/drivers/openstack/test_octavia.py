@@ -179,3 +179,29 @@ async def test_what_is_a_change_of_others_in_between_is_waited_for() -> None:
     await ours.put_pool(wanted(said, 1, 2))
     await ours.remove_pool(said.cluster_id)
     assert cloud.made["loadbalancers"] == {}
+
+
+async def test_what_people_add_by_hand_is_no_member_and_does_not_disturb() -> None:
+    cloud, said = Octavia(), front()
+    ours = balancer(cloud, FLOATING)
+    await ours.put_pool(wanted(said, 1))
+    [members] = cloud.members.values()
+    members.append({**members[0], "name": "by hand", "address": "10.0.0.99"})
+    [address] = cloud.floating.values()
+    address["description"] += " (ask Ann)"
+    pool = await ours.pool(said.cluster_id)
+    assert pool
+    assert pool.members.keys() == {UUID(int=1)}
+
+
+async def test_a_failover_that_octavia_has_no_time_for_is_asked_for_again() -> None:
+    cloud, said = Octavia(), front()
+    ours = balancer(cloud)
+    await ours.put_pool(wanted(said, 1))
+    [before] = cloud.made["loadbalancers"]
+    cloud.put("ERROR")
+    cloud.away = 1
+    with pytest.raises(Transient):
+        await ours.put_pool(wanted(said, 1, 2))
+    await ours.put_pool(wanted(said, 1, 2))
+    assert list(cloud.made["loadbalancers"]) == [before]

@@ -38,6 +38,7 @@ def _no(status: int, text: str) -> Answer:
 class Octavia:
     at_it: int = 0
     may_fail_over: bool = True
+    away: int = 0  # so many requests to fail over are answered by 500
     made: dict[str, dict[str, Said]] = field(default_factory=lambda: {k: {} for k in SINGULAR})
     members: dict[str, list[Said]] = field(default_factory=dict)  # by pool
     floating: dict[str, Said] = field(default_factory=dict)
@@ -132,6 +133,9 @@ class Octavia:
         balancer = self.made["loadbalancers"][parts[1]]
         if balancer["provisioning_status"].startswith("PENDING"):
             return _no(409, f"Invalid state {balancer['provisioning_status']} of loadbalancer")
+        if parts[2:] == ["failover"] and self.away:
+            self.away -= 1
+            return _no(500, "Internal error")
         if parts[2:] == ["failover"] and not self.may_fail_over:
             return _no(403, "Policy does not allow this request to be performed.")
         self._busy(balancer, "PENDING_DELETE" if method == "DELETE" else "PENDING_UPDATE")

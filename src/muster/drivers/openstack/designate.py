@@ -154,9 +154,12 @@ class Designate:
     def _owner(self, said: Part) -> UUID | None:
         """Return for which cluster we made it, None if we have not."""
         words = (said["description"] or "").split()
-        if len(words) == 3 and words[:2] == ["muster", str(self._installation)]:
-            return UUID(words[2])
-        return None
+        if words[:2] != ["muster", str(self._installation)]:
+            return None
+        try:
+            return UUID(" ".join(words[2:]))
+        except ValueError:  # somebody has written on
+            return None
 
     def _mark(self, owner: str) -> str:
         return f"muster {self._installation} {owner}"

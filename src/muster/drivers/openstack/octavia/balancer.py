@@ -148,8 +148,9 @@ class OctaviaBalancer:
         """Return it, or its successor, without error. See Note [Out of an error]."""
         front, then = wanted
         if balancer["id"] not in self._failed_over:
+            asked = await self._lbaas.fail_over(balancer)
             self._failed_over.add(balancer["id"])
-            if await self._lbaas.fail_over(balancer):
+            if asked:
                 balancer = await self._lbaas.settled(balancer, until)
                 if balancer["provisioning_status"] != ERROR:
                     return balancer

@@ -8,7 +8,7 @@ from muster.base.errors import DriverError, Permanent
 from muster.drivers.openstack.answers import TAKEN, status_of
 from muster.drivers.openstack.grounds import Grounds
 from muster.drivers.openstack.octavia.options import Options
-from muster.drivers.openstack.octavia.shape import Part
+from muster.drivers.openstack.octavia.shape import Part, id_of
 from muster.drivers.openstack.rest import Call, Rest
 
 NETWORK = "network"  # the service
@@ -68,8 +68,9 @@ class Ground:
             return {}
         every = await self._rest.listed(NETWORK, FLOATING, "floatingips")
         prefix = self._mark("")
-        found = [each for each in every if (each["description"] or "").startswith(prefix)]
-        return {UUID(each["description"].removeprefix(prefix)): each for each in found}
+        said = [(each, each["description"] or "") for each in every]
+        ours = [(each, text.removeprefix(prefix)) for each, text in said if text.startswith(prefix)]
+        return {found: each for each, text in ours if (found := id_of(text))}
 
     # Note [No address is left behind]
     # A floating address is made after its load balancer and given back before it. What was made

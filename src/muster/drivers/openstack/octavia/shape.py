@@ -137,8 +137,15 @@ def _monitor(front: Front, named: Part) -> Part | None:
 
 def owner(said: Part) -> UUID | None:
     """Return whose pool a load balancer of this installation is."""
-    found = _tagged(said, CLUSTER)
-    return UUID(found) if found else None
+    return id_of(_tagged(said, CLUSTER))
+
+
+def id_of(text: str) -> UUID | None:
+    """Return the id that a text is, None for what people wrote in its place."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def _tagged(said: Part, kind: str) -> str:
@@ -162,7 +169,8 @@ def seen(shown: Shown) -> PoolSeen:
     Octavia counts connections for the front alone, and nothing for a member.
     """
     listener, stats = shown.listener, shown.stats
-    found = [_member(each) for each in shown.members if each["provisioning_status"] != DELETING]
+    there = [each for each in shown.members if each["provisioning_status"] != DELETING]
+    found = [_member(each, node) for each in there if (node := id_of(each["name"]))]
     return PoolSeen(
         cluster_id=UUID(_tagged(shown.balancer, CLUSTER)),
         address=shown.address,
@@ -184,10 +192,10 @@ def _owed(shown: Shown) -> str:
     return f"Octavia calls {len(ill)} members {ERROR}" if ill else ""
 
 
-def _member(said: Part) -> MemberSeen:
+def _member(said: Part, node_id: UUID) -> MemberSeen:
     serves = said["weight"] > 0
     return MemberSeen(
-        node_id=UUID(said["name"]),
+        node_id=node_id,
         address=said["address"],
         port=said["protocol_port"],
         state=MemberState.SERVE if serves else MemberState.DRAIN,
