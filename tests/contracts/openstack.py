@@ -16,7 +16,7 @@ from muster.drivers.openstack.rest import Call, Rest
 from muster.ports.cloud import Cloud
 
 ENTRIES: Mapping[str, str] = {"openstack": "demo", "openstack-admin": "admin"}
-QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0}
+QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0, "deadline_s": 90.0}  # on a busy machine
 FLAVOR: Mapping[str, Any] = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
 HUGE: Mapping[str, Any] = {
     "name": "contracts.huge",
@@ -41,7 +41,7 @@ async def openstack(file: Path, entry: str, home: Path) -> AsyncIterator[Bed]:
         stranger=stranger,
         pause=anyio.sleep,
         image=images["demo-web"],
-        deadline_s=90.0,
+        deadline_s=240.0,
         step_s=0.3,
         furnish=_furnish,
         answers=False,
@@ -76,7 +76,7 @@ def network_of(entry: str) -> str:
 
 
 def a_rest(file: Path, entry: str) -> Rest:
-    return Rest(parsed({"clouds_file": str(file), "entry": entry}))
+    return Rest(parsed({"clouds_file": str(file), "entry": entry, "deadline_s": 90.0}))
 
 
 async def _image(admin: Rest, name: str, version: str) -> None:
@@ -110,7 +110,7 @@ async def _clear(cloud: Cloud) -> None:
     for image in await cloud.images.list_images():
         if image.project:
             await cloud.images.delete_image(image.id)
-    for _ in range(200):
+    for _ in range(600):
         if not await cloud.compute.list_servers():
             return
         await anyio.sleep(0.3)

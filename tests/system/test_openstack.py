@@ -52,7 +52,7 @@ class Client:
         answer = self._http.request(method, path, json=body)
         assert answer.status_code == 202, answer.text
         where = f"/v1/actions/{answer.headers['location'].rpartition('/')[2]}"
-        action = until(lambda: self._over(where), 150, f"{method} {path} is over", 0.2)
+        action = until(lambda: self._over(where), 300, f"{method} {path} is over", 0.2)
         return str(action["status"])
 
     def _over(self, where: str) -> Any:
@@ -95,9 +95,9 @@ def test_a_cluster_comes_grows_shrinks_and_goes_and_nothing_of_it_is_left(ann: C
     }
     for size in (4, 1):
         assert ann.ended("POST", "/v1/clusters/batch/actions", resized(size)) == "SUCCEEDED"
-        until(lambda size=size: len(ann.new()["servers"]) == size, 60, f"there are {size}", 0.5)
+        until(lambda size=size: len(ann.new()["servers"]) == size, 180, f"there are {size}", 0.5)
     assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 60, lambda: f"nothing is left: {ann.new()}", 0.5)
+    until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)
 
 
 def test_a_server_that_others_delete_is_made_again(ann: Client, openstack_clouds: Path) -> None:
@@ -111,9 +111,9 @@ def test_a_server_that_others_delete_is_made_again(ann: Client, openstack_clouds
         there = ann.new()["servers"]
         return victim not in there and len(there) == 2
 
-    until(replaced, 90, "another one is in its place", 0.5)
+    until(replaced, 240, "another one is in its place", 0.5)
     assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 60, lambda: f"nothing is left: {ann.new()}", 0.5)
+    until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)
 
 
 async def _deleted(file: Path, ref: str) -> None:
