@@ -20,6 +20,9 @@ from muster.store.sqlite import SqliteStore
 from muster.wiring.inherited import keep_deafness_to_ourselves
 from testbed.incus.bed import await_whole, lent
 from testbed.incus.place import Place, lacking
+from testbed.openstack.bed import lent as lent_cloud
+from testbed.openstack.cloud import Cloud
+from testbed.openstack.place import lacking as clouds_lack
 
 patience.load()
 keep_deafness_to_ourselves()
@@ -171,3 +174,12 @@ def incus_testbeds() -> Iterator[Callable[[int], Place]]:
             return made[count]
 
         yield testbed
+
+
+@pytest.fixture(scope="session")
+def openstack_cloud() -> Iterator[Cloud]:
+    """Lend the one cloud of OpenStack of this run, put up when first asked for, or skip."""
+    if why := clouds_lack():
+        pytest.skip(why)
+    with lent_cloud() as cloud:
+        yield cloud

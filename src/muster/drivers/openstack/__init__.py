@@ -1,0 +1,1 @@
+"""OpenStack, over openstacksdk: servers, ports, images, volumes, quotas of one project and region."""
