@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
 PASSWORD = "correct horse"
 BACKPORTS = "etc/apt/sources.list.d/muster-backports.sources"
 USERS = "usr/lib/sysusers.d/incus.conf"  # of which systemd makes groups at the next start
-COMES_BACK_S = 60
+COMES_BACK_S = 120
 
 
 @contextmanager
