@@ -41,7 +41,7 @@ def said(place: Place, member: str, *words: str) -> str:
 
 def typed(place: Place, member: str, *answers: tuple[str, str]) -> str:
     """Return what `muster init` says at last to whoever answers so in a terminal."""
-    line = bed.inside(place, member, "muster", "init")
+    line = bed.inside(place, member, "muster", "init", "--uplink", "eth1")
     child: Any = pexpect.spawn(
         line[0], line[1:], timeout=300, encoding="utf-8", dimensions=(40, 250)
     )
