@@ -12,7 +12,7 @@ unexport PYTHONDONTWRITEBYTECODE
 	testbed-up testbed-down testbed-openstack-up testbed-openstack-down console-test
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
 
 run: ## set everything up and start the service on this machine
 	@scripts/environment run

@@ -1,5 +1,6 @@
 // What somebody asked for and how it goes, for the panel of the bell: made anew from the API on
 // every load, then carried on by events.
+import { isOpen, over, type Job, type ServerCluster } from "./metal";
 import type { Action, Happening } from "./types";
 import { verb } from "./words";
 
@@ -12,6 +13,7 @@ export interface Operation {
   at: string;
   done: number | null;
   total: number | null;
+  href?: string; // where it is seen; that of the cluster of its target where nothing is said
 }
 
 const ENDED: Record<string, Operation["state"]> = {
@@ -28,7 +30,7 @@ const title = (action: string, name: string) => `${verb(action)} ${name}`.trim()
 export function fromActions(actions: Action[], names: Map<string, string>): Operation[] {
   return actions
     .filter((each) => each.cause !== "Derived Action")
-    .slice(0, KEPT)
+    .filter(endedFew((each) => each.status in ENDED))
     .map((each) => ({
       id: each.id,
       title: title(each.action, names.get(each.target) ?? each.target.slice(0, 8)),
@@ -38,7 +40,46 @@ export function fromActions(actions: Action[], names: Map<string, string>): Oper
       at: each.updated_at ?? each.created_at,
       done: null,
       total: null,
+      ...(each.action.startsWith("VCLUSTER_") && { href: vcluster(each.target) }),
     }));
+}
+
+const vcluster = (id: string) => `/vclusters/${encodeURIComponent(id)}`;
+
+/** Return a filter that keeps what is running, and of what has ended the first, newest ones. */
+function endedFew<T>(over: (one: T) => boolean): (one: T) => boolean {
+  let left = KEPT;
+  return (one) => !over(one) || left-- > 0;
+}
+
+const JOBS: Record<string, string> = {
+  create: "Create",
+  "add-servers": "Add servers to",
+  "remove-servers": "Remove servers from",
+  certificate: "Change the certificate of",
+  update: "Update the servers of",
+  reboot: "Reboot the servers of",
+  evacuate: "Evacuate a server of",
+  restore: "Restore a server of",
+  channel: "Change the channel of",
+  "factory-reset": "Reset the servers of",
+};
+
+function standing(one: Job): Operation["state"] {
+  if (one.status === "done") return "done";
+  return one.status === "stopped" || !isOpen(one) ? "failed" : "running";
+}
+
+/** Return the last job of each cluster of servers as an operation. */
+export function fromJobs(clusters: ServerCluster[]): Operation[] {
+  return clusters.flatMap(({ name, job }) => {
+    if (!job) return [];
+    const state = standing(job);
+    const reason = state === "done" ? "" : job.reason || (state === "failed" ? job.status : "");
+    const at = isOpen(job) ? job.asked_at : job.ended_at;
+    const href = `/server-clusters/${encodeURIComponent(name)}`;
+    return { id: job.id, title: `${JOBS[job.kind] ?? job.kind} ${name}`, target: name, state, reason, at, done: over(job), total: job.steps.length, href };
+  });
 }
 
 /** Return what has ended since, with what began only then. */
@@ -62,7 +103,8 @@ export function told(before: Operation[], one: Happening): Operation[] {
     at: one.timestamp,
     done: one.done,
     total: one.total,
+    ...(one.otype === "VCLUSTER" && { href: vcluster(one.oid) }),
   };
   if (known) return before.map((each) => (each.id === id ? now : each));
-  return [now, ...before].slice(0, KEPT);
+  return [now, ...before].filter(endedFew((each) => each.state !== "running"));
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { fromActions, told } from "../src/operations";
-import { action, happening } from "./made";
+import { fromActions, fromJobs, told } from "../src/operations";
+import { action, happening, serverCluster } from "./made";
 
 const NAMES = new Map([["c1", "web"]]);
 
@@ -25,4 +25,30 @@ test("an operation goes from begun to ended by events, in its place", () => {
 test("events of instances and events without an action change nothing", () => {
   expect(told([], happening({ otype: "NODE" }))).toEqual([]);
   expect(told([], happening({ action_id: null }))).toEqual([]);
+});
+
+test("what runs stays, however much has ended since", () => {
+  const runs = told([], happening());
+  const later = Array.from({ length: 200 }, (_, at) => happening({ action_id: `b${at}`, status: "end" }));
+  const all = later.reduce(told, runs);
+  expect(all.filter((each) => each.state === "running").map((each) => each.id)).toEqual(["a1"]);
+  expect(all.length).toBe(61);
+  const many = [...Array.from({ length: 200 }, (_, at) => action({ id: `b${at}` })), action({ status: "RUNNING" })];
+  expect(fromActions(many, NAMES).at(-1)).toMatchObject({ id: "a1", state: "running" });
+});
+
+test("what belongs to a virtual cluster leads there", () => {
+  expect(told([], happening({ otype: "VCLUSTER", oid: "v1" }))[0]?.href).toBe("/vclusters/v1");
+  expect(fromActions([action({ action: "VCLUSTER_CREATE", target: "v1" })], NAMES)[0]?.href).toBe("/vclusters/v1");
+});
+
+test.each([
+  ["running", "running", "waits for m2"],
+  ["paused", "running", "waits for m2"],
+  ["done", "done", ""],
+  ["stopped", "failed", "waits for m2"],
+  ["cancelled", "failed", "waits for m2"],
+])("a job of servers that is %s is %s in the panel", (status, state, reason) => {
+  const found = fromJobs([serverCluster({ status, reason: "waits for m2" })]);
+  expect(found).toMatchObject([{ id: "j1", title: "Update the servers of cellar", state, reason, done: 1, total: 2, href: "/server-clusters/cellar" }]);
 });

@@ -1,6 +1,6 @@
 """A cloud of OpenStack by hand.
 
-up [compute|all]         put up a cloud (all services), and print its clouds.yaml
+up [PROFILE]             put up a cloud (identity, compute or all services: all)
 down                     take it down, whatever is left of it
 status                   what runs
 start|stop|kill NAME     one of its processes

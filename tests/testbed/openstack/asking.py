@@ -51,7 +51,9 @@ class Asking:
             headers=headers,
             timeout=60,
         )
-        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        if not answer.is_success:
+            why = f"{method} {path}: {answer.status_code} {answer.text}"
+            raise httpx2.HTTPStatusError(why, request=answer.request, response=answer)
         return answer.json() if answer.content else None
 
     def upload(self, path: str, content: bytes) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from guard import guarded
 from testbed.openstack import daemons, furnish, processes, schema, settings, stores
 from testbed.openstack.cloud import Cloud
+from testbed.openstack.listeners import await_listening
 from testbed.openstack.place import Place, free_block, program
 from testbed.stale import held, is_stale, sign_of_life
 
@@ -45,6 +46,7 @@ def _start_all(place: Place) -> None:
     if "designate" in place.services:
         schema.update_pool(place)
         processes.start(place, worker)
+    await_listening(place, daemons.names(place))
 
 
 def down(base: Path) -> None:
@@ -57,14 +59,15 @@ def down(base: Path) -> None:
 def lent(profile: str = "all") -> Iterator[Cloud]:
     """Lend a cloud that does not outlive us, however we end."""
     sweep()
-    base = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}"
+    base = Path(tempfile.gettempdir()) / f"{PREFIX}{os.getpid()}-{profile}"
     with held(base), guarded(f"{base}/", removing=base):
         yield Cloud(up(base, profile))
 
 
 def sweep() -> None:
     """Take down the clouds of test runs that were killed with their guards."""
-    for base in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*[0-9]"):
-        if is_stale(base, base.name.removeprefix(PREFIX)):
+    for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}[0-9]*-*"):
+        base = path.with_suffix("")  # a folder, or the sign that it is held
+        if is_stale(base, base.name.removeprefix(PREFIX).partition("-")[0]):
             down(base)
             sign_of_life(base).unlink(missing_ok=True)

@@ -22,13 +22,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.openstack import processes, settings, stores
+from testbed.openstack import furnish, processes, settings, stores
 from testbed.openstack.asking import Asking
 from testbed.openstack.catalog import grant
-from testbed.openstack.daemons import APIS, names
+from testbed.openstack.daemons import APIS, STORES, names
 from testbed.openstack.inventory import Things, everything
-from testbed.openstack.place import Place
+from testbed.openstack.listeners import await_listening
+from testbed.openstack.place import COMPUTES, Place
 
+NEEDED_FOR_HOSTS = (*STORES, "keystone", "nova", "nova-conductor")
 _ROLES = ("load-balancer_member",)
 
 
@@ -119,12 +121,25 @@ class Cloud:
         processes.hold(self.place, name, on=False)
 
     def start(self, name: str) -> None:
-        """Start a process that has ended, and return when it answers."""
+        """Start a process that has ended, and return when it does its part again.
+
+        For what all stand on that is when the others are well, too.
+        """
         if name in stores.STARTS:
             stores.STARTS[name](self.place)
-            return
-        processes.start(self.place, name)
-        processes.await_ready(self.place, name)
+        else:
+            processes.start(self.place, name)
+            processes.await_ready(self.place, name)
+        if name not in APIS:
+            self._await_whole(self.processes if name in STORES else [name])
+
+    def _await_whole(self, names: list[str]) -> None:
+        """Wait until those of these that live take messages, and all hosts that live are up."""
+        gone = processes.dead(self.place, names)
+        await_listening(self.place, set(names) - set(gone))
+        if "nova" in self.place.services and not processes.dead(self.place, NEEDED_FOR_HOSTS):
+            hosts = set(COMPUTES) - set(processes.dead(self.place, COMPUTES))
+            furnish.await_hosts(self.asking, hosts)
 
     @contextmanager
     def without(self, name: str) -> Iterator[None]:
@@ -148,8 +163,7 @@ class Cloud:
 
     def states(self) -> dict[str, str]:
         """Return how Nova sees its hosts: up or down."""
-        listed: dict[str, Any] = self.asking.call("nova", "GET", "/os-services?binary=nova-compute")
-        return {each["host"]: each["state"] for each in listed["services"]}
+        return furnish.states(self.asking)
 
     def url(self, service: str) -> str:
         """Return where the API of a service is."""

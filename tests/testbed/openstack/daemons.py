@@ -74,6 +74,10 @@ def _told(place: Place, service: str) -> list[str]:
     return ["--config-file", str(place.settings(service))]
 
 
+def _epmd(place: Place) -> list[str]:
+    return [system_program("epmd"), "-address", "127.0.0.1", "-port", str(place.port("epmd"))]
+
+
 def _mariadb(place: Place) -> list[str]:
     run = place.base / "run"
     return [
@@ -94,10 +98,7 @@ def _rabbitmq(place: Place) -> list[str]:
 _STORE_COMMANDS = {
     "mariadb": _mariadb,
     "rabbitmq": _rabbitmq,
-    "epmd": lambda place: [
-        system_program("epmd"),
-        *("-address", "127.0.0.1", "-port", str(place.port("epmd"))),
-    ],
+    "epmd": _epmd,
 }
 
 

@@ -1,7 +1,7 @@
 """What a cloud has when tests come: hosts in two zones, flavors, an image, a way outside."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from testbed.openstack.asking import Asking
@@ -17,31 +17,33 @@ OUTSIDE_NET = "198.18.0.0/16"
 def furnish(place: Place) -> None:
     """Give the cloud what all tests use, and return when its hosts can be used."""
     it = Asking(place)
-    for name, (ram, cpus) in FLAVORS.items():
-        size = {"name": name, "ram": ram, "vcpus": cpus, "disk": 1}
-        it.call("nova", "POST", "/flavors", {"flavor": size})
+    for service, give in _FURNISHED.items():
+        if service in place.services:
+            give(it)
+
+
+def _furnish_images(it: Asking) -> None:
     for name in IMAGES:
-        _give_image(it, name)
-    _lay_way_outside(it)
-    _await(lambda: len(_hosts_up(it)) == len(COMPUTES), "all hypervisors are up")
-    for zone, hosts in ZONES.items():
-        _make_zone(it, zone, hosts)
-    _await(lambda: _volumes_ready(it), "cinder-volume is up")
-    it.call("cinder", "POST", f"/{it.admin}/types", {"volume_type": {"name": "fake"}})
+        said = {"name": name, "disk_format": "raw", "container_format": "bare"}
+        id = it.call("glance", "POST", "/v2/images", {**said, "visibility": "public"})["id"]
+        it.upload(f"/v2/images/{id}/file", name.encode() * 64)
 
 
-def _give_image(it: Asking, name: str) -> None:
-    said = {"name": name, "disk_format": "raw", "container_format": "bare"}
-    id = it.call("glance", "POST", "/v2/images", {**said, "visibility": "public"})["id"]
-    it.upload(f"/v2/images/{id}/file", name.encode() * 64)
-
-
-def _lay_way_outside(it: Asking) -> None:
+def _furnish_networks(it: Asking) -> None:
     network = {"name": OUTSIDE, "router:external": True, "provider:network_type": "flat"}
     network["provider:physical_network"] = "outside"
     made = it.call("neutron", "POST", "/v2.0/networks", {"network": network})["network"]
     subnet = {"network_id": made["id"], "ip_version": 4, "cidr": OUTSIDE_NET, "enable_dhcp": False}
     it.call("neutron", "POST", "/v2.0/subnets", {"subnet": subnet})
+
+
+def _furnish_hosts(it: Asking) -> None:
+    for name, (ram, cpus) in FLAVORS.items():
+        size = {"name": name, "ram": ram, "vcpus": cpus, "disk": 1}
+        it.call("nova", "POST", "/flavors", {"flavor": size})
+    _await(lambda: _hypervisors_up(it), "all hypervisors are up")
+    for zone, hosts in ZONES.items():
+        _make_zone(it, zone, hosts)
 
 
 def _make_zone(it: Asking, zone: str, hosts: tuple[str, ...]) -> None:
@@ -51,10 +53,31 @@ def _make_zone(it: Asking, zone: str, hosts: tuple[str, ...]) -> None:
         it.call("nova", "POST", f"/os-aggregates/{made}/action", {"add_host": {"host": host}})
 
 
-def _hosts_up(it: Asking) -> list[str]:
+def states(it: Asking) -> dict[str, str]:
+    """Return how Nova sees its hosts: up or down."""
+    listed = it.call("nova", "GET", "/os-services?binary=nova-compute")["services"]
+    return {each["host"]: each["state"] for each in listed}
+
+
+def await_hosts(it: Asking, hosts: Iterable[str]) -> None:
+    """Wait until Nova has seen these hosts."""
+
+    def up() -> bool:
+        seen = states(it)
+        return all(seen.get(host) == "up" for host in hosts)
+
+    _await(up, "all hosts are up")
+
+
+def _hypervisors_up(it: Asking) -> bool:
     # Not in detail: Nova would ask each host then, and wait a minute for one that only begins.
     listed = it.call("nova", "GET", "/os-hypervisors")["hypervisors"]
-    return [each["hypervisor_hostname"] for each in listed if each["state"] == "up"]
+    return [each["state"] for each in listed] == ["up"] * len(COMPUTES)
+
+
+def _furnish_volumes(it: Asking) -> None:
+    _await(lambda: _volumes_ready(it), "cinder-volume is up")
+    it.call("cinder", "POST", f"/{it.admin}/types", {"volume_type": {"name": "fake"}})
 
 
 def _volumes_ready(it: Asking) -> bool:
@@ -68,3 +91,11 @@ def _await(claim: Callable[[], bool], what: str, patience_s: float = 120) -> Non
         if time.monotonic() > deadline:
             raise RuntimeError(f"not within {patience_s:g} s: {what}")
         time.sleep(0.2)
+
+
+_FURNISHED: Mapping[str, Callable[[Asking], None]] = {
+    "glance": _furnish_images,
+    "neutron": _furnish_networks,
+    "cinder": _furnish_volumes,
+    "nova": _furnish_hosts,  # last: hosts take longest to come
+}

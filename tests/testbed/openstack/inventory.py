@@ -54,10 +54,12 @@ def everything(it: Asking) -> Things:
     for kind, (path, noun) in _IDENTITY.items():
         found[kind] = frozenset(each["id"] for each in it.keystone.call("GET", path)[noun])
     users = found["keystone/users"]
-    found["nova/keypairs"] = frozenset(f"{u}/{name}" for u in users for name in _keypairs(it, u))
     credentials = [each for user in users for each in _credentials(it, user)]
     found["keystone/application-credentials"] = frozenset(credentials)
-    found["placement/consumers"] = _consumers(it)
+    if "nova" in it.place.services:
+        keypairs = [f"{user}/{name}" for user in users for name in _keypairs(it, user)]
+        found["nova/keypairs"] = frozenset(keypairs)
+        found["placement/consumers"] = _consumers(it)
     return found
 
 
@@ -65,7 +67,8 @@ def _listed(it: Asking, kind: str) -> list[dict[str, Any]]:
     path, noun = _LISTS[kind]
     answer = it.call(kind.partition("/")[0], "GET", path.format(admin=it.admin))
     listed: list[dict[str, Any]] = answer[noun]
-    assert not (answer.get(f"{noun}_links") or answer.get("next")), f"{kind}: one page of more"
+    more = answer.get(f"{noun}_links") or answer.get("next")
+    assert not more, f"{kind}: one page of more"
     return [each for each in listed if noun != "security_groups" or each["name"] != "default"]
 
 

@@ -18,7 +18,11 @@ SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = ("mariadbd", "mariadb-install-db", "mariadb", "mariadb-dump", "epmd", "openssl")
 
 COMPUTE = ("keystone", "placement", "glance", "nova", "neutron", "cinder")
-PROFILES = {"compute": COMPUTE, "all": (*COMPUTE, "octavia", "heat", "designate")}
+PROFILES = {
+    "identity": ("keystone",),
+    "compute": COMPUTE,
+    "all": (*COMPUTE, "octavia", "heat", "designate"),
+}
 PORTS = (
     "held",  # listens for nobody: who has it has the whole block
     "mariadb",

@@ -7,9 +7,9 @@ import subprocess
 import uuid
 from string import Template
 
-from testbed.openstack.place import COMPUTES, HERE, PASSWORD, Place
+from testbed.openstack.place import COMPUTES, HERE, PASSWORD, PROFILES, Place
 
-DOWN_AFTER_S = 20  # a service that has not reported for so long is down
+DOWN_AFTER_S = 30  # a service that has not reported for so long is down
 CREDENTIALS = """auth_url = {url}/v3
 auth_type = password
 username = svc
@@ -51,10 +51,9 @@ def write(place: Place) -> None:
 
 
 def _known(place: Place) -> dict[str, str]:
-    urls = {each: place.url(each) for each in (*place.services, "heat_signals")}
+    urls = {each: place.url(each) for each in (*PROFILES["all"], "heat_signals")}
     ports = ("octavia_health", "designate_mdns", "nameserver")
     return {
-        **{each: "http://127.0.0.1:1" for each in ("octavia", "heat", "designate")},
         **urls,
         **{each: str(place.port(each)) for each in ports},
         "base": str(place.base),
@@ -89,9 +88,9 @@ def _write_keys(place: Place) -> None:
         key.touch(mode=0o600)
         key.write_bytes(base64.urlsafe_b64encode(secrets.token_bytes(32)))
     made = place.base / "etc" / "octavia"
-    key = ("-newkey", "rsa:2048", "-passout", "pass:only-in-tests", "-keyout", made / "ca.key")
-    say = ["openssl", "req", "-x509", "-days", "30", "-subj", "/CN=octavia", *key]
-    subprocess.run([*say, "-out", made / "ca.pem"], check=True, capture_output=True)
+    say = ["openssl", "req", "-x509", "-days", "30", "-subj", "/CN=octavia", "-newkey", "rsa:2048"]
+    say += ["-passout", "pass:only-in-tests", "-keyout", f"{made}/ca.key", "-out", f"{made}/ca.pem"]
+    subprocess.run(say, check=True, capture_output=True)
 
 
 def _write_entry_points(place: Place) -> None:

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from testbed.openstack import processes
-from testbed.openstack.daemons import system_program
-from testbed.openstack.place import PORTS, Place
+from testbed.openstack.daemons import surroundings, system_program
+from testbed.openstack.place import PORTS, RABBITMQ, Place
 
 SCHEMAS = {"nova": ("nova_api", "nova", "nova_cell0")}  # the others have one of their name
 
@@ -37,6 +37,21 @@ def start_rabbitmq(place: Place) -> None:
     (home / "rabbitmq.conf").write_text(f"listeners.tcp.default = {at}\n")
     processes.start(place, "rabbitmq")
     _await_port(place, "rabbitmq")
+    ask_rabbitmq(place, "await_startup", "--timeout", "60")  # it listens before it has begun
+
+
+def ask_rabbitmq(place: Place, *words: str) -> str:
+    """Return what RabbitMQ answers to an operator."""
+    done = subprocess.run(
+        [str(RABBITMQ.with_name("rabbitmqctl")), "--quiet", *words],
+        env=surroundings(place),
+        cwd=place.base / "run",
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
+    return done.stdout
 
 
 STARTS = {"mariadb": start_mariadb, "rabbitmq": start_rabbitmq}

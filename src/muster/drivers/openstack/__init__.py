@@ -1,1 +1,1 @@
-"""OpenStack, over openstacksdk: servers, ports, images, volumes, quotas of one project and region."""
+"""OpenStack, over openstacksdk: servers, ports, images and volumes of one project."""

@@ -9,16 +9,16 @@ from typing import IO, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from muster.base.errors import DriverError, Invalid, Permanent, Transient
-from muster.drivers.openstack.answers import MISSING, REPEATED, is_missing, refusal
+from muster.drivers.openstack.answers import REPEATED, is_missing, refusal
 from muster.drivers.openstack.options import Options
 
 CONNECT_S = 5.0
 TRIES = 4  # of a call that a service is too busy for
 FIRST_REST_S = 0.5  # doubled each time, where the service does not say how long
 LONGEST_REST_S = 10.0
-PAGE = 1000  # servers of one answer, at most; the services may give fewer
 # The newest words that are spoken here. All are older than 2020 (Ussuri).
 VERSIONS: Mapping[str, str] = {"compute": "2.87", "block-storage": "3.42"}
+Answered = tuple[int, Any, float | None]  # status, body, how long to wait before the next
 Items = list[Mapping[str, Any]]
 
 
@@ -88,6 +88,9 @@ class Rest:
     async def post(self, service: str, path: str, body: Any) -> Any:
         return await self.answer(Call(service=service, method="POST", path=path, body=body))
 
+    async def put(self, service: str, path: str, body: Any = None) -> Any:
+        return await self.answer(Call(service=service, method="PUT", path=path, body=body))
+
     async def delete(self, service: str, path: str) -> None:
         """Delete what is at a path; what is gone is no error."""
         try:
@@ -130,12 +133,13 @@ class Rest:
             await asyncio.sleep(pause)
         raise Transient(f"{call.what}: nobody had time")
 
-    async def _asked(self, call: Call) -> tuple[int, Any, float | None]:
+    async def _asked(self, call: Call) -> Answered:
         proxy = await self._proxy(call.service)
         noun = urlsplit(call.path).path.strip("/").partition("/")[0]
         self.counts[f"{call.service} {call.method} {noun}"] += 1
         limit = call.deadline_s or self._options.deadline_s
-        return await self._threaded(lambda: _asked(proxy, call, limit))
+        asked: Answered = await self._threaded(lambda: _asked(proxy, call, limit))
+        return asked
 
     async def _proxy(self, service: str) -> Any:
         await self.open()
@@ -151,10 +155,10 @@ def connected(options: Options) -> Any:
     from openstack.connection import Connection
     from openstack.exceptions import ConfigException
 
-    said = {"region_name": options.region} if options.region else {}
-    files = {"config_files": [options.clouds_file]} if options.clouds_file else {}
+    said: dict[str, Any] = {"region_name": options.region} if options.region else {}
+    files = [options.clouds_file] if options.clouds_file else None
     try:
-        known = OpenStackConfig(load_envvars=False, app_name="muster", **files)
+        known = OpenStackConfig(load_envvars=False, app_name="muster", config_files=files)
         if options.entry not in known.get_cloud_names():
             where = options.clouds_file or "clouds.yaml"
             raise Invalid(f"{where} has no entry {options.entry!r}", field="entry")
@@ -173,7 +177,7 @@ def further(said: Mapping[str, Any], key: str) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(found[0]).query)) if found else {}
 
 
-def _asked(proxy: Any, call: Call, limit: float) -> tuple[int, Any, float | None]:
+def _asked(proxy: Any, call: Call, limit: float) -> Answered:
     """Make one call, in a thread, and return status, body, and how long it is to be waited."""
     from keystoneauth1 import exceptions as wrong
     from requests.exceptions import RequestException
@@ -195,8 +199,6 @@ def _asked(proxy: Any, call: Call, limit: float) -> tuple[int, Any, float | None
         )
     except wrong.EndpointNotFound:
         raise Permanent(f"{call.what}: the catalog has no {call.service} here") from None
-    except wrong.UnsupportedServiceVersion as error:
-        raise Permanent(f"{call.what}: {error}") from None
     except (wrong.ClientException, RequestException, OSError) as error:
         raise Transient(f"{call.what}: {error}") from None
     return answer.status_code, _body(answer), _rest(answer.headers.get("Retry-After"))
@@ -228,6 +230,3 @@ def _rest(said: str | None) -> float | None:
         return float(said) if said else None
     except ValueError:
         return None
-
-
-__all__ = ["MISSING", "Call", "Rest", "connected", "further"]
