@@ -57,10 +57,6 @@ def typed(place: Place, member: str, *answers: tuple[str, str]) -> str:
         child.close(force=True)
 
 
-def process(place: Place, member: str, unit: str) -> int:
-    return int(said(place, member, "systemctl", "show", "-p", "MainPID", "--value", unit))
-
-
 def runs(place: Place, member: str, unit: str) -> bool:
     for asked in ("is-active", "is-enabled"):
         if bed.on(place, member, "systemctl", asked, "--quiet", unit).returncode:
@@ -86,9 +82,9 @@ def is_back(place: Place, member: str) -> None:
     until(lambda: answers(place, member), COMES_BACK_S, lambda: how(place, member))
 
 
-def test_two_bare_machines_become_a_cluster_whose_services_outlive_kills_and_restarts():
+def test_two_bare_machines_become_a_cluster_though_one_loses_its_power_meanwhile():
     with lent("bookworm", 2) as place:
-        first, second = (address(each) for each in ("m1", "m2"))
+        first = address("m1")
         asked = (
             ("clustering", "yes"),
             ("role", "control"),
@@ -120,9 +116,6 @@ def test_two_bare_machines_become_a_cluster_whose_services_outlive_kills_and_res
         launched = ("muster", "launch", "muster-small", "--name", "first")
         assert "first runs on m2" in said(place, "m1", *launched, "--availability-zone", "nova:m2")
 
-        services_come_back(place)
-        assert second in said(place, "m1", "incus", "cluster", "list")
-
 
 def cut_off_while_packages_are_unpacked(place: Place, member: str, *line: str) -> None:
     began = bed.begun(place, member, *line)
@@ -132,28 +125,6 @@ def cut_off_while_packages_are_unpacked(place: Place, member: str, *line: str) -
     began.wait(30)
     bed.boot(place, member)
     assert said(place, member, "dpkg", "--audit") != "", "it was cut off too late"
-
-
-def services_come_back(place: Place) -> None:
-    for member, unit in (("m1", "muster"), ("m2", "muster-agent")):
-        before = process(place, member, unit)
-        said(place, member, "kill", "-9", str(before))
-        until(
-            lambda member=member, unit=unit, before=before: (
-                process(place, member, unit) not in (0, before)
-            ),
-            COMES_BACK_S,
-            lambda member=member: how(place, member),
-        )
-    is_back(place, "m1")
-    for member in place.members():
-        machine.crash(place, member)
-    for member in place.members():
-        bed.boot(place, member)
-    is_back(place, "m1")
-    until(lambda: runs(place, "m2", "muster-agent"), COMES_BACK_S, lambda: how(place, "m2"))
-    well = {"m1": "Online", "m2": "Online"}
-    until(lambda: members(place) == well, COMES_BACK_S, lambda: members(place))
 
 
 def test_a_release_that_has_incus_itself_gets_no_other_source_of_packages():
