@@ -173,9 +173,7 @@ class Rest:
         """See Note [Operation URLs]."""
         begun, where = said["metadata"] or {}, str(said["operation"]).partition("?")[0]
         deadline = asyncio.get_running_loop().time() + max(SETTLE_S, call.deadline_s)
-        asked = Call(
-            method="GET", path=where, on_behalf_of=call.what, to_be_seen=call.to_be_seen
-        )
+        asked = Call(method="GET", path=where, on_behalf_of=call.what, to_be_seen=call.to_be_seen)
         ear = self._ear if "id" in begun else None
         try:
             while asyncio.get_running_loop().time() < deadline:
