@@ -14,7 +14,7 @@ def enduring(what: str, *known: type[Exception]) -> Iterator[None]:
     What drivers and the store raise is told in a line, and so are errors of a kind that is
     `known` to happen there; anything else with its traceback.
     """
-    expected = (DriverError, StoreError, *known)
+    expected: tuple[type[Exception], ...] = (DriverError, StoreError, *known)
     try:
         yield
     except expected as error:
