@@ -87,7 +87,9 @@ class Rest:
         for url in members.values():
             if url not in self._doors:
                 self._open(url)
-                self._order.append(url)
+        told = dict.fromkeys((self._options.url, *self._options.members, *members.values()))
+        kept = [url for url in self._order if url in told]
+        self._order = [*kept, *(url for url in told if url not in kept)]
         self._names = dict(members)
 
     def listen_by(self, ear: "Ear") -> None:
