@@ -36,6 +36,13 @@ class Machine:
         except OSError:  # some files of /proc and /sys can only be written
             return None
 
+    def raw(self, path: str) -> bytes:
+        """Return what is in a file that is no text; nothing where there is none to read."""
+        try:
+            return self.place(path).read_bytes()
+        except OSError:
+            return b""
+
     def line(self, path: str) -> str:
         return (self.text(path) or "").strip()
 

@@ -30,6 +30,7 @@ AGAIN_S = 30.0  # until a cloud that cannot be opened is tried again
 LEAST_REST_S = 0.2  # between two looks: every event is taken for news
 AROUND_S = 60.0  # nobody tells which zones the hosts of a cluster of servers are given
 SHOWN = "server_certificate"
+CLOUDS = "clouds"  # what a clouds.yaml holds, as whoever adds an OpenStack sends it
 Options = Mapping[str, Any]
 
 
@@ -204,12 +205,22 @@ class Clouds:
 
     async def _introduced(self, ask: CloudAsk) -> Options:
         """Return the options in force, once whoever has the cloud knows us."""
+        if ask.kind == "openstack" and CLOUDS in ask.options:
+            return {**self._laid_down(ask), "kind": ask.kind}
         if ask.kind != "incus":
             return {**ask.options, "kind": ask.kind}
         own, others = parted(ask.options)
         who = f"muster-{self.installation.hex[:8]}"
         met = await paired(replace(ask, options=own), self._papers(ask.name), who)
         return {**others, **met, "kind": ask.kind}
+
+    def _laid_down(self, ask: CloudAsk) -> Options:
+        """Return the options with what signs us in as a file. See Note [Papers in the database]."""
+        folder, text = self._papers(ask.name), str(ask.options[CLOUDS])
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(folder / "clouds_file.pem", text)
+        plain = {name: said for name, said in ask.options.items() if name != CLOUDS}
+        return {**plain, "clouds_file": str(folder / "clouds_file.pem")}
 
     async def _opened(self, name: str, options: Options) -> Cloud:
         kind, (own, others) = str(options.get("kind")), parted(options)

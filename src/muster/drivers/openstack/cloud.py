@@ -1,0 +1,103 @@
+"""Opening an OpenStack cloud: one project in one region, by an entry of clouds.yaml."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from muster.base.errors import DriverError
+from muster.base.log import log
+from muster.drivers.openstack.compute import OpenStackCompute
+from muster.drivers.openstack.finder import OpenStackFinder
+from muster.drivers.openstack.grounds import Grounds
+from muster.drivers.openstack.hosts import OpenStackHosts
+from muster.drivers.openstack.images import OpenStackImages
+from muster.drivers.openstack.listing import Listing, Viewer
+from muster.drivers.openstack.making import Maker, Shelf
+from muster.drivers.openstack.networks import OpenStackNetworks
+from muster.drivers.openstack.operating import Operator
+from muster.drivers.openstack.options import Options, parsed
+from muster.drivers.openstack.parts import Parts
+from muster.drivers.openstack.ports import Ports
+from muster.drivers.openstack.quota import Quota
+from muster.drivers.openstack.rest import Rest
+from muster.drivers.openstack.sweeping import Sweeper
+from muster.drivers.openstack.volumes import SERVICE, OpenStackVolumes
+from muster.drivers.options import pace
+from muster.drivers.prober import HttpProber
+from muster.model.cloud import Ability, About
+from muster.ports.cloud import Cloud, CloudConfig
+
+CANNOT: Mapping[Ability, str] = {
+    Ability.EXEC: "Nova runs no command in a server: log in to it",
+    Ability.CPU_USAGE: "Nova tells of use to administrators only, one server at a time",
+    Ability.RESIZE: "a server keeps the flavor that it was ordered with; it has to be replaced",
+    Ability.EVACUATE: "moving servers off a host is for the administrators of an OpenStack",
+}
+NO_VOLUMES = "the catalog of this OpenStack has no block storage"
+
+
+async def open_cloud(config: CloudConfig) -> Cloud:
+    """Return the cloud, whether or not it answers now; raises `Invalid` for an option at fault.
+
+    Zones and flavors are those that there are now; while nobody answers, none is told of.
+    """
+    options = parsed(config.options)
+    rest = Rest(options)
+    try:
+        await rest.open()
+    except BaseException:
+        await rest.close()
+        raise
+    return await _assembled(rest, options, config)
+
+
+async def _assembled(rest: Rest, options: Options, config: CloudConfig) -> Cloud:
+    grounds, installation = Grounds(rest, options), config.installation
+    about, has_hosts, has_volumes = await _looked(rest, grounds, options, config.name)
+    listing, viewer = Listing(rest, options, config.clock, installation), Viewer()
+    ports, parts = Ports(rest, grounds, options, installation), Parts(rest, installation)
+    images = OpenStackImages(rest, listing)
+    volumes = OpenStackVolumes(rest, listing, grounds, options)
+    sweeper = Sweeper((ports, parts, volumes), options, config.name)
+    shelf = Shelf(
+        grounds=grounds,
+        images=images,
+        ports=ports,
+        parts=parts,
+        quota=Quota(rest),
+        volumes=volumes,
+    )
+    maker = Maker(rest, listing, viewer, shelf, sweeper)
+    operator = Operator(rest, listing, images, about.cannot)
+
+    async def close() -> None:
+        await sweeper.close()
+        await rest.close()
+
+    return Cloud(
+        about=about,
+        compute=OpenStackCompute(rest, (listing, viewer, ports), maker, operator, sweeper),
+        images=images,
+        networks=OpenStackNetworks(grounds),
+        prober=HttpProber(options.probe_timeout_s),
+        finder=OpenStackFinder(rest, grounds),
+        volumes=volumes if has_volumes else None,
+        hosts=OpenStackHosts(grounds, listing, volumes, options) if has_hosts else None,
+        close=close,
+    )
+
+
+async def _looked(
+    rest: Rest, grounds: Grounds, options: Options, name: str
+) -> tuple[About, bool, bool]:
+    """Return the cloud as it is now, and whether it tells of hosts and has volumes."""
+    about = About(name=name, kind="openstack", cannot=CANNOT, pace=pace(options))
+    try:
+        has_volumes = await rest.offers(SERVICE)
+        has_hosts = bool(options.hosts and await grounds.hosts())
+        zones, flavors = await grounds.zones(), await grounds.flavors()
+    except DriverError as error:
+        log(cloud=name).warning("cloud.unreachable", reason=error.text)
+        return about, False, True
+    cannot = CANNOT if has_volumes else {**CANNOT, Ability.VOLUMES: NO_VOLUMES}
+    seen = replace(about, cannot=cannot, zones=zones, own_flavors=flavors)
+    return seen, has_hosts, has_volumes

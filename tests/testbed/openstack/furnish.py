@@ -1,0 +1,70 @@
+"""What a cloud has when tests come: hosts in two zones, flavors, an image, a way outside."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from testbed.openstack.asking import Asking
+from testbed.openstack.place import COMPUTES, Place
+
+ZONES = {"az1": COMPUTES[:1], "az2": COMPUTES[1:2]}  # what is in none is in `nova`
+FLAVORS = {"tiny": (64, 1), "small": (512, 1), "medium": (1024, 2)}
+IMAGES = ("demo-web", "demo-web-v2")
+OUTSIDE = "public"
+OUTSIDE_NET = "198.18.0.0/16"
+
+
+def furnish(place: Place) -> None:
+    """Give the cloud what all tests use, and return when its hosts can be used."""
+    it = Asking(place)
+    for name, (ram, cpus) in FLAVORS.items():
+        size = {"name": name, "ram": ram, "vcpus": cpus, "disk": 1}
+        it.call("nova", "POST", "/flavors", {"flavor": size})
+    for name in IMAGES:
+        _give_image(it, name)
+    _lay_way_outside(it)
+    _await(lambda: len(_hosts_up(it)) == len(COMPUTES), "all hypervisors are up")
+    for zone, hosts in ZONES.items():
+        _make_zone(it, zone, hosts)
+    _await(lambda: _volumes_ready(it), "cinder-volume is up")
+    it.call("cinder", "POST", f"/{it.admin}/types", {"volume_type": {"name": "fake"}})
+
+
+def _give_image(it: Asking, name: str) -> None:
+    said = {"name": name, "disk_format": "raw", "container_format": "bare"}
+    id = it.call("glance", "POST", "/v2/images", {**said, "visibility": "public"})["id"]
+    it.upload(f"/v2/images/{id}/file", name.encode() * 64)
+
+
+def _lay_way_outside(it: Asking) -> None:
+    network = {"name": OUTSIDE, "router:external": True, "provider:network_type": "flat"}
+    network["provider:physical_network"] = "outside"
+    made = it.call("neutron", "POST", "/v2.0/networks", {"network": network})["network"]
+    subnet = {"network_id": made["id"], "ip_version": 4, "cidr": OUTSIDE_NET, "enable_dhcp": False}
+    it.call("neutron", "POST", "/v2.0/subnets", {"subnet": subnet})
+
+
+def _make_zone(it: Asking, zone: str, hosts: tuple[str, ...]) -> None:
+    said = {"aggregate": {"name": zone, "availability_zone": zone}}
+    made = it.call("nova", "POST", "/os-aggregates", said)["aggregate"]["id"]
+    for host in hosts:
+        it.call("nova", "POST", f"/os-aggregates/{made}/action", {"add_host": {"host": host}})
+
+
+def _hosts_up(it: Asking) -> list[str]:
+    # Not in detail: Nova would ask each host then, and wait a minute for one that only begins.
+    listed = it.call("nova", "GET", "/os-hypervisors")["hypervisors"]
+    return [each["hypervisor_hostname"] for each in listed if each["state"] == "up"]
+
+
+def _volumes_ready(it: Asking) -> bool:
+    listed: list[dict[str, Any]] = it.call("cinder", "GET", f"/{it.admin}/os-services")["services"]
+    return any(s["binary"] == "cinder-volume" and s["state"] == "up" for s in listed)
+
+
+def _await(claim: Callable[[], bool], what: str, patience_s: float = 120) -> None:
+    deadline = time.monotonic() + patience_s
+    while not claim():
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"not within {patience_s:g} s: {what}")
+        time.sleep(0.2)
