@@ -19,6 +19,17 @@ def fingerprint(pem: str) -> str | None:
         return None
 
 
+def first_der(text: str) -> bytes:
+    """Return the first certificate of a text, whatever else is in it: notes, a key, a chain.
+
+    Raises `ValueError` where there is none.
+    """
+    found = _ARMOUR.search(text)
+    if found is None:
+        raise ValueError("there is no certificate in PEM")
+    return ssl.PEM_cert_to_DER_cert(found[0])
+
+
 def bare(pem: str) -> str:
     """Return what is in a certificate's armour, on one line, as Incus takes it."""
     lines = (each.strip() for each in pem.strip().splitlines())

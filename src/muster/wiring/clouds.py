@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.clock import Clock
+from muster.base.enduring import enduring
 from muster.base.errors import Conflict, DriverError, Invalid, MusterError
 from muster.base.log import log
 from muster.drivers.incus.pairing import paired
@@ -71,26 +72,26 @@ class Clouds:
     async def follow(self) -> None:
         """Do as the rows say, for ever."""
         while True:
-            await self.signal.wait(EVENTS, EVERY_S)
-            try:
+            with enduring("clouds"):
+                await self.signal.wait(EVENTS, EVERY_S)
                 await self.refresh()
                 await self._look_around()
-            except MusterError as error:
-                log().warning("clouds.not_refreshed", code=error.code, reason=error.text)
             await asyncio.sleep(LEAST_REST_S)
 
     def admitted(self) -> Mapping[str, Admitted]:
         return self._rows
 
     async def refresh(self) -> None:
+        """Do as the rows say now, each cloud by itself: what fails is tried the next time."""
         async with self._turn:
             said = await self.store.read(lambda tx: {x.name: x for x in tx.clouds.find(Query())})
             for name, row in list(self._rows.items()):
-                now = said.get(name)
-                if now is not None and now != row and _goes_on(row, now):
-                    await self._renew(now)
-                elif now != row:
-                    await self._dismiss(name)
+                with enduring(f"clouds/{name}", OSError):  # a full disk, for instance
+                    now = said.get(name)
+                    if now is not None and now != row and _goes_on(row, now):
+                        await self._renew(now)
+                    elif now != row:
+                        await self._dismiss(name)
             for name, row in said.items():
                 if name not in self.open and self._may_be_tried(name):
                     await self._take_on(row)
@@ -128,7 +129,8 @@ class Clouds:
         async with self._turn:
             for name, row in self._rows.items():
                 if row.servers:
-                    await self._look(name, self._options_of(row))
+                    with enduring(f"clouds/{name}", OSError):
+                        await self._look(name, self._options_of(row))
 
     async def _renew(self, row: Admitted) -> None:
         """Have a cloud go on with other hosts, or with another certificate of theirs."""
@@ -197,7 +199,8 @@ class Clouds:
         cloud = self.open.pop(name)
         if self.engine:
             await self.engine.dismiss(name)
-        await cloud.close()
+        with enduring(f"clouds/{name}", OSError):
+            await cloud.close()
         self._strike(name)
 
     async def _introduced(self, ask: CloudAsk) -> Options:
