@@ -105,7 +105,10 @@ def program() -> Path:
 # held by whoever listens on its first port; every process of a cloud inherits that socket, so it
 # is held for as long as any of them lives.
 def free_block() -> tuple[int, socket.socket]:
-    """Return the first port of a block that nobody uses, and what holds it. See Note [Ports that are held]."""
+    """Return the first port of a block that nobody uses, and what holds it.
+
+    See Note [Ports that are held].
+    """
     given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     for first in range(_FROM, int(given[0]) - len(PORTS), len(PORTS)):
         holder = socket.socket()
