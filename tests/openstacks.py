@@ -50,7 +50,7 @@ async def _key_names(rest: Rest) -> set[str]:
 def beside(file: Path, entry: str, home: Path) -> Iterator[House]:
     """Run a house whose cloud `site` is the project of an entry; nothing outlives it."""
     asyncio.run(furnished(file, entry))
-    pace = "look_every_s = 1.0, stray_grace_s = 15.0, port_grace_s = 3.0"
+    pace = "look_every_s = 1.0, stray_grace_s = 15.0, port_grace_s = 3.0, deadline_s = 90.0"
     said = f'clouds_file = "{file}", entry = "{entry}", network = "{network_of(entry)}"'
     clouds = f'{{site = {{kind = "openstack", {pace}, {said}}}}}'
     with house(home, MUSTER_CLOUDS=clouds) as made:

@@ -22,9 +22,8 @@ const ENDED: Record<string, Operation["state"]> = {
   CANCELLED: "failed",
 };
 const PHASES: Record<string, Operation["state"]> = { start: "running", end: "done", error: "failed" };
+const VCLUSTERS: Record<string, string> = { "vcluster.created": "Create", "vcluster.updated": "Change", "vcluster.deleted": "Delete" };
 const KEPT = 60;
-
-const title = (action: string, name: string) => `${verb(action)} ${name}`.trim();
 
 /** Return the operations that people or rules asked for, of a list of all actions. */
 export function fromActions(actions: Action[], names: Map<string, string>): Operation[] {
@@ -33,14 +32,13 @@ export function fromActions(actions: Action[], names: Map<string, string>): Oper
     .filter(endedFew((each) => each.status in ENDED))
     .map((each) => ({
       id: each.id,
-      title: title(each.action, names.get(each.target) ?? each.target.slice(0, 8)),
+      title: `${verb(each.action)} ${names.get(each.target) ?? each.target.slice(0, 8)}`.trim(),
       target: each.target,
       state: ENDED[each.status] ?? "running",
       reason: ENDED[each.status] === "done" ? "" : each.status_reason,
       at: each.updated_at ?? each.created_at,
       done: null,
       total: null,
-      ...(each.action.startsWith("VCLUSTER_") && { href: vcluster(each.target) }),
     }));
 }
 
@@ -88,15 +86,20 @@ export function ended(before: Operation[], now: Operation[]): Operation[] {
   return now.filter((each) => each.state !== "running" && !over.has(each.id));
 }
 
+/** Return the operations of the past: of its actions, and of events, newest first, about what has none. */
+export function fromPast(actions: Action[], events: Happening[], names: Map<string, string>): Operation[] {
+  return events.filter((each) => each.otype === "VCLUSTER").reduceRight(told, fromActions(actions, names));
+}
+
 /** Return the operations with what an event tells of them worked in. */
 export function told(before: Operation[], one: Happening): Operation[] {
-  const id = one.action_id;
+  const id = one.otype === "CLUSTER" ? one.action_id : VCLUSTERS[one.kind] && `${one.oid}/${one.kind}`; // those have no actions
   const state = PHASES[one.status];
-  if (!id || !state || (one.otype !== "CLUSTER" && one.otype !== "VCLUSTER")) return before;
+  if (!id || !state) return before;
   const known = before.find((each) => each.id === id);
   const now: Operation = {
     id,
-    title: known?.title ?? title(one.action, one.oname),
+    title: known?.title ?? `${VCLUSTERS[one.kind] ?? verb(one.action)} ${one.oname}`.trim(),
     target: one.oid,
     state,
     reason: state === "done" ? "" : state === "failed" ? one.status_reason : (known?.reason ?? ""),

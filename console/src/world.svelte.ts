@@ -3,7 +3,7 @@ import { get, Refused, whenSignedOut } from "./api";
 import { byCluster, isSettled, routeOf } from "./health";
 import { Line } from "./line";
 import type { ServerCluster } from "./metal";
-import { ended, told, fromActions, fromJobs, type Operation } from "./operations";
+import { ended, told, fromJobs, fromPast, type Operation } from "./operations";
 import { notices } from "./notices.svelte";
 import { next, toLookAt } from "./upkeep";
 import type { Action, ClusterLine, Details, Happening, Instance, Session } from "./types";
@@ -171,7 +171,7 @@ class World {
       const others = [...this.members].filter(([id]) => this.#newer.has(id));
       this.members = new Map([...byCluster(instances.sort(byName)), ...others]);
       this.peopled = true;
-      if (past) this.operations = this.#since(past).toReversed().reduce(told, fromActions(past.actions, this.#names(past)));
+      if (past) this.operations = this.#since(past).toReversed().reduce(told, fromPast(past.actions, past.events, this.#names(past)));
       this.trouble = "";
     } catch (error) {
       this.trouble = (error as Error).message;

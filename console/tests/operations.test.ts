@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromActions, fromJobs, told } from "../src/operations";
+import { fromActions, fromJobs, fromPast, told } from "../src/operations";
 import { action, happening, serverCluster } from "./made";
 
 const NAMES = new Map([["c1", "web"]]);
@@ -37,9 +37,11 @@ test("what runs stays, however much has ended since", () => {
   expect(fromActions(many, NAMES).at(-1)).toMatchObject({ id: "a1", state: "running" });
 });
 
-test("what belongs to a virtual cluster leads there", () => {
-  expect(told([], happening({ otype: "VCLUSTER", oid: "v1" }))[0]?.href).toBe("/vclusters/v1");
-  expect(fromActions([action({ action: "VCLUSTER_CREATE", target: "v1" })], NAMES)[0]?.href).toBe("/vclusters/v1");
+test("a virtual cluster has no actions: its events tell, those of the past as well", () => {
+  const events = ["end", "start"].map((status) => happening({ otype: "VCLUSTER", kind: "vcluster.created", oid: "v1", oname: "pair", action: "", action_id: null, status, done: 2, total: 2 }));
+  const [found, ...others] = fromPast([], events, NAMES);
+  expect([found, others]).toMatchObject([{ title: "Create pair", state: "done", href: "/vclusters/v1" }, []]);
+  expect(told([], happening({ otype: "VCLUSTER", kind: "vcluster.degraded", action_id: null, status: "" }))).toEqual([]);
 });
 
 test.each([

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -15,8 +16,14 @@ from muster.drivers.openstack.rest import Call, Rest
 from muster.ports.cloud import Cloud
 
 ENTRIES: Mapping[str, str] = {"openstack": "demo", "openstack-admin": "admin"}
-QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0}
-FLAVOR = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
+QUICK = {"look_every_s": 1.0, "port_grace_s": 2.0, "deadline_s": 90.0}  # on a busy machine
+FLAVOR: Mapping[str, Any] = {"name": "contracts.tiny", "vcpus": 1, "ram": 128, "disk": 1}
+HUGE: Mapping[str, Any] = {
+    "name": "contracts.huge",
+    "vcpus": 9000,
+    "ram": 128,
+    "disk": 1,
+}  # beyond any quota
 DISK = b"muster" * 10_000
 IMAGES: Mapping[str, str] = {"demo-web": "1", "demo-web-v2": "2", "plain": ""}
 
@@ -34,7 +41,7 @@ async def openstack(file: Path, entry: str, home: Path) -> AsyncIterator[Bed]:
         stranger=stranger,
         pause=anyio.sleep,
         image=images["demo-web"],
-        deadline_s=90.0,
+        deadline_s=240.0,
         step_s=0.3,
         furnish=_furnish,
         answers=False,
@@ -49,8 +56,9 @@ async def furnished(file: Path, entry: str) -> None:
     admin, own = a_rest(file, "admin"), a_rest(file, entry)
     try:
         flavors = await admin.listed("compute", "/flavors/detail", "flavors")
-        if FLAVOR["name"] not in {each["name"] for each in flavors}:
-            await admin.post("compute", "/flavors", {"flavor": FLAVOR})
+        for flavor in (FLAVOR, HUGE):
+            if flavor["name"] not in {each["name"] for each in flavors}:
+                await admin.post("compute", "/flavors", {"flavor": flavor})
         images = await admin.listed("image", "/images", "images", limit=500)
         for name, version in IMAGES.items():
             if name not in {each["name"] for each in images}:
@@ -68,7 +76,7 @@ def network_of(entry: str) -> str:
 
 
 def a_rest(file: Path, entry: str) -> Rest:
-    return Rest(parsed({"clouds_file": str(file), "entry": entry}))
+    return Rest(parsed({"clouds_file": str(file), "entry": entry, "deadline_s": 90.0}))
 
 
 async def _image(admin: Rest, name: str, version: str) -> None:
@@ -102,7 +110,7 @@ async def _clear(cloud: Cloud) -> None:
     for image in await cloud.images.list_images():
         if image.project:
             await cloud.images.delete_image(image.id)
-    for _ in range(200):
+    for _ in range(600):
         if not await cloud.compute.list_servers():
             return
         await anyio.sleep(0.3)

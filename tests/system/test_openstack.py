@@ -1,6 +1,5 @@
 """A cluster on a real OpenStack, from the request to the last port that is gone."""
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from contracts.openstack import a_rest, network_of
+from contracts.openstack import network_of
 from house import until
 from openstacks import beside, everything
 
@@ -52,7 +51,7 @@ class Client:
         answer = self._http.request(method, path, json=body)
         assert answer.status_code == 202, answer.text
         where = f"/v1/actions/{answer.headers['location'].rpartition('/')[2]}"
-        action = until(lambda: self._over(where), 150, f"{method} {path} is over", 0.2)
+        action = until(lambda: self._over(where), 300, f"{method} {path} is over", 0.2)
         return str(action["status"])
 
     def _over(self, where: str) -> Any:
@@ -95,26 +94,6 @@ def test_a_cluster_comes_grows_shrinks_and_goes_and_nothing_of_it_is_left(ann: C
     }
     for size in (4, 1):
         assert ann.ended("POST", "/v1/clusters/batch/actions", resized(size)) == "SUCCEEDED"
-        until(lambda size=size: len(ann.new()["servers"]) == size, 60, f"there are {size}", 0.5)
+        until(lambda size=size: len(ann.new()["servers"]) == size, 180, f"there are {size}", 0.5)
     assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 60, lambda: f"nothing is left: {ann.new()}", 0.5)
-
-
-def test_a_server_that_others_delete_is_made_again(ann: Client, openstack_clouds: Path) -> None:
-    assert ann.ended("POST", "/v1/clusters", a_cluster(2)) == "SUCCEEDED"
-    victim = min(ann.new()["servers"])
-    asyncio.run(_deleted(openstack_clouds, victim))
-
-    def replaced() -> bool:
-        there = ann.new()["servers"]
-        return victim not in there and len(there) == 2
-
-    until(replaced, 90, "another one is in its place", 0.5)
-    assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 60, lambda: f"nothing is left: {ann.new()}", 0.5)
-
-
-async def _deleted(file: Path, ref: str) -> None:
-    rest = a_rest(file, ENTRY)
-    await rest.delete("compute", f"/servers/{ref}")
-    await rest.close()
+    until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)

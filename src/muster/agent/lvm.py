@@ -1,6 +1,5 @@
 """services/lvm: volume groups that several machines share, each by a number of its own."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,17 +89,12 @@ def state(machine: Machine, config: Lvm) -> Mapping[str, object]:
     }
 
 
-def _report(machine: Machine, program: str) -> Mapping[str, Any]:
-    """Return what a program reports, with what went wrong of it: it may fail and tell all the same.
+_WITH_LOG = "log/report_command_log=1"
 
-    Who waits for a lock that hangs gives up, and nobody waits for him.
-    """
-    said = machine.ask(program, "--reportformat", "json", "--config", "log/report_command_log=1")
-    try:
-        told = json.loads(said.out)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
+
+def _report(machine: Machine, program: str) -> Mapping[str, Any]:
+    """Return what a program reports, and of that what went wrong."""
+    return machine.report(program, "--reportformat", "json", "--config", _WITH_LOG)
 
 
 def _rows(told: Mapping[str, Any], key: str) -> list[object]:

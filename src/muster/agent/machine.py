@@ -121,6 +121,17 @@ class Machine:
         except ValueError:
             return None
 
+    def report(self, *argv: str) -> dict[str, Any]:
+        """Return the JSON object that a program prints, though it may fail; {} where it has none.
+
+        Programs that tell what is wrong by their code tell it in full by what they print.
+        """
+        try:
+            told = json.loads(self.ask(*argv).out)
+        except ValueError:
+            return {}
+        return told if isinstance(told, dict) else {}
+
     def has(self, programs: Sequence[str]) -> list[str]:
         """Return which of the programs are missing."""
         return [each for each in programs if not self.runner.has(each)]

@@ -165,7 +165,7 @@ def lent_bare(count: int, furnish: Furnish | None = None) -> Iterator[Place]:
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}bare"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}bare")
-    with held(base), _guarded(place):
+    with held(base), guarded(place):
         bare(place, count, furnish)
         yield place
 
@@ -177,7 +177,7 @@ def lent(count: int, *, with_ovn: bool = False) -> Iterator[Place]:
     kind = f"{count}{'ovn' if with_ovn else ''}"
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{kind}"
     place = Place(base=base, name=f"mt{os.getpid()}x{kind}")
-    with held(base), _guarded(place):
+    with held(base), guarded(place):
         up(place, count)
         join(place)
         if with_ovn:
@@ -191,7 +191,7 @@ def lent(count: int, *, with_ovn: bool = False) -> Iterator[Place]:
 
 
 @contextmanager
-def _guarded(place: Place) -> Iterator[None]:
+def guarded(place: Place) -> Iterator[None]:
     """Have somebody beside us take the testbed down when our end of the line is cut."""
     guard = subprocess.Popen(
         [sys.executable, "-m", "testbed.incus", "guard", str(place.base), place.name],

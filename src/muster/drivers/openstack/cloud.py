@@ -1,10 +1,11 @@
 """Opening an OpenStack cloud: one project in one region, by an entry of clouds.yaml."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from muster.base.errors import DriverError
+from muster.base.errors import DriverError, MusterError
 from muster.base.log import log
+from muster.drivers.openstack import designate
 from muster.drivers.openstack.compute import OpenStackCompute
 from muster.drivers.openstack.finder import OpenStackFinder
 from muster.drivers.openstack.grounds import Grounds
@@ -13,6 +14,9 @@ from muster.drivers.openstack.images import OpenStackImages
 from muster.drivers.openstack.listing import Listing, Viewer
 from muster.drivers.openstack.making import Maker, Shelf
 from muster.drivers.openstack.networks import OpenStackNetworks
+from muster.drivers.openstack.octavia import lbaas
+from muster.drivers.openstack.octavia import options as octavia
+from muster.drivers.openstack.octavia.balancer import open_balancer
 from muster.drivers.openstack.operating import Operator
 from muster.drivers.openstack.options import Options, parsed
 from muster.drivers.openstack.parts import Parts
@@ -35,6 +39,16 @@ CANNOT: Mapping[Ability, str] = {
 NO_VOLUMES = "the catalog of this OpenStack has no block storage"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Has:
+    """What not every OpenStack has, or shows to every role; believed while nobody answers."""
+
+    hosts: bool = False
+    volumes: bool = True
+    balancers: bool = True
+    names: bool = True
+
+
 async def open_cloud(config: CloudConfig) -> Cloud:
     """Return the cloud, whether or not it answers now; raises `Invalid` for an option at fault.
 
@@ -44,7 +58,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
     rest = Rest(options)
     try:
         await rest.open()
-    except BaseException:
+    except MusterError:
         await rest.close()
         raise
     return await _assembled(rest, options, config)
@@ -52,7 +66,8 @@ async def open_cloud(config: CloudConfig) -> Cloud:
 
 async def _assembled(rest: Rest, options: Options, config: CloudConfig) -> Cloud:
     grounds, installation = Grounds(rest, options), config.installation
-    about, has_hosts, has_volumes = await _looked(rest, grounds, options, config.name)
+    balancers, names = octavia.parsed(options.octavia), designate.parsed(options.designate)
+    about, has = await _looked(rest, grounds, options, config.name)
     listing, viewer = Listing(rest, options, config.clock, installation), Viewer()
     ports, parts = Ports(rest, grounds, options, installation), Parts(rest, installation)
     images = OpenStackImages(rest, listing)
@@ -80,24 +95,29 @@ async def _assembled(rest: Rest, options: Options, config: CloudConfig) -> Cloud
         networks=OpenStackNetworks(grounds),
         prober=HttpProber(options.probe_timeout_s),
         finder=OpenStackFinder(rest, grounds),
-        volumes=volumes if has_volumes else None,
-        hosts=OpenStackHosts(grounds, listing, volumes, options) if has_hosts else None,
+        volumes=volumes if has.volumes else None,
+        hosts=OpenStackHosts(grounds, listing, volumes, options) if has.hosts else None,
+        network_balancer=open_balancer(rest, grounds, balancers, config.clock, installation)
+        if has.balancers
+        else None,
+        dns=designate.Designate(rest, names, installation) if has.names else None,
         close=close,
     )
 
 
-async def _looked(
-    rest: Rest, grounds: Grounds, options: Options, name: str
-) -> tuple[About, bool, bool]:
-    """Return the cloud as it is now, and whether it tells of hosts and has volumes."""
+async def _looked(rest: Rest, grounds: Grounds, options: Options, name: str) -> tuple[About, Has]:
+    """Return the cloud as it is now, and what else it has."""
     about = About(name=name, kind="openstack", cannot=CANNOT, pace=pace(options))
     try:
-        has_volumes = await rest.offers(SERVICE)
-        has_hosts = bool(options.hosts and await grounds.hosts())
+        has = Has(
+            hosts=bool(options.hosts and await grounds.hosts()),
+            volumes=await rest.offers(SERVICE),
+            balancers=await rest.offers(lbaas.SERVICE),
+            names=await rest.offers(designate.SERVICE),
+        )
         zones, flavors = await grounds.zones(), await grounds.flavors()
     except DriverError as error:
         log(cloud=name).warning("cloud.unreachable", reason=error.text)
-        return about, False, True
-    cannot = CANNOT if has_volumes else {**CANNOT, Ability.VOLUMES: NO_VOLUMES}
-    seen = replace(about, cannot=cannot, zones=zones, own_flavors=flavors)
-    return seen, has_hosts, has_volumes
+        return about, Has()
+    cannot = CANNOT if has.volumes else {**CANNOT, Ability.VOLUMES: NO_VOLUMES}
+    return replace(about, cannot=cannot, zones=zones, own_flavors=flavors), has

@@ -1,7 +1,7 @@
 """What an OpenStack cloud can be told in its part of the settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from muster.base.errors import Invalid
@@ -17,6 +17,8 @@ class Options:
     security_groups: tuple[str, ...] = ()  # of every server, by name or id; none: the project's own
     floating_network: str = ""  # every server gets an address of it, too; empty: none does
     volume_type: str = ""  # of volumes; empty: Cinder's own choice
+    octavia: Mapping[str, Any] = field(default_factory=dict)  # its load balancers
+    designate: Mapping[str, Any] = field(default_factory=dict)  # names published there
     hosts: bool = True  # told of, where the role may see them
     vcpus_per_core: int = 4  # for placing as a whole: so often a processor is promised
     deadline_s: float = 20.0  # of one call

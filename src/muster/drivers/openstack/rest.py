@@ -174,6 +174,8 @@ def further(said: Mapping[str, Any], key: str) -> dict[str, str]:
     found = [str(each["href"]) for each in links if each.get("rel") == "next"]
     if not found and isinstance(said.get("next"), str):  # as Glance says it
         found = [said["next"]]
+    if not found and "next" in (said.get("links") or {}):  # as Designate does
+        found = [str(said["links"]["next"])]
     return dict(parse_qsl(urlsplit(found[0]).query)) if found else {}
 
 

@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-# Note [Shared listings]
+# Note [One listing for all]
 # Many clusters are looked at, and many servers made, in the same moment, and each wants to know
 # what there is now. A listing that began before the question may miss what was done in between;
 # so whoever asks while one is under way waits for the next, and all of them share that one.
 class Shared(Generic[T]):
-    """See Note [Shared listings]."""
+    """See Note [One listing for all]."""
 
     def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
         self._ask = ask
