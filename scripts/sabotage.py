@@ -326,8 +326,8 @@ TABLE = (
     Breakage(
         "a user sees his own tokens",
         "service/tokens.py",
-        "return [each for each in found if each.user == who.user]",
-        "return found",
+        "    query = _of(who.user, who.project)",
+        "    query = Query(project=who.project)",
         ("api/test_callers.py", "api/test_isolation.py"),
     ),
     Breakage(
