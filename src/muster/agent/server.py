@@ -228,6 +228,8 @@ def _now_and_then(agent: Agent, chore: Chore, ended: Event) -> None:
             chore.do(agent)
         except (MusterError, OSError) as error:  # a full disk, say: tried again
             agent.log.error("what is due is not done: %s", error)
+        except Exception:  # whatever it is, it must not be the last time
+            agent.log.exception("what is due is not done")
 
 
 def listen(agent: Agent, opening: Callable[[], list[TlsServer | UnixServer]]) -> Listening:
@@ -241,6 +243,8 @@ def listen(agent: Agent, opening: Callable[[], list[TlsServer | UnixServer]]) ->
                 agent.keeper.expire(agent.machine.clock.now())
             except OSError as error:  # a full disk: tried again
                 agent.log.error("what was not confirmed is still there: %s", error)
+            except Exception:  # a network that nobody confirmed has to go in the end
+                agent.log.exception("what was not confirmed is still there")
 
     servers = opening()
     threads = [Thread(target=watch, name="watch", daemon=True)]
