@@ -107,6 +107,9 @@ class _One:
         except DriverError as error:
             log(server=turn.name, bulk=str(self.bulk.id)).info("bulk.refused", reason=error.text)
             return Broken(error.text, self.told)
+        except Exception as error:  # of one server: the others go on
+            log(server=turn.name, bulk=str(self.bulk.id)).exception("bulk.broke")
+            return Broken(f"internal error: {type(error).__name__}", self.told)
 
     async def _go(self, line: Line, turn: Turn) -> Seen | Broken:
         if self.step.task is Task.LOOK:

@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from muster.base.errors import Permanent, Stale, Transient
+from muster.base.errors import Permanent, Stale, StoreError, Transient
+from muster.base.log import log
 from muster.decide.server_clusters.effects import at_begin, at_end
 from muster.decide.server_clusters.jobs import Came, after, begun, is_gone, next_entry
 from muster.engine.cordon import standing
@@ -32,6 +33,7 @@ from muster.model.system import ADDRESS
 from muster.ports.agent import Agents
 from muster.ports.store import Query, Transaction
 
+T = TypeVar("T")
 RESET_WITHIN = timedelta(hours=1)  # a server that was told to reset itself has to be back
 Look = Callable[[Scene], Awaitable[Mapping[str, Any]]]
 Do = Callable[[Scene], Awaitable[Came]]
@@ -128,22 +130,28 @@ async def _looked(scene: Scene) -> Mapping[str, Any] | Came:
     look, _ = VERBS[scene.entry.verb]
     if scene.entry.status is EntryStatus.BEGUN:
         return {}
-    try:
-        return await look(scene)
-    except Transient as error:
-        return Came(refused=error.text)
-    except Permanent as error:
-        return Came(refused=error.text, final=True)
+    return await _outcome(scene, look)
 
 
 async def _taken(scene: Scene) -> Came:
     _, do = VERBS[scene.entry.verb]
+    return await _outcome(scene, do)
+
+
+async def _outcome(scene: Scene, work: Callable[[Scene], Awaitable[T]]) -> T | Came:
+    """Return what work comes to, or why it did not: whatever breaks it, the job says so."""
     try:
-        return await do(scene)
+        return await work(scene)
     except Transient as error:
         return Came(refused=error.text)
     except Permanent as error:
         return Came(refused=error.text, final=True)
+    except StoreError:
+        raise
+    except Exception as error:
+        bound = log(cluster=scene.cluster.name, step=str(scene.entry.verb))
+        bound.exception("server_job.broke")
+        return Came(refused=f"internal error: {type(error).__name__}")
 
 
 def read(tx: Transaction, id: UUID) -> tuple[ServerCluster | None, list[Machine]]:
