@@ -77,7 +77,7 @@ def test_keys_user_data_network_and_disk_are_where_images_look_for_them():
     body = instance(an_order(spec=spec), UUID(int=7), "default", "fast")
     config, devices = body["config"], body["devices"]
     assert config["user.ssh-keys"] == "ssh-ed25519 AAAA ann"
-    assert "- ssh-ed25519 AAAA ann\n" in config["cloud-init.vendor-data"]
+    assert '- "ssh-ed25519 AAAA ann"\n' in config["cloud-init.vendor-data"]
     assert config["cloud-init.user-data"] == "#!/bin/sh\ntrue\n"
     assert config["user.metadata.role"] == "web"
     assert devices["eth0"]["network"] == "fab"
