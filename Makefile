@@ -9,10 +9,10 @@ WORKERS ?= 2
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run test check lint types imports unit bench chaos sabotage docs lock format clean \
-	testbed-up testbed-down console-test
+	testbed-up testbed-down testbed-openstack-up testbed-openstack-down console-test
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-22s %s\n", $$1, $$2}'
 
 run: ## set everything up and start the service on this machine
 	@scripts/environment run
@@ -25,8 +25,8 @@ test: ## set everything up and run every test that this machine can
 	@$(MAKE) --no-print-directory lint types imports
 	@failed=0; \
 	$(MAKE) --no-print-directory console-test || failed=1; \
-	$(BIN)/pytest -rs -n $(WORKERS) -m "not chaos and not incus" $(PYTEST_ARGS) || failed=1; \
-	$(BIN)/pytest -rs -m "chaos or incus" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/pytest -rs -n $(WORKERS) --dist loadfile -m "not chaos and not incus and not openstack" $(PYTEST_ARGS) || failed=1; \
+	$(BIN)/pytest -rs -m "chaos or incus or openstack" $(PYTEST_ARGS) || failed=1; \
 	exit $$failed
 
 check: ## lint, types, imports and the fast tests: the inner loop, under a minute
@@ -68,6 +68,14 @@ testbed-up: ## put up a cluster of Incus members in namespaces (root; MEMBERS=3,
 
 testbed-down: ## take it down, whatever is left of it
 	@PYTHONPATH=tests $(BIN)/python -m testbed.incus down
+
+testbed-openstack-up: ## put up a cloud of OpenStack on this machine (root; PROFILE=compute|all)
+	@scripts/environment dev
+	@scripts/debian-packages
+	@PYTHONPATH=tests $(BIN)/python -m testbed.openstack up $${PROFILE:-all}
+
+testbed-openstack-down: ## take it down, whatever is left of it
+	@PYTHONPATH=tests $(BIN)/python -m testbed.openstack down
 
 sabotage: ## break rules one by one, and see which test notices (WORDS="storm token": those only)
 	@scripts/environment dev

@@ -8,5 +8,5 @@ export default defineConfig({
   // Nothing inlined: the policy that the page is served with takes scripts and styles from files alone.
   build: { assetsInlineLimit: 0, modulePreload: { polyfill: false }, target: "es2022" },
   server: { proxy: { "/v1": { target: server, ws: true }, "/v2": server, "/1.0": server, "/docs": server } },
-  test: { include: ["tests/**/*.test.ts"] },
+  test: { include: ["tests/**/*.test.ts"], testTimeout: 60_000 }, // a machine with much else to do takes seconds to read a module
 });

@@ -26,7 +26,8 @@ AT_ONCE = int(os.environ.get("WORKERS", "2"))
 PATIENCE_S = 900
 PASSED, FAILED = 0, 1  # as pytest ends
 QUICK = ("-x", "-q", "-p", "no:schemathesis", "-p", "no:faker", "-p", "no:cacheprovider")
-ANYWHERE = "not postgresql and not system and not chaos and not incus"  # as any user, alone
+# as any user, alone
+ANYWHERE = "not postgresql and not system and not chaos and not incus and not openstack"
 
 
 @dataclass(frozen=True, slots=True)

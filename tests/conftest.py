@@ -1,6 +1,7 @@
 """Fixtures that several parts share."""
 
 import gc
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -20,6 +21,10 @@ from muster.store.sqlite import SqliteStore
 from muster.wiring.inherited import keep_deafness_to_ourselves
 from testbed.incus.bed import await_whole, lent
 from testbed.incus.place import Place, lacking
+from testbed.openstack.bed import lent as lent_cloud
+from testbed.openstack.cloud import Cloud
+from testbed.openstack.place import lacking as clouds_lack
+from testbed.openstack.settings import clouds_yaml
 
 patience.load()
 keep_deafness_to_ourselves()
@@ -171,3 +176,29 @@ def incus_testbeds() -> Iterator[Callable[[int], Place]]:
             return made[count]
 
         yield testbed
+
+
+@pytest.fixture(scope="session")
+def openstack_cloud() -> Iterator[Cloud]:
+    """Lend the one cloud of OpenStack of this run, put up when first asked for, or skip."""
+    if why := clouds_lack():
+        pytest.skip(why)
+    with lent_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def openstack_clouds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Return a clouds.yaml whose `demo` is a project's member, and whose `admin` may do all.
+
+    Whoever has such a cloud running says where its file is.
+    """
+    if said := os.environ.get("MUSTER_TEST_CLOUDS_YAML"):
+        return Path(said)
+    cloud: Cloud = request.getfixturevalue("openstack_cloud")
+    file = tmp_path_factory.mktemp("openstack") / "clouds.yaml"
+    project = cloud.project("demo", compute={"instances": 100, "cores": 100})
+    file.write_text(clouds_yaml({"admin": cloud.auth, "demo": project.auth}))
+    return file

@@ -39,6 +39,7 @@ def dying_with(parent_sends: signal.Signals = signal.SIGKILL) -> Callable[[], No
 # guard runs beside each process of tests, which holds the other end of its standard input. When
 # that ends, however the tests did, everything goes that has one of the signs in its surroundings,
 # its command or its folder: the name of the run, which children inherit, or where its files are.
+# A guard itself does not inherit that name: one of a testbed has to finish its work, too.
 @contextmanager
 def guarded(*signs: str, removing: Path | None = None) -> Iterator[None]:
     """Have whatever shows one of the signs ended after the block. See Note [Guards]."""
@@ -46,6 +47,7 @@ def guarded(*signs: str, removing: Path | None = None) -> Iterator[None]:
         [sys.executable, "-I", __file__, str(removing or ""), *signs],
         stdin=subprocess.PIPE,
         start_new_session=True,
+        env={name: said for name, said in os.environ.items() if name != MARK},
     )
     try:
         yield

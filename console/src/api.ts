@@ -20,11 +20,15 @@ export function whenSignedOut(told: () => void) {
   onStranger = told;
 }
 
-/** Return the answer; a body that is a text is sent as it stands. */
-export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await sent(method, path, body);
+/** Return the answer; a body that is a text is sent as it stands. With an ETag, it is refused if that is not what is there. */
+export async function ask<T>(method: string, path: string, body?: unknown, etag = ""): Promise<T> {
+  return (await answered<T>(method, path, body, etag)).value;
+}
+
+async function answered<T>(method: string, path: string, body?: unknown, etag = "") {
+  const answer = await sent(method, path, body, etag);
   const text = await answer.text();
-  if (answer.ok) return (text ? JSON.parse(text) : null) as T;
+  if (answer.ok) return { value: (text ? JSON.parse(text) : null) as T, etag: answer.headers.get("etag") ?? "" };
   if (answer.status === 401 && path !== "/v1/session") onStranger();
   throw refusal(answer.status, text);
 }
@@ -33,6 +37,20 @@ export const get = <T>(path: string) => ask<T>("GET", path);
 
 /** Return what an answer of /1.0 has inside its envelope. */
 export const inside = async <T>(path: string): Promise<T> => (await get<{ metadata: T }>(path)).metadata;
+
+export interface Held<T> {
+  value: T;
+  etag: string; // with which a change is refused where somebody else was faster
+}
+
+/** Return what an answer of /1.0 has inside its envelope, to be changed. */
+export async function held<T>(path: string): Promise<Held<T>> {
+  const { value, etag } = await answered<{ metadata: T }>("GET", path);
+  return { value: value.metadata, etag };
+}
+
+/** Whether something was refused because it is another by now than it was when it was read. */
+export const isStale = (error: unknown): boolean => error instanceof Refused && error.status === 412;
 
 /** Return what a request would do, without doing it. */
 export async function foretold(method: string, path: string, body?: unknown): Promise<Plan> {
@@ -55,9 +73,10 @@ export async function textOf(path: string): Promise<string> {
 const CLUSTERING = /^\/v1\/(profiles|profile-types|policies|policy-types|nodes|receivers|actions)\b/;
 const NEWEST = "clustering 1.14";
 
-async function sent(method: string, path: string, body?: unknown): Promise<Response> {
+async function sent(method: string, path: string, body?: unknown, etag = ""): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (CLUSTERING.test(path)) headers["openstack-api-version"] = NEWEST;
+  if (etag) headers["if-match"] = etag;
   if (body !== undefined) headers["content-type"] = "application/json";
   try {
     return await fetch(path, { method, headers, body: typeof body === "string" ? body : JSON.stringify(body) });

@@ -15,6 +15,7 @@ const ROWS: Row[] = [
   ["/vclusters", "Virtual clusters", () => import("./pages/VClusters.svelte")],
   ["/vclusters/new", "Plan a virtual cluster", () => import("./pages/PlanVCluster.svelte")],
   ["/vclusters/{id}", "Virtual cluster", () => import("./pages/VCluster.svelte")],
+  ["/vclusters/{id}/edit", "Change a virtual cluster", () => import("./pages/EditVCluster.svelte")],
   ["/profiles", "Profiles", () => import("./pages/Profiles.svelte")],
   ["/profiles/new", "Create profile", () => import("./pages/CreateProfile.svelte")],
   ["/profiles/{id}", "Profile", () => import("./pages/Profile.svelte")],

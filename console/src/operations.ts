@@ -1,5 +1,6 @@
 // What somebody asked for and how it goes, for the panel of the bell: made anew from the API on
 // every load, then carried on by events.
+import { isOpen, over, type Job, type ServerCluster } from "./metal";
 import type { Action, Happening } from "./types";
 import { verb } from "./words";
 
@@ -12,6 +13,7 @@ export interface Operation {
   at: string;
   done: number | null;
   total: number | null;
+  href?: string; // where it is seen; that of the cluster of its target where nothing is said
 }
 
 const ENDED: Record<string, Operation["state"]> = {
@@ -20,18 +22,17 @@ const ENDED: Record<string, Operation["state"]> = {
   CANCELLED: "failed",
 };
 const PHASES: Record<string, Operation["state"]> = { start: "running", end: "done", error: "failed" };
+const VCLUSTERS: Record<string, string> = { "vcluster.created": "Create", "vcluster.updated": "Change", "vcluster.deleted": "Delete" };
 const KEPT = 60;
-
-const title = (action: string, name: string) => `${verb(action)} ${name}`.trim();
 
 /** Return the operations that people or rules asked for, of a list of all actions. */
 export function fromActions(actions: Action[], names: Map<string, string>): Operation[] {
   return actions
     .filter((each) => each.cause !== "Derived Action")
-    .slice(0, KEPT)
+    .filter(endedFew((each) => each.status in ENDED))
     .map((each) => ({
       id: each.id,
-      title: title(each.action, names.get(each.target) ?? each.target.slice(0, 8)),
+      title: `${verb(each.action)} ${names.get(each.target) ?? each.target.slice(0, 8)}`.trim(),
       target: each.target,
       state: ENDED[each.status] ?? "running",
       reason: ENDED[each.status] === "done" ? "" : each.status_reason,
@@ -41,28 +42,72 @@ export function fromActions(actions: Action[], names: Map<string, string>): Oper
     }));
 }
 
+const vcluster = (id: string) => `/vclusters/${encodeURIComponent(id)}`;
+
+/** Return a filter that keeps what is running, and of what has ended the first, newest ones. */
+function endedFew<T>(over: (one: T) => boolean): (one: T) => boolean {
+  let left = KEPT;
+  return (one) => !over(one) || left-- > 0;
+}
+
+const JOBS: Record<string, string> = {
+  create: "Create",
+  "add-servers": "Add servers to",
+  "remove-servers": "Remove servers from",
+  certificate: "Change the certificate of",
+  update: "Update the servers of",
+  reboot: "Reboot the servers of",
+  evacuate: "Evacuate a server of",
+  restore: "Restore a server of",
+  channel: "Change the channel of",
+  "factory-reset": "Reset the servers of",
+};
+
+function standing(one: Job): Operation["state"] {
+  if (one.status === "done") return "done";
+  return one.status === "stopped" || !isOpen(one) ? "failed" : "running";
+}
+
+/** Return the last job of each cluster of servers as an operation. */
+export function fromJobs(clusters: ServerCluster[]): Operation[] {
+  return clusters.flatMap(({ name, job }) => {
+    if (!job) return [];
+    const state = standing(job);
+    const reason = state === "done" ? "" : job.reason || (state === "failed" ? job.status : "");
+    const at = isOpen(job) ? job.asked_at : job.ended_at;
+    const href = `/server-clusters/${encodeURIComponent(name)}`;
+    return { id: job.id, title: `${JOBS[job.kind] ?? job.kind} ${name}`, target: name, state, reason, at, done: over(job), total: job.steps.length, href };
+  });
+}
+
 /** Return what has ended since, with what began only then. */
 export function ended(before: Operation[], now: Operation[]): Operation[] {
   const over = new Set(before.filter((each) => each.state !== "running").map((each) => each.id));
   return now.filter((each) => each.state !== "running" && !over.has(each.id));
 }
 
+/** Return the operations of the past: of its actions, and of events, newest first, about what has none. */
+export function fromPast(actions: Action[], events: Happening[], names: Map<string, string>): Operation[] {
+  return events.filter((each) => each.otype === "VCLUSTER").reduceRight(told, fromActions(actions, names));
+}
+
 /** Return the operations with what an event tells of them worked in. */
 export function told(before: Operation[], one: Happening): Operation[] {
-  const id = one.action_id;
+  const id = one.otype === "CLUSTER" ? one.action_id : VCLUSTERS[one.kind] && `${one.oid}/${one.kind}`; // those have no actions
   const state = PHASES[one.status];
-  if (!id || !state || (one.otype !== "CLUSTER" && one.otype !== "VCLUSTER")) return before;
+  if (!id || !state) return before;
   const known = before.find((each) => each.id === id);
   const now: Operation = {
     id,
-    title: known?.title ?? title(one.action, one.oname),
+    title: known?.title ?? `${VCLUSTERS[one.kind] ?? verb(one.action)} ${one.oname}`.trim(),
     target: one.oid,
     state,
     reason: state === "done" ? "" : state === "failed" ? one.status_reason : (known?.reason ?? ""),
     at: one.timestamp,
     done: one.done,
     total: one.total,
+    ...(one.otype === "VCLUSTER" && { href: vcluster(one.oid) }),
   };
   if (known) return before.map((each) => (each.id === id ? now : each));
-  return [now, ...before].slice(0, KEPT);
+  return [now, ...before].filter(endedFew((each) => each.state !== "running"));
 }

@@ -20,6 +20,11 @@ class Route {
     scrollTo(0, 0);
   }
 
+  /** Go on to where an answer leads, unless the reader has left meanwhile. */
+  follow(from: string, to: string) {
+    if (this.place.path === from) this.go(to);
+  }
+
   /** Change parts of the query in place; "" takes one out. */
   say(said: Record<string, string>) {
     const query = new URLSearchParams(location.search);

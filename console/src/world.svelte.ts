@@ -2,7 +2,8 @@
 import { get, Refused, whenSignedOut } from "./api";
 import { byCluster, isSettled, routeOf } from "./health";
 import { Line } from "./line";
-import { ended, told, fromActions, type Operation } from "./operations";
+import type { ServerCluster } from "./metal";
+import { ended, told, fromJobs, fromPast, type Operation } from "./operations";
 import { notices } from "./notices.svelte";
 import { next, toLookAt } from "./upkeep";
 import type { Action, ClusterLine, Details, Happening, Instance, Session } from "./types";
@@ -14,6 +15,8 @@ const TOLD_MS = 100; // events come in flocks: they are shown together,
 const FLOCK = 10; // large flocks
 const FLOCK_MS = 250; // less often
 const TURN_MS = 60;
+const JOBS_MS = 10_000;
+const JOBS_BUSY_MS = 2000;
 const REST_MS = 250;
 
 const { compare } = new Intl.Collator(undefined, { numeric: true });
@@ -44,6 +47,9 @@ class World {
   details = $state.raw<Record<string, Details>>({});
   happenings = $state.raw<Happening[]>([]); // newest first
   operations = $state.raw<Operation[]>([]); // newest first
+  jobs = $state.raw<Operation[]>([]); // the last one of each cluster of servers
+  #jobsRead = false;
+  #following: ReturnType<typeof setTimeout> | undefined;
   line = $state<"connecting" | "live" | "lost">("connecting");
   loaded = $state(false);
   peopled = $state(false); // the instances are read too, which takes longer
@@ -87,6 +93,26 @@ class World {
       return;
     }
     if (this.session.signed_in) this.#stream.open();
+    void this.#followJobs();
+  }
+
+  /** Nothing tells what is done at servers: it is asked for again and again, more often while something is. */
+  async #followJobs() {
+    if (this.session?.signed_in && this.may("operate") && (!document.hidden || notices.on)) await this.#readJobs();
+    const busy = this.jobs.some((each) => each.state === "running");
+    clearTimeout(this.#following);
+    this.#following = setTimeout(() => void this.#followJobs(), busy ? JOBS_BUSY_MS : JOBS_MS);
+  }
+
+  async #readJobs() {
+    const before = this.jobs;
+    try {
+      this.jobs = fromJobs((await get<{ metadata: ServerCluster[] }>("/1.0/provisioning/clusters?recursion=1")).metadata);
+    } catch {
+      return; // the line tells that the service is away
+    }
+    if (this.#jobsRead) notices.tell(ended(before, this.jobs));
+    this.#jobsRead = true;
   }
 
   async #signedOut() {
@@ -145,7 +171,7 @@ class World {
       const others = [...this.members].filter(([id]) => this.#newer.has(id));
       this.members = new Map([...byCluster(instances.sort(byName)), ...others]);
       this.peopled = true;
-      if (past) this.operations = this.#since(past).toReversed().reduce(told, fromActions(past.actions, this.#names(past)));
+      if (past) this.operations = this.#since(past).toReversed().reduce(told, fromPast(past.actions, past.events, this.#names(past)));
       this.trouble = "";
     } catch (error) {
       this.trouble = (error as Error).message;

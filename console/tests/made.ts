@@ -1,4 +1,5 @@
 // Things as the API shows them, each in order unless a test says otherwise.
+import type { Job, ServerCluster, Step } from "../src/metal";
 import type { Action, ClusterLine, Decision, Details, Happening, Instance } from "../src/types";
 
 export const cluster = (but: Partial<ClusterLine> = {}): ClusterLine => ({
@@ -107,3 +108,21 @@ export const decision = (but: Partial<Decision> = {}): Decision => ({
 
 export const details = (but: Partial<Details> = {}): Details =>
   ({ ...cluster(), storm: null, update: null, scaling: null, current_action: null, instances: [], ...but }) as Details;
+
+const step = (status: string): Step => ({ step: "update", server: "m1", what: "the server", status, reason: "", tries: 0, begun_at: "", ended_at: "" });
+
+/** A cluster of servers whose last job is at its second step, unless a test says otherwise. */
+export const serverCluster = (but: Partial<Job> = {}): ServerCluster => ({
+  name: "cellar",
+  server_type: "incus",
+  server_names: ["m1", "m2"],
+  connection_url: "https://10.0.0.2:8443",
+  channel: "",
+  description: "",
+  status: "ready",
+  cloud: "cellar",
+  cloud_reason: "",
+  update_status: { needs_reboot: [], in_maintenance: [] },
+  job: { id: "j1", kind: "update", status: "running", reason: "", progress: "1/2", asked_at: "2026-01-01T00:00:00Z", ended_at: "2026-01-01T00:00:05Z", steps: [step("done"), step("begun")], ...but },
+  last_updated: "2026-01-01T00:00:00Z",
+});

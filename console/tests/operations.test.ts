@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { fromActions, told } from "../src/operations";
-import { action, happening } from "./made";
+import { fromActions, fromJobs, fromPast, told } from "../src/operations";
+import { action, happening, serverCluster } from "./made";
 
 const NAMES = new Map([["c1", "web"]]);
 
@@ -25,4 +25,32 @@ test("an operation goes from begun to ended by events, in its place", () => {
 test("events of instances and events without an action change nothing", () => {
   expect(told([], happening({ otype: "NODE" }))).toEqual([]);
   expect(told([], happening({ action_id: null }))).toEqual([]);
+});
+
+test("what runs stays, however much has ended since", () => {
+  const runs = told([], happening());
+  const later = Array.from({ length: 200 }, (_, at) => happening({ action_id: `b${at}`, status: "end" }));
+  const all = later.reduce(told, runs);
+  expect(all.filter((each) => each.state === "running").map((each) => each.id)).toEqual(["a1"]);
+  expect(all.length).toBe(61);
+  const many = [...Array.from({ length: 200 }, (_, at) => action({ id: `b${at}` })), action({ status: "RUNNING" })];
+  expect(fromActions(many, NAMES).at(-1)).toMatchObject({ id: "a1", state: "running" });
+});
+
+test("a virtual cluster has no actions: its events tell, those of the past as well", () => {
+  const events = ["end", "start"].map((status) => happening({ otype: "VCLUSTER", kind: "vcluster.created", oid: "v1", oname: "pair", action: "", action_id: null, status, done: 2, total: 2 }));
+  const [found, ...others] = fromPast([], events, NAMES);
+  expect([found, others]).toMatchObject([{ title: "Create pair", state: "done", href: "/vclusters/v1" }, []]);
+  expect(told([], happening({ otype: "VCLUSTER", kind: "vcluster.degraded", action_id: null, status: "" }))).toEqual([]);
+});
+
+test.each([
+  ["running", "running", "waits for m2"],
+  ["paused", "running", "waits for m2"],
+  ["done", "done", ""],
+  ["stopped", "failed", "waits for m2"],
+  ["cancelled", "failed", "waits for m2"],
+])("a job of servers that is %s is %s in the panel", (status, state, reason) => {
+  const found = fromJobs([serverCluster({ status, reason: "waits for m2" })]);
+  expect(found).toMatchObject([{ id: "j1", title: "Update the servers of cellar", state, reason, done: 1, total: 2, href: "/server-clusters/cellar" }]);
 });

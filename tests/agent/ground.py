@@ -21,6 +21,8 @@ KNOBS = {
     f"{NET}/ipv4/tcp_mtu_probing": "2",
     f"{NET}/ipv4/tcp_rmem": "4096\t131072\t6291456",
     f"{NET}/ipv4/tcp_wmem": "4096\t16384\t4194304",
+    f"{NET}/ipv4/conf/all/arp_ignore": "0",
+    f"{NET}/ipv4/conf/all/arp_announce": "0",
     f"{NET}/core/rmem_max": "212992",
     f"{NET}/core/wmem_max": "212992",
     f"{NET}/core/netdev_max_backlog": "500",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.ground import Ground
+from muster.agent import applications
 from muster.agent.failures import Undone
 from muster.agent.runner import Result
 from muster.base.errors import Conflict, Invalid, MusterError, NotFound, Unsupported
@@ -105,7 +106,7 @@ def test_what_cannot_be_added_says_why(
 def test_an_application_shows_its_versions(tmp_path: Path) -> None:
     ground = Ground(tmp_path, Apt({"incus": "1:6.0.3-1+b2"})).begin()
     assert ground.ask("GET", "/1.0/applications/incus") == {
-        "config": {},
+        "config": {"lxcfs": {}},
         "state": {
             "is_primary": True,
             "initialized": True,
@@ -171,3 +172,46 @@ def test_where_there_is_no_apt_that_is_the_reason(tmp_path: Path) -> None:
     ground = Ground(tmp_path, lacking=frozenset({"apt-get"})).begin()
     with pytest.raises(Unsupported, match="there is no apt-get here"):
         add(ground, "debug")
+
+
+def tell(ground: Ground, name: str, config: object) -> object:
+    return ground.ask("PUT", f"/1.0/applications/{name}", {"config": config})
+
+
+def test_containers_see_their_own_part_of_the_machine_from_the_next_start_on(
+    shop: tuple[Ground, Apt],
+) -> None:
+    ground, _ = shop
+    add(ground, "incus")
+    before = ground.picture()
+    ground.lines.clear()
+    said = {"lxcfs": {"load_average": True}}
+    tell(ground, "incus", said)
+    assert ground.machine.text(applications.LXCFS) == (
+        "[Service]\nExecStart=\nExecStart=/usr/bin/lxcfs --enable-loadavg /var/lib/lxcfs\n"
+    )
+    assert ground.lines == ["systemctl daemon-reload"]
+    assert ground.ask("GET", "/1.0/applications/incus")["config"] == said
+    tell(ground, "incus", said)
+    assert ground.lines == []
+    tell(ground, "incus", {})
+    assert ground.picture() == before
+
+
+def test_of_other_applications_nothing_can_be_said(shop: tuple[Ground, Apt]) -> None:
+    ground, _ = shop
+    add(ground, "debug")
+    tell(ground, "debug", {})
+    with pytest.raises(Invalid, match=r"config\.lxcfs"):
+        tell(ground, "debug", {"lxcfs": {}})
+    with pytest.raises(NotFound, match="there is no application incus"):
+        tell(ground, "incus", {})
+    with pytest.raises(Invalid, match="is required"):
+        ground.ask("PUT", "/1.0/applications/debug", {})
+
+
+def test_without_lxcfs_containers_see_what_they_see(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, Apt({"incus": "6.0.4"}), frozenset({"lxcfs"})).begin()
+    with pytest.raises(Unsupported, match="there is no lxcfs here"):
+        tell(ground, "incus", {"lxcfs": {"cpu_shares": True}})
+    tell(ground, "incus", {})

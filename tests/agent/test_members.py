@@ -231,3 +231,66 @@ def test_only_what_differs_is_plugged_in_or_out(tmp_path: Path) -> None:
     assert ground.lines == ["usbip detach --port=00"]
     with pytest.raises(Invalid, match=r"targets\[1\]: is there twice"):
         ground.put("services/usbip", {"enabled": True, "targets": [there, there]})
+
+
+SERVED = {**TAILSCALE, "serve_enabled": True, "serve_port": 443}
+SERVING = "tailscale serve --bg --https=443 https+insecure://localhost:8443"
+
+
+def joined(tmp_path: Path) -> Ground:
+    up = {"tailscale status": json.dumps({"BackendState": "Running"})}
+    return Ground(tmp_path, answering(up)).begin()
+
+
+def test_incus_is_served_to_a_private_network_and_no_longer(tmp_path: Path) -> None:
+    ground = joined(tmp_path)
+    ground.put("services/tailscale", SERVED)
+    assert ground.lines[-1] == SERVING
+    assert not ground.put("services/tailscale", SERVED)
+    ground.lines.clear()
+    ground.put("services/tailscale", {**SERVED, "serve_service": "svc:incus"})
+    assert ground.lines[-2:] == [
+        "tailscale serve reset",
+        SERVING.replace(" https+", " --service=svc:incus https+"),
+    ]
+    ground.put("services/tailscale", TAILSCALE)
+    assert ground.lines[-1] == "tailscale serve clear svc:incus"
+    ground.put("services/tailscale", SERVED)
+    ground.lines.clear()
+    ground.put("services/tailscale", {"enabled": False})
+    assert ground.lines == ["tailscale serve reset", "tailscale logout"]
+
+
+def test_a_network_that_allows_no_https_has_all_be_as_before(tmp_path: Path) -> None:
+    said = {"tailscale serve --bg": Result(1, err="Serve is not enabled on your tailnet")}
+    ground = Ground(tmp_path, answering(said)).begin()
+    before = ground.picture()
+    with pytest.raises(Undone, match="Serve is not enabled"):
+        ground.put("services/tailscale", SERVED)
+    assert (ground.picture(), ground.lines[-1]) == (before, "tailscale logout")
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [({"serve_port": 0}, "serve_port"), ({"serve_service": "incus"}, "serve_service")],
+)
+def test_what_cannot_be_served_is_named(
+    ground: Ground, said: Mapping[str, object], field: str
+) -> None:
+    with pytest.raises(Invalid, match=rf"config\.{field}"):
+        ground.put("services/tailscale", {**SERVED, **said})
+
+
+def test_a_chassis_answers_for_its_addresses_where_they_are(ground: Ground) -> None:
+    before = ground.picture()
+    knobs = [f"/proc/sys/net/ipv4/conf/all/{each}" for each in ("arp_ignore", "arp_announce")]
+    ground.put("services/ovn", OVN)
+    assert [ground.machine.line(each) for each in knobs] == ["1", "2"]
+    assert "net.ipv4.conf.all.arp_ignore = 1\n" in (ground.machine.text(ovn.ARP) or "")
+    ground.write(knobs[0], "0\n")
+    ground.lines.clear()
+    ground.put("services/ovn", OVN)
+    assert ground.machine.line(knobs[0]) == "1"
+    assert "systemctl restart ovn-controller.service" not in ground.lines
+    ground.put("services/ovn", {"enabled": False})
+    assert ground.picture() == before

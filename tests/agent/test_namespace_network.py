@@ -132,7 +132,7 @@ from muster.agent.firewall import Rule
 def load(*rules):
     for each in firewall.files([("lo", rules)]):
         keeper.machine.put(each.path, each.text)
-    done = runner.run(next(firewall.then(True, frozenset({firewall.RULES}))))
+    done = runner.run(next(firewall.TABLE.then(True, frozenset({firewall.TABLE.rules}))))
     assert done.code == 0, done
 
 said = [met(7001)]
@@ -141,13 +141,91 @@ load(refusing)
 said += [met(7001), met(7002)]
 load(Rule("accept", "", "tcp", 7001), refusing, replace(refusing, action="drop", port=7002))
 said += [met(7001), met(7002)]
-gone = list(firewall.then(False, frozenset({firewall.RULES})))
+gone = list(firewall.TABLE.then(False, frozenset({firewall.TABLE.rules})))
 assert runner.run(gone[0]).code == 0
 said += [met(7002)]
 print(json.dumps(said))
 """
 )
 
+SOURCES = (
+    BEGUN
+    + """
+from muster.agent import sources
+
+for words in (
+    "link add bridge type bridge", "link set bridge address MAC", "link set card master bridge",
+    "link add guest type veth peer name inside", "link set guest master bridge",
+    "link set bridge up", "link set card up", "link set guest up", "link set inside up",
+):
+    subprocess.run(["ip", *words.replace("MAC", MAC).split()], check=True)
+
+ETHER, MINE, GUEST = 0x88B5, MAC, "02:00:00:00:00:99"
+wall = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHER))
+wall.bind(("wall", ETHER))
+
+def leaves(device, address, word):
+    frame = b"\\xff" * 6 + bytes.fromhex(address.replace(":", "")) + ETHER.to_bytes(2, "big")
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind((device, 0))
+        sender.send(frame + word.encode().ljust(50))
+    return soon_heard(word)
+
+def soon_heard(word):
+    wall.settimeout(1)
+    try:
+        while word.encode() not in wall.recv(200):
+            pass
+    except TimeoutError:
+        return False
+    return True
+
+def load(files):
+    for each in files:
+        keeper.machine.put(each.path, each.text)
+    (act, *_) = sources.TABLE.then(True, frozenset({sources.TABLE.rules}))
+    done = runner.run(act)
+    assert done.code == 0, done
+
+soon(lambda: leaves("inside", GUEST, "is the bridge there?"))
+said = [leaves("inside", GUEST, "a guest's"), leaves("bridge", MINE, "the machine's")]
+load(sources.files({"card": MINE}))
+said += [leaves("inside", GUEST, "a guest's again"), leaves("bridge", MINE, "its own again")]
+(act,) = sources.TABLE.then(False, frozenset({sources.TABLE.rules}))
+assert runner.run(act).code == 0
+said += [leaves("inside", GUEST, "at last")]
+print(json.dumps(said))
+""".replace("MINE, GUEST = 0x88B5, MAC", f'MINE, GUEST = 0x88B5, "{MAC}"').replace(
+        '"MAC", MAC)', f'"MAC", "{MAC}")'
+    )
+)
+NEIGHBOURS = (
+    BEGUN
+    + """
+index = Path("/sys/class/net/card/ifindex").read_text()
+(root / "sys/class/net/card/ifindex").write_text(index)
+(root / "run/systemd").mkdir(parents=True)
+(root / "run/systemd/netif").symlink_to("/run/systemd/netif")
+
+def part(kind, said):
+    return (kind << 9 | len(said)).to_bytes(2, "big") + said
+
+SPEAKER = bytes.fromhex("020000000077")
+FRAME = bytes.fromhex("0180c200000e") + SPEAKER + bytes.fromhex("88cc") + b"".join((
+    part(1, bytes([4]) + SPEAKER), part(2, bytes([5]) + b"ge-0/0/3"), part(3, b"\\0\\x78"),
+    part(4, b"to the rack"), part(5, b"switch7"), part(0, b"")))
+
+def heard():
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wall:
+        wall.bind(("wall", 0))
+        wall.send(FRAME.ljust(60, bytes(1)))
+    state = keeper.nouns["system/network"].state(keeper.machine, keeper.config("system/network"))
+    return state["interfaces"]["mgmt"].get("lldp")
+
+said = [put(card={"addresses": ["10.77.0.5/24"], "lldp": True}), soon(heard)]
+print(json.dumps(said))
+"""
+)
 OFFLOADS = (
     BEGUN
     + """
@@ -218,6 +296,28 @@ def test_a_real_kernel_lets_in_whom_the_rules_do(tmp_path: Path) -> None:
     assert (free, refused, other) == ("in", "refused", "in")
     assert (accepted, dropped) == ("in", "nothing")
     assert after == "in"
+
+
+@pytest.mark.usefixtures("outside")
+def test_by_a_real_card_that_is_strict_no_guest_speaks(tmp_path: Path) -> None:
+    guest, machine, hidden, itself, after = inside(SOURCES, tmp_path)
+    assert (guest, machine) == (True, True)
+    assert (hidden, itself) == (False, True)
+    assert after is True
+
+
+@pytest.mark.usefixtures("outside")
+def test_who_is_at_the_other_end_of_a_real_card_is_shown(tmp_path: Path) -> None:
+    put, heard = inside(NEIGHBOURS, tmp_path)
+    assert put is True
+    assert heard == [
+        {
+            "name": "switch7",
+            "chassis_id": "02:00:00:00:00:77",
+            "port_id": "ge-0/0/3",
+            "port": "to the rack",
+        }
+    ]
 
 
 @pytest.mark.usefixtures("outside")

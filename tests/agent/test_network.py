@@ -5,11 +5,9 @@ from pathlib import Path
 import pytest
 
 from agent.ground import KNOBS, Ground
-from muster.agent import firewall
 from muster.agent.durations import seconds
 from muster.agent.failures import Undone
 from muster.agent.runner import Result, answering
-from muster.agent.steps import Unit
 from muster.base.errors import Invalid, Unsupported
 
 NETWORK = "system/network"
@@ -362,59 +360,3 @@ def test_what_is_wrong_in_a_network_is_named(
 )
 def test_durations_are_those_of_go(text: str, length: float) -> None:
     assert seconds(text) == length
-
-
-SSH = {"action": "accept", "source": "10.0.0.0/8", "protocol": "tcp", "port": 22}
-RULES = [SSH, {"action": "reject", "source": "fd00::/8"}, {"action": "drop"}]
-
-
-def test_rules_are_loaded_as_one_and_at_each_boot(site: Ground) -> None:
-    before = site.picture()
-    site.put(NETWORK, one(firewall_rules=RULES))
-    lines = site.machine.text(firewall.RULES) or ""
-    assert [each.strip() for each in lines.splitlines() if "iifname" in each] == [
-        'iifname "enp1s0" ip saddr 10.0.0.0/8 tcp dport 22 accept',
-        'iifname "enp1s0" ip6 saddr fd00::/8 reject',
-        'iifname "enp1s0" drop',
-    ]
-    assert site.lines[-2:] == [f"nft -f {firewall.RULES}", "systemctl daemon-reload"]
-    assert Unit("enable", firewall.SERVICE) in site.machine.emulated
-    assert not site.put(NETWORK, one(firewall_rules=RULES))
-    assert site.lines == []
-    site.put(NETWORK, one(firewall_rules=[SSH]))
-    assert site.lines == [f"nft -f {firewall.RULES}"]
-    site.put(NETWORK, one())
-    assert site.lines == ["nft delete table inet muster"]
-    assert site.machine.text(firewall.UNIT) is None
-    site.put(NETWORK, one(mtu=1400))
-    assert set(site.picture()) - set(before) == {"etc/systemd/network/05-muster-mgmt.network"}
-
-
-def test_rules_are_a_bridges_where_there_is_one(site: Ground) -> None:
-    site.put(NETWORK, one(roles=["instances", "management"], firewall_rules=[SSH]))
-    assert 'iifname "mgmt" ip saddr' in (site.machine.text(firewall.RULES) or "")
-
-
-def test_rules_that_do_not_load_leave_those_before(tmp_path: Path) -> None:
-    ground = Ground(tmp_path, answering({"nft -f": Result(1, err="no luck")})).begin(
-        {**KNOBS, **CARDS}
-    )
-    before = ground.picture()
-    with pytest.raises(Undone, match="no luck"):
-        ground.put(NETWORK, one(firewall_rules=RULES))
-    assert ground.picture() == before
-
-
-@pytest.mark.parametrize(
-    ("rule", "field"),
-    [
-        ({"action": "accept", "port": 22}, r"firewall_rules\[0\]\.protocol"),
-        ({"action": "accept", "protocol": "tcp"}, r"firewall_rules\[0\]\.port"),
-        ({"action": "log"}, r"firewall_rules\[0\]\.action"),
-        ({"action": "drop", "source": "10.0.0.1/8"}, r"firewall_rules\[0\]\.source"),
-        ({"action": "drop", "port": 70000, "protocol": "tcp"}, r"firewall_rules\[0\]\.port"),
-    ],
-)
-def test_what_is_no_rule_is_named(site: Ground, rule: object, field: str) -> None:
-    with pytest.raises(Invalid, match=rf"interfaces\[0\]\.{field}"):
-        site.put(NETWORK, one(firewall_rules=[rule]))

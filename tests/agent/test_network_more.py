@@ -1,5 +1,6 @@
 """Cards told what to leave to the machine, tunnels of WireGuard, and the way to the web."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from agent.ground import KNOBS, Ground
 from agent.test_network import CARDS, MAC, NETWORK, OTHER, one, units
 from muster.agent import ethernet, proxy
 from muster.agent.failures import Undone
-from muster.agent.runner import Result
+from muster.agent.runner import Result, answering
 from muster.base.errors import Invalid, Unsupported
 
 WAIT = "/lib/systemd/systemd-networkd-wait-online --timeout=30 --interface="
@@ -333,3 +334,60 @@ def test_a_proxy_that_programs_would_not_understand_is_refused(
     with pytest.raises(fault, match=field):
         site.put(NETWORK, proxies)
     assert site.lines == []
+
+
+PARTNER = "00:11:22:33:44:55"
+BONDING = f"""Ethernet Channel Bonding Driver: v6.12.0
+
+Bonding Mode: IEEE 802.3ad Dynamic link aggregation
+
+Slave Interface: enp1s0
+details actor lacp pdu:
+    system mac address: {MAC}
+details partner lacp pdu:
+    system priority: 127
+    system mac address: {PARTNER}
+
+Slave Interface: enp2s0
+details actor lacp pdu:
+    system mac address: {MAC}
+details partner lacp pdu:
+    system priority: 65535
+    system mac address: 00:00:00:00:00:00
+"""
+HEARD = {
+    "Neighbors": [
+        {
+            "InterfaceName": "enp1s0",
+            "Neighbors": [
+                {"SystemName": "switch7", "ChassisID": PARTNER, "PortID": "ge-0/0/3"},
+            ],
+        }
+    ]
+}
+
+
+def test_a_bond_shows_its_cards_and_who_is_at_their_other_ends(tmp_path: Path) -> None:
+    script = answering({"networkctl lldp --json=short enp1s0": json.dumps(HEARD)})
+    site = Ground(tmp_path, script).begin({**KNOBS, **CARDS, "/proc/net/bonding/up": BONDING})
+    for card in ("enp1s0", "enp2s0"):
+        site.link(f"/sys/class/net/{card}/master", "../up")
+    bond = {"name": "up", "members": [MAC, "enp2s0"], "mode": "802.3ad", "lldp": True}
+    site.put(NETWORK, {"bonds": [bond]})
+    members = site.ask("GET", f"/1.0/{NETWORK}")["state"]["interfaces"]["up"]["members"]
+    assert sorted(members) == ["enp1s0", "enp2s0"]
+    assert (members["enp1s0"]["type"], members["enp1s0"]["state"]) == ("bond_member", "up")
+    assert members["enp1s0"]["lacp"] == {"local_mac": MAC, "remote_mac": PARTNER}
+    neighbour = {"name": "switch7", "chassis_id": PARTNER, "port_id": "ge-0/0/3", "port": ""}
+    assert members["enp1s0"]["lldp"] == [neighbour]
+    assert (members["enp2s0"]["lldp"], "lacp" in members["enp2s0"]) == ([], False)
+
+
+def test_a_card_that_listens_shows_whom_it_hears(tmp_path: Path) -> None:
+    script = answering({"networkctl lldp --json=short enp1s0": json.dumps(HEARD)})
+    site = Ground(tmp_path, script).begin({**KNOBS, **CARDS})
+    site.put(NETWORK, one(lldp=True))
+    state = site.ask("GET", f"/1.0/{NETWORK}")["state"]["interfaces"]
+    assert [each["name"] for each in state["mgmt"]["lldp"]] == ["switch7"]
+    site.put(NETWORK, one())
+    assert "lldp" not in site.ask("GET", f"/1.0/{NETWORK}")["state"]["interfaces"]["mgmt"]

@@ -26,6 +26,8 @@ class Office:
     certificate: str = NEXT
     fault: Exception | None = None
     heard: list[Call] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)  # where each of those was
+    until_registered: bool = False  # the fault goes when somebody registers
     meanwhile: Callable[[], object] | None = None  # happens once, while the next thing is told
 
     def own_address(self, place: Place) -> str:
@@ -33,6 +35,9 @@ class Office:
 
     def call(self, place: Place, call: Call) -> Mapping[str, Any]:
         self.heard.append(call)
+        self.places.append(place)
+        if call.method == "POST" and self.until_registered:
+            self.fault = None
         if call.method == "PUT" and self.meanwhile:
             happens, self.meanwhile = self.meanwhile, None
             happens()
@@ -112,6 +117,55 @@ def test_a_machine_is_set_back_to_whom_it_belonged_by_what_it_showed_then(
     put(ground, {"config": shown})
     assert office.heard[-1].path == "/1.0/provisioning/servers?token=t0ken"
     assert ground.config("system/provider") == shown
+
+
+def held(pem: str, **more: str) -> dict[str, Any]:
+    body = belonging(**more)
+    body["config"]["config"]["server_certificate"] = pem
+    return body
+
+
+def test_another_certificate_of_the_provider_is_tried_and_takes_no_token(
+    ground: Ground, office: Office
+) -> None:
+    put(ground, held(NEXT))
+    shown = ground.config("system/provider")
+    shown["config"]["server_certificate"] = CERTIFICATE
+    put(ground, {"config": shown})
+    call = office.heard[-1]
+    assert (call.method, call.path, call.bearer) == (
+        "PUT",
+        "/1.0/provisioning/servers/:self",
+        "s3cret",
+    )
+    assert call.body == {"cause": "", "connection_url": "https://[fd00::5]:8444"}
+    assert office.places[-1] == Place(URL, CERTIFICATE)
+    assert ground.config("system/provider") == shown
+    assert state(ground) == {"registered": True}
+    put(ground, {"config": shown})
+    assert office.heard[-1] is call
+
+
+def test_a_certificate_that_the_provider_does_not_show_cuts_nobody_off(
+    ground: Ground, office: Office
+) -> None:
+    put(ground, held(NEXT))
+    before = ground.picture(), ground.remembered
+    office.fault = Undone("certificate verify failed")
+    with pytest.raises(Undone, match="as it was before: certificate verify failed"):
+        put(ground, held(CERTIFICATE))
+    assert (ground.picture(), ground.remembered) == before
+
+
+def test_a_provider_of_another_certificate_who_forgot_the_machine_takes_it_in_anew(
+    ground: Ground, office: Office
+) -> None:
+    put(ground, held(NEXT))
+    office.fault = TurnedAway("no server is known by this", status=403)
+    office.until_registered = True
+    put(ground, held(CERTIFICATE))
+    assert [each.method for each in office.heard] == ["POST", "PUT", "POST"]
+    assert state(ground) == {"registered": True}
 
 
 def test_who_is_not_taken_in_belongs_to_whom_he_did(ground: Ground, office: Office) -> None:

@@ -192,6 +192,7 @@ async def test_a_revoked_token_is_worth_nothing(tmp_path: Path, users: Path) -> 
     [
         ({"origin": "http://evil.example"}, 403),
         ({"origin": "null"}, 403),
+        ({"origin": "http://["}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"origin": "http://127.0.0.1:8778"}, 201),
         ({}, 201),

@@ -1,16 +1,21 @@
 """What is set for all servers together: shown, set, and refused where it is said elsewhere."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fleet import FakeFleet
+from machines import a_machine
+from muster.base.certificates import fingerprint
+from muster.drivers.papers import made as made_papers
 from muster.model.machine import Happening
-from muster.model.system import ADDRESS, Fixed
+from muster.model.system import ADDRESS, SHOWN, SHOWN_KEY, Fixed
 from muster.ports.store import Transaction
+from muster.store.leases import SECRET
 from office import Office, opened
 from yard import opened_yard
 
@@ -80,12 +85,13 @@ async def test_servers_are_told_to_find_us_at_the_address_that_is_set(office):
 
 
 async def test_servers_are_held_to_our_certificate_where_no_authority_vouches_for_it(office):
-    fixed = replace(office.desk.fixed, pin="OUR PEM")
+    ours, _ = made_papers("office", office.clock.now())
+    fixed = replace(office.desk.fixed, shown=ours)
     office.app.state.desk = replace(office.desk, fixed=fixed)
     token = {"uses_remaining": 1, "expire_at": "2099-01-01T00:00:00Z"}
     made = (await office.call("POST", TOKENS, token, "root")).json()["metadata"]["uuid"]
     await office.call("POST", f"{TOKENS}/{made}/seeds", {"name": "s", "seeds": {}}, "root")
-    for address, told in (("https://muster.example:8443", "OUR PEM"), ("", None)):
+    for address, told in (("https://muster.example:8443", ours), ("", None)):
         await ask(office, "PUT", "network", {"address": address})
         by_token = await office.call("GET", f"{TOKENS}/{made}/provider-config", None, "root")
         assert by_token.json()["metadata"]["config"].get("server_certificate") == told
@@ -136,3 +142,70 @@ async def test_a_change_is_held_to_what_was_seen_and_is_the_operators(office):
     assert answer.status_code == 412
     for method in ("GET", "PUT"):
         assert (await office.call(method, f"{HERE}/network", {}, "ann")).status_code == 403
+
+
+@dataclass
+class Shown:
+    """What a server was told to show."""
+
+    pairs: list[tuple[str, str]] = field(default_factory=list)
+
+    def turn(self, chain: str, key: str) -> None:
+        self.pairs.append((chain, key))
+
+
+async def test_another_certificate_is_shown_at_once_and_told_to_who_registers(office):
+    face = Shown()
+    office.app.state.desk = replace(office.desk, face=face)
+    await ask(office, "PUT", "network", {"address": "https://muster.example:8443"})
+    chain, key = made_papers("new", office.clock.now())
+    seen = await ask(office, "POST", "certificate", {"certificate": chain, "key": key})
+    assert seen == await ask(office, "GET", "certificate")
+    assert (seen["certificate"], seen["fingerprint"]) == (chain, fingerprint(chain))
+    assert seen["expires_at"].startswith("2039-12-30")
+    assert face.pairs == [(chain, key)]
+    token = {"uses_remaining": 1, "expire_at": "2099-01-01T00:00:00Z"}
+    made = (await office.call("POST", TOKENS, token, "root")).json()["metadata"]["uuid"]
+    told = await office.call("GET", f"{TOKENS}/{made}/provider-config", None, "root")
+    assert told.json()["metadata"]["config"]["server_certificate"] == chain
+
+
+async def test_a_certificate_that_nobody_could_use_changes_nothing(office):
+    face = Shown()
+    office.app.state.desk = replace(office.desk, face=face)
+    chain, key = made_papers("new", office.clock.now())
+    _, another = made_papers("another", office.clock.now())
+    old = made_papers("old", office.clock.now() - timedelta(days=4000))
+    for said, why in (
+        ({"certificate": chain, "key": another}, "no certificate with its key"),
+        ({"certificate": old[0], "key": old[1]}, "has expired"),
+        ({"certificate": chain}, "key: is required"),
+    ):
+        told = await ask(office, "POST", "certificate", said, 400)
+        assert (why in told, key in told, another in told) == (True, False, False)
+    assert face.pairs == []
+    assert (await ask(office, "GET", "certificate"))["certificate"] == ""
+
+
+async def test_where_no_https_is_served_no_certificate_is_taken(office):
+    chain, key = made_papers("new", office.clock.now())
+    told = await ask(office, "POST", "certificate", {"certificate": chain, "key": key}, 400)
+    assert "tls_certificate" in told
+
+
+async def test_machines_are_asked_at_once_which_certificate_they_know(office):
+    now = office.clock.now()
+    here, expected = a_machine(1, polled_at=now), a_machine(2, polled_at=now, connection_url="")
+    await office.desk.store.write(lambda tx: tx.machines.put(here, expected))
+    office.app.state.desk = replace(office.desk, face=Shown())
+    chain, key = made_papers("new", now)
+    await ask(office, "POST", "certificate", {"certificate": chain, "key": key})
+    polled = await office.desk.store.read(
+        lambda tx: [tx.machines.get(each.id).polled_at for each in (here, expected)]
+    )
+    assert polled == [None, now]
+
+
+def test_the_key_lies_sealed_beside_the_certificate():
+    assert SHOWN_KEY in SECRET
+    assert SHOWN not in SECRET

@@ -2,6 +2,8 @@
 
 import pytest
 
+from drivers.pem.made import CERTIFICATE, KEY
+
 pytestmark = pytest.mark.system
 
 
@@ -16,3 +18,12 @@ def test_what_is_set_is_shown_and_what_is_said_elsewhere_is_refused(muster):
     muster.good("system", "set", "updates", "--value", "server_default_channel=")
     told = muster.refused("system", "set", "network", "--value", "rest_server_address=*:1")
     assert "setting listen" in told
+
+
+def test_a_certificate_is_shown_and_replaced_where_https_is_served(muster, tmp_path):
+    assert muster.asked("system", "certificate", "show")["certificate"] == ""
+    for name, said in (("a.crt", CERTIFICATE), ("a.key", KEY)):
+        (tmp_path / name).write_text(said)
+    files = (str(tmp_path / "a.crt"), str(tmp_path / "a.key"))
+    told = muster.refused("system", "certificate", "set", *files)
+    assert "this server serves HTTP" in told

@@ -203,3 +203,21 @@ def test_the_virtual_cluster_pages_show_a_plan_its_map_and_why_there_is_none(
     page.shows("What will be lost")
     page.click("Delete", "dialog[open]")
     page.shows("There is no virtual cluster")
+
+
+def test_events_are_drawn_as_far_as_somebody_reads(page: Page, it: House) -> None:
+    with it.session() as session:
+        for name in ("a", "b", "c", "d"):
+            sizes = {"min_size": 0, "max_size": 20, "desired_size": 15}
+            session.call("POST", "/v1/clusters", body={"name": name, **SERVER, **sizes})
+    for name in ("a", "b", "c", "d"):
+        it.settled(name)
+    page.go("/activity")
+    page.shows("earlier ones")
+    rows = "document.querySelectorAll('main li').length"
+    drawn = page.run(rows)
+    assert drawn <= 80
+    page.run("scrollTo(0, document.body.scrollHeight)")
+    page.comes(f"{rows} > {drawn}")
+    end = "scrollTo(0, document.body.scrollHeight)"
+    page.comes(f"({end}, !document.body.innerText.includes('earlier ones'))")

@@ -114,7 +114,11 @@ def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> No
     status(page, "ready")
 
 
-def test_a_cluster_of_servers_from_its_form_to_its_end(page: Page, row: Row) -> None:
+def test_a_cluster_of_servers_from_its_form_to_its_end(it: House, page: Page, row: Row) -> None:
+    with it.session() as session:
+        variables = {"LVM": {"type": "bool"}}
+        template = {"name": "shelf", "service_config_template": LVM, "variables": variables}
+        session.call("POST", "/1.0/provisioning/cluster-templates", body=template)
     what_speaks_against_it_stands_at_its_field(page, row)
     its_steps_are_seen_as_they_are_taken(page)
     a_server_joins_leaves_and_comes_back(page)
@@ -141,7 +145,7 @@ def what_speaks_against_it_stands_at_its_field(page: Page, row: Row) -> None:
     page.fill("services_config", "nvme: {enabled: true}\n")
     page.shows("Nothing speaks against it", "m2: nvme")
     page.click("A template", "form")
-    page.fill("template", "rack")
+    page.fill("template", "shelf")
     page.fill("value-LVM", "maybe")
     assert marked(page, "value-LVM") == "must be true or false"
     page.fill("value-LVM", "false")

@@ -17,6 +17,7 @@ from contracts.clouds import Bed, config, simulated_file, simulated_memory
 from drivers.haproxy import rooms
 from drivers.incus.ovns import HIDDEN, laid
 from drivers.incus.scripted import scripted
+from drivers.openstack.written import Octavia, WrittenRest, octavia_over
 from muster.base.clock import SystemClock
 from muster.drivers.balancers.caddy.balancer import open_balancer
 from muster.drivers.balancers.haproxy.balancer import open_balancer as open_haproxy
@@ -267,10 +268,40 @@ async def inside(home: Path) -> AsyncIterator[BalancerBed]:
     )
 
 
+@asynccontextmanager
+async def octavia_written(home: Path) -> AsyncIterator[BalancerBed]:
+    """An Octavia that is written down: no request goes through its load balancers."""
+    written = Octavia()
+    rest, upstreams = WrittenRest(written), count(2)
+    ours, stranger = (octavia_over(rest, SystemClock()) for _ in range(2))
+
+    async def upstream() -> Upstream:
+        member = MemberWanted(node_id=uuid4(), address=f"10.0.0.{next(upstreams)}", port=8080)
+
+        async def make_sick() -> None:
+            written.health[member.address] = "ERROR"
+
+        return Upstream(member=member, make_sick=make_sick)
+
+    async def passed_on(*_: Any) -> Any:
+        pytest.skip("no request goes through an Octavia that is written down")
+
+    yield BalancerBed(
+        balancer=ours,
+        stranger=stranger,
+        upstream=upstream,
+        ask=passed_on,
+        hold=passed_on,
+        let_go=passed_on,
+        until=traffic.until,
+    )
+
+
 BALANCERS: dict[str, MakeBalancerBed] = {
     "caddy": caddy,
     "haproxy": haproxy,
     "haproxy-inside": inside,
+    "octavia-written": octavia_written,
     "ovn": ovn,
     "simulated-memory": _simulated(simulated_memory),
     "simulated-file": _simulated(simulated_file),

@@ -42,6 +42,7 @@ class Bed:
     network: str = ""
     deadline_s: float = 20.0
     step_s: float = 0.05
+    answers: bool = True  # whether the applications in its servers can be reached
     installation: UUID = field(default_factory=uuid4)
     furnish: Callable[[Path], None] = lambda folder: None
     """Adds what an image of this cloud has beyond its manifest."""

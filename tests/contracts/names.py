@@ -10,7 +10,10 @@ import pytest
 
 import knots
 from contracts.clouds import CLOUDS, MakeBed
+from drivers.openstack.written import WrittenRest
+from drivers.openstack.zones import Names
 from muster.drivers.dns.rfc2136 import open_dns
+from muster.drivers.openstack.designate import Designate, Options
 from muster.ports.dns import Dns
 
 
@@ -41,7 +44,17 @@ async def knot(home: Path) -> AsyncIterator[NamesBed]:
         yield NamesBed(dns=open_dns(server.said, uuid4()), stranger=open_dns(server.said, uuid4()))
 
 
+@asynccontextmanager
+async def designate_written(home: Path) -> AsyncIterator[NamesBed]:
+    """A Designate that is written down."""
+    rest = WrittenRest(Names())
+    yield NamesBed(
+        dns=Designate(rest, Options(), uuid4()), stranger=Designate(rest, Options(), uuid4())
+    )
+
+
 NAMES: dict[str, MakeNamesBed] = {
     **{name: _of_cloud(make) for name, make in CLOUDS.items()},
+    "designate-written": designate_written,
     "knot": knot,
 }

@@ -152,6 +152,17 @@ async def test_where_nobody_is_nobody_is_heard(yard):
         await heard(yard, Line(url=NOWHERE, certificate=CERTIFICATE), [])
 
 
+GARBAGE = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "certificate"), [(NOWHERE, ""), (NOWHERE, GARBAGE), ("https://[", CERTIFICATE)]
+)
+async def test_of_what_is_no_certificate_or_address_nobody_is_heard(yard, url, certificate):
+    with pytest.raises(Transient):
+        await heard(yard, Line(url=url, certificate=certificate), [])
+
+
 async def test_a_machine_that_does_not_know_us_says_so():
     machine = FakeMachine()
     async with serving(machine) as url:

@@ -8,11 +8,16 @@ from uuid import uuid4
 import pytest
 
 from contracts.balancers import BALANCERS, BalancerBed
+from contracts.openstack_services import OCTAVIA, REAL, octavia
 from muster.model.pool import Condition, MemberState, Traffic, digest
 
 
-@pytest.fixture(params=BALANCERS)
+@pytest.fixture(params=[*BALANCERS, pytest.param(OCTAVIA, marks=REAL)])
 async def bed(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BalancerBed]:
+    if request.param == OCTAVIA:
+        async with octavia(request.getfixturevalue("openstack_clouds")) as real:
+            yield real
+        return
     async with BALANCERS[request.param](tmp_path) as made:
         yield made
 

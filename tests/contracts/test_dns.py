@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from contracts.names import NAMES, NamesBed
+from contracts.openstack_services import DESIGNATE, REAL, designate
 from muster.base.errors import Permanent
 from muster.model.observed import Record
 from muster.ports.dns import Dns
@@ -14,8 +15,12 @@ from muster.ports.dns import Dns
 NAME = "web.example.test"
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, pytest.param(DESIGNATE, marks=REAL)])
 async def names(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[NamesBed]:
+    if request.param == DESIGNATE:
+        async with designate(request.getfixturevalue("openstack_clouds")) as real:
+            yield real
+        return
     async with NAMES[request.param](tmp_path) as made:
         yield made
 

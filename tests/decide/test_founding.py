@@ -20,7 +20,7 @@ from muster.decide.founding import (
 from muster.model.founding import MachineSeen, Role, ServerSeen, Step, Wish
 
 ADDRESS = "10.0.0.1"
-BARE = MachineSeen(addresses=(ADDRESS,))
+BARE = MachineSeen(addresses=(ADDRESS,), agent=False)
 
 
 def wish(role: Role = Role.CONTROL, **but: object) -> Wish:
@@ -48,6 +48,7 @@ DONE = {
     Step.PASSWORD: lambda seen: replace(seen, password=True),
     Step.JOIN: lambda seen: server(seen, member="m1"),
     Step.VERIFY: lambda seen: replace(seen, verified=True),
+    Step.AGENT: lambda seen: replace(seen, agent=True),
 }
 servers = st.builds(
     ServerSeen,
@@ -65,6 +66,7 @@ machines = st.builds(
     server=st.none() | servers,
     configured=st.booleans(),
     serving=st.booleans(),
+    agent=st.booleans(),
     verified=st.booleans(),
 )
 
@@ -115,8 +117,13 @@ def test_the_first_of_the_cluster_has_its_pool_and_network_before_there_is_one()
 
 
 def test_a_member_is_not_asked_to_listen_elsewhere():
-    seen = server(BARE, member="m1", listens="10.0.0.1:9443", pools=("p",), networks=("n",))
+    seen = replace(BARE, installed=True)
+    seen = server(seen, member="m1", listens="10.0.0.1:9443", pools=("p",), networks=("n",))
     assert next_step(wish(), seen) is Step.PROFILE
+
+
+def test_a_server_that_answers_and_lacks_what_it_needs_beside_gets_that_first():
+    assert next_step(wish(), server(BARE)) is Step.INSTALL
 
 
 def test_every_step_has_words():

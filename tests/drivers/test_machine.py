@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from muster.base.errors import Permanent
-from muster.drivers.machine import OWN_SOCKET, Machine, Programs, unit_text
+from muster.drivers.machine import OWN_SOCKET, Machine, Programs
 
 
 @dataclass
@@ -32,42 +32,25 @@ def systemd(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_incus_is_installed_from_the_systems_own_packages(tmp_path):
+def test_a_service_starts_now_and_with_the_machine(systemd):
     runner = Told()
-    Machine(runner=runner, root=tmp_path).install_incus()
-    assert runner.ran == [
-        "apt-get update -qq",
-        "apt-get install -y -qq --no-install-recommends incus",
-    ]
-
-
-def test_where_the_release_has_no_incus_it_is_said_where_there_is_one(tmp_path):
-    runner = Told(failing="apt-get install")
-    with pytest.raises(Permanent, match=r"no such package.*backports"):
-        Machine(runner=runner, root=tmp_path).install_incus()
-
-
-def test_incus_is_there_once_its_daemon_is(tmp_path):
-    machine = Machine(root=tmp_path)
-    assert not machine.has_incus()
-    (tmp_path / "usr/libexec/incus").mkdir(parents=True)
-    (tmp_path / "usr/libexec/incus/incusd").touch()
-    assert machine.has_incus()
-
-
-def test_muster_starts_with_the_machine(systemd):
-    runner = Told()
-    home = Path("/var/lib/muster")
-    Machine(runner=runner, root=systemd).enable(("/opt/muster/bin/python", "-m", "muster"), home)
-    unit = (systemd / "etc/systemd/system/muster.service").read_text()
-    assert unit == unit_text(("/opt/muster/bin/python", "-m", "muster"), home)
-    assert "ExecStart=/opt/muster/bin/python -m muster serve\n" in unit
-    assert "Environment=MUSTER_HOME=/var/lib/muster\n" in unit
+    Machine(runner=runner, root=systemd).enable("muster.service", "[Unit]\n")
+    folder = systemd / "etc/systemd/system"
+    assert [each.name for each in folder.iterdir()] == ["muster.service"]
+    assert (folder / "muster.service").read_text() == "[Unit]\n"
     assert runner.ran == [
         "systemctl daemon-reload",
         "systemctl enable muster.service",
         "systemctl restart muster.service",
     ]
+
+
+@pytest.mark.parametrize(("failing", "starts"), [("", True), ("systemctl is-active", False)])
+def test_a_service_that_runs_and_is_enabled_starts_with_the_machine(systemd, failing, starts):
+    runner = Told(failing=failing)
+    assert Machine(runner=runner, root=systemd).starts("muster-agent.service") is starts
+    runner.failing = "systemctl is-enabled"
+    assert not Machine(runner=runner, root=systemd).starts("muster-agent.service")
 
 
 def test_incus_is_started_where_systemd_has_it_and_nobody_elses_is(systemd, tmp_path):

@@ -13,10 +13,12 @@ from memory import in_memory
 from muster.base.clock import ManualClock
 from muster.engine.pace import EnginePace
 from muster.engine.stock import MachineStock
+from muster.engine.stocktaking import _Source
 from muster.engine.worker import Engine
 from muster.model.inventory import Kind, Record, Stocktake
 from muster.model.server_cluster import ServerClusterStatus
 from muster.ports.agent import line_of
+from muster.ports.stock import News
 from muster.ports.store import Query, Store
 from muster.store.signals import LocalSignal
 from office import a_cloud
@@ -227,3 +229,49 @@ async def test_after_an_evacuation_every_instance_is_where_it_is_now(yard):
         there.answers["/1.0/instances?recursion=2&all-projects=true"] = [an_instance("web", "m2")]
     await yard.tell(lifecycle("cluster-member-evacuated", "/1.0/cluster/members/m1"))
     assert [(e.name, e.server) for e in await yard.has(K.INSTANCES)] == [("web", "m2")]
+
+
+class OddFleet(FakeFleet):
+    """Agents of which one call breaks as nobody has foreseen."""
+
+    broken = 1
+
+    async def listen(self, line, path):
+        self.broken -= 1
+        if self.broken >= 0:
+            raise ValueError("no such thing")
+        async for said in super().listen(line, path):
+            yield said
+
+
+async def test_whatever_breaks_a_line_the_next_machine_is_heard():
+    fleet, machine = OddFleet(), a_machine(1)
+    there = fleet.put(machine.connection_url, FakeMachine())
+    there.news.put_nowait("news")
+    stock = MachineStock(fleet, {"m1": line_of(machine)})
+    async with asyncio.timeout(30):
+        while not (heard := await stock.heard()).events:
+            assert heard.missed
+    assert heard.events == ["news"]
+    await stock.close()
+
+
+class OddStock:
+    """What tells one thing after it has broken as nobody has foreseen."""
+
+    broken = 1
+
+    async def heard(self) -> News:
+        self.broken -= 1
+        if self.broken >= 0:
+            raise KeyError("metadata")
+        return News(["news"])
+
+
+async def test_a_cluster_whose_news_break_is_listened_to_anew():
+    source, told = _Source(OddStock()), []
+    async with asyncio.timeout(30):
+        while not told:
+            told += source.told().events
+            await asyncio.sleep(0)
+    await source.close()

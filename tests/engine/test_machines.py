@@ -15,10 +15,12 @@ from memory import in_memory
 from muster.base.certificates import fingerprint
 from muster.base.clock import ManualClock
 from muster.decide.machines import called
+from muster.drivers import papers
 from muster.engine.machines import AT_ONCE
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.machine import Detail, Kind, Machine, MachineStatus
+from muster.model.system import SHOWN
 from muster.ports.store import Store
 from muster.store.signals import LocalSignal
 
@@ -284,3 +286,31 @@ async def test_one_that_is_back_is_ready_when_its_incus_answers_as_well(yard):
     there.refusing_reads.clear()
     await yard.go_on(15)
     assert (await yard.seen(away)).status is S.READY
+
+
+PROVIDER = "/os/1.0/system/provider"
+
+
+async def test_a_machine_is_told_our_new_certificate_until_it_takes_it():
+    chain, _ = papers.made("muster", NOW)
+    old = {
+        "name": "operations-center",
+        "config": {"server_url": "https://muster.example", "server_certificate": NEXT},
+    }
+    async with a_yard() as yard:
+        machine = a_machine()
+        there = yard.stands(machine, answers={**ABOUT, PROVIDER: {"config": old, "state": {}}})
+        await yard.keep(machine)
+        await yard.go_on()
+        assert there.changes == []  # nobody has replaced anything
+        await yard.store.write(lambda tx: tx.settings.put(SHOWN, chain))
+        there.refusing[PROVIDER] = "it cannot reach us by that"
+        await yard.go_on(301)
+        assert there.changes == [("PUT", PROVIDER)]
+        assert there.config("system/provider") == old
+        del there.refusing[PROVIDER]
+        await yard.go_on(301)
+        assert there.config("system/provider")["config"]["server_certificate"] == chain
+        assert (await yard.seen(machine)).status is S.READY
+        await yard.go_on(301)
+        assert len(there.changes) == 2

@@ -37,7 +37,16 @@ def _make(folder: Path, lock: Path) -> None:
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
     # The folder is named outright: by itself uv installs beside the python that runs it.
     python = folder / "bin" / "python"
-    installer = [sys.executable, "-m", "uv", "pip", "install", "--python", python]
+    installer = [
+        sys.executable,
+        "-m",
+        "uv",
+        "pip",
+        "install",
+        "--compile-bytecode",
+        "--python",
+        python,
+    ]
     if subprocess.run([*installer[:3], "--version"], capture_output=True).returncode:
         installer = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     done = subprocess.run(

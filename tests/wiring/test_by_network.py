@@ -11,6 +11,7 @@ from drivers.haproxy.rooms import House, WrittenRooms
 from muster.base.clock import ManualClock
 from muster.base.errors import Invalid
 from muster.drivers.balancers.by_network import ByNetwork
+from muster.drivers.balancers.caddy.balancer import CaddyBalancer
 from muster.drivers.balancers.haproxy.balancer import HaproxyBalancer
 from muster.drivers.simulated.balancer import SimulatedBalancer
 from muster.drivers.simulated.cloud import open_cloud
@@ -92,7 +93,9 @@ async def test_networks_balance_by_themselves_unless_a_balancer_was_chosen_for_a
 
 async def test_a_cloud_may_balance_by_its_networks_alone(tmp_path: Path) -> None:
     said = fittings("incus", {"balancer": "ovn"}, "lab")
-    cloud = await fitted(await bare(tmp_path), said, config(tmp_path, ManualClock()))
+    cloud = await bare(tmp_path)
+    cloud = replace(cloud, about=replace(cloud.about, kind="incus"))
+    cloud = await fitted(cloud, said, config(tmp_path, ManualClock()))
     assert cloud.balancer is cloud.network_balancer
     assert "ends no TLS" in (cloud.about.refusal(Ability.HTTPS) or "")
     assert cloud.about.refusal(Ability.TCP) is None
@@ -121,6 +124,22 @@ async def test_a_cloud_without_rooms_cannot_have_balancers_in_them(tmp_path: Pat
     said, told = fittings("local", {"balancer": "instance"}, "lab"), config(tmp_path, ManualClock())
     with pytest.raises(Invalid, match="has no instances for balancers"):
         await fitted(await bare(tmp_path), said, told)
+
+
+async def test_openstack_balances_by_octavia_where_it_is_and_else_by_what_comes_with_muster(
+    tmp_path: Path,
+) -> None:
+    said, told = fittings("openstack", {}, "lab"), config(tmp_path, ManualClock())
+    bare_one = await bare(tmp_path)
+    has = replace(bare_one, about=replace(bare_one.about, kind="openstack"))
+    cloud = await fitted(has, said, told)
+    assert cloud.balancer is has.network_balancer
+    assert "Barbican" in (cloud.about.refusal(Ability.HTTPS) or "")
+    without = await fitted(replace(has, network_balancer=None), said, told)
+    assert isinstance(without.balancer, CaddyBalancer)
+    with pytest.raises(Invalid, match="has no OVN"):
+        await fitted(has, fittings("openstack", {"balancer": "ovn"}, "lab"), told)
+    await without.close()
 
 
 async def test_a_cloud_without_ovn_cannot_balance_by_it(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Clouds that were taken on: rows, which every process opens and closes for itself."""
 
+import asyncio
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+import traffic
 from drivers.pem.made import CERTIFICATE, KEY, NEXT, NEXT_KEY
 from memory import in_memory
 from muster.base.clock import ManualClock
@@ -200,3 +202,48 @@ async def test_one_that_cannot_be_opened_hinders_no_other(store: Store, tmp_path
         await keep(store, row)
     async with process(store, tmp_path) as one:
         assert names(one) == {"good"}
+
+
+async def test_a_home_that_cannot_be_written_for_a_while_ends_no_following(
+    store: Store, tmp_path: Path
+) -> None:
+    papers = {"certificate": CERTIFICATE, "key": KEY, SHOWN: CERTIFICATE}
+    row = Admitted(
+        id=cloud_id("c1"),
+        name="c1",
+        created_at=ManualClock().now(),
+        options={"kind": "incus", "url": "https://127.0.0.1:1"},
+        papers=papers,
+        servers=UUID(int=3),
+    )
+    await keep(store, row)
+    async with process(store, tmp_path) as one:
+        one.signal = FastSignal()
+        folder, aside = tmp_path / "clouds" / "c1" / "papers", tmp_path / "aside"
+        folder.rename(aside)
+        folder.touch()  # what is no folder takes no file
+        await keep(store, replace(row, papers={**papers, SHOWN: NEXT}))
+        following = asyncio.create_task(one.follow())
+        met = await one.introduce(LAB)
+        await keep(store, met)
+        await until(lambda: names(one) == {"c1", "lab"})  # the others are not held up
+        assert one.admitted()["c1"].papers[SHOWN] == CERTIFICATE
+        folder.unlink()
+        aside.rename(folder)
+        await until(lambda: one.admitted()["c1"].papers[SHOWN] == NEXT)
+        assert (folder / f"{SHOWN}.pem").read_text() == NEXT
+        following.cancel()
+
+
+class FastSignal(LocalSignal):
+    """News of everything, always."""
+
+    async def wait(self, topic: str, timeout_s: float) -> bool:
+        return True
+
+
+async def until(so: Callable[[], bool]) -> None:
+    async def claim() -> bool:
+        return so()
+
+    await traffic.until(claim)

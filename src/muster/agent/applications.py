@@ -9,8 +9,8 @@ from muster.agent.agent import Agent
 from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
-from muster.agent.said import wrong
-from muster.agent.steps import Act, Acts, Unit, run
+from muster.agent.said import read, written, wrong
+from muster.agent.steps import Act, Acts, File, Put, Unit, run
 from muster.base.errors import Conflict, NotFound, Unsupported
 
 LONG_S = 900.0
@@ -107,6 +107,76 @@ APPLICATIONS = Noun(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Lxcfs:
+    """What containers see of the machine: their own part of it, where this is true."""
+
+    cpu_shares: bool = False
+    load_average: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Incus:
+    lxcfs: Lxcfs = Lxcfs()
+
+
+LXCFS = "/etc/systemd/system/lxcfs.service.d/99-muster.conf"
+_WORDS = {"cpu_shares": "--enable-cfs", "load_average": "--enable-loadavg"}
+
+
+def _lxcfs_files(config: Incus, seen: None) -> Iterator[File]:
+    words = [word for name, word in _WORDS.items() if getattr(config.lxcfs, name)]
+    if words:
+        start = " ".join(("/usr/bin/lxcfs", *words, "/var/lib/lxcfs"))
+        yield Put(LXCFS, f"[Service]\nExecStart=\nExecStart={start}\n")
+
+
+def _lxcfs_acts(old: Incus, new: Incus, seen: None, changed: frozenset[str]) -> Acts:
+    """It counts from its next start on: a restart would take it from the containers that run."""
+    again = run("systemctl", "daemon-reload", tolerated=True)
+    return Acts(then=(again,)) if LXCFS in changed else Acts()
+
+
+def _lxcfs_lacks(config: Incus, machine: Machine) -> Iterable[Lack]:
+    return lacking(_lxcfs_abilities(machine), "config.lxcfs") if config != Incus() else ()
+
+
+def _lxcfs_abilities(machine: Machine) -> Mapping[str, Ability]:
+    return by_programs("applications.lxcfs", machine, "lxcfs")
+
+
+INCUS = Noun(
+    "applications/incus",
+    Incus,
+    _lxcfs_files,
+    _lxcfs_acts,
+    lacks=_lxcfs_lacks,
+    abilities=_lxcfs_abilities,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """What can be said of an application of which nothing can be said."""
+
+
+def put(agent: Agent, asked: Asked) -> object:
+    """Have an application be so, as far as anything can be said of it."""
+    name, _ = _installed(agent, asked)
+    if not isinstance(asked.body, dict) or "config" not in asked.body:
+        raise wrong("config", 'is required: the body is {"config": {...}}')
+    said = asked.body["config"]
+    if f"applications/{name}" == INCUS.name:
+        agent.keeper.put(INCUS.name, said)
+    else:
+        read(Nothing, said)
+    return {}
+
+
+def _config(agent: Agent, name: str) -> object:
+    return written(agent.keeper.config(INCUS.name)) if INCUS.name.endswith(f"/{name}") else {}
+
+
 def listed(agent: Agent, asked: Asked) -> object:
     seen = look(agent.machine, Applications())
     return [f"{asked.prefix}/1.0/applications/{name}" for name in CATALOGUE if seen.has(name)]
@@ -138,7 +208,7 @@ def show(agent: Agent, asked: Asked) -> object:
     app, package = CATALOGUE[name], seen.of(name)[0]
     version = seen.versions[package]
     return {
-        "config": {},
+        "config": _config(agent, name),
         "state": {
             "is_primary": app.is_primary,
             "initialized": all(not agent.machine.rests(unit) for unit in app.units),

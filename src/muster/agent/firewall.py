@@ -4,34 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
+from muster.agent.nftables import Table
 from muster.agent.said import ruled, wrong
-from muster.agent.steps import Act, File, Put, Unit, run
+from muster.agent.steps import File
 
-RULES = "/etc/nftables-muster.nft"
-SERVICE = "muster-firewall.service"
-UNIT = f"/etc/systemd/system/{SERVICE}"
-_GONE = "nft delete table inet muster"
-# The table goes and comes in one transaction: nobody gets in between.
-_HEAD = """add table inet muster
-delete table inet muster
-table inet muster {
-    chain input {
+TABLE = Table(
+    "inet muster",
+    "/etc/nftables-muster.nft",
+    "muster-firewall.service",
+    "Rules of the Muster agent for who may reach this machine",
+)
+_HEAD = """    chain input {
         type filter hook input priority filter; policy accept;
         ct state established,related accept
         icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
-"""
-_LOADING = f"""[Unit]
-Description=Rules of the Muster agent for who may reach this machine
-Before=network-pre.target
-Wants=network-pre.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=nft -f {RULES}
-
-[Install]
-WantedBy=multi-user.target
 """
 
 
@@ -64,8 +50,7 @@ def files(devices: Iterable[tuple[str, tuple[Rule, ...]]]) -> Iterator[File]:
     """Return the rules of devices, each by what it is called on this machine."""
     lines = [_line(name, each) for name, rules in devices for each in rules]
     if lines:
-        yield Put(RULES, f"{_HEAD}{''.join(lines)}    }}\n}}\n")
-        yield Put(UNIT, _LOADING)
+        yield from TABLE.files(f"{_HEAD}{''.join(lines)}    }}\n")
 
 
 def _line(device: str, rule: Rule) -> str:
@@ -75,21 +60,3 @@ def _line(device: str, rule: Rule) -> str:
     if rule.port:
         words.append(f"{rule.protocol} dport {rule.port}")
     return f"        {' '.join(words)} {rule.action}\n"
-
-
-def first(has_rules: bool, changed: frozenset[str]) -> Iterator[Act]:
-    if UNIT in changed and not has_rules:
-        yield Unit("disable", SERVICE)
-
-
-def then(has_rules: bool, changed: frozenset[str]) -> Iterator[Act]:
-    if RULES not in changed:
-        return
-    back = ("sh", "-c", f"if test -e {RULES}; then nft -f {RULES}; else {_GONE}; fi")
-    if not has_rules:
-        yield run(*_GONE.split(), undo=back, tolerated=True)
-        return
-    yield run("nft", "-f", RULES, undo=back)
-    if UNIT in changed:
-        yield run("systemctl", "daemon-reload", tolerated=True)
-        yield Unit("enable", SERVICE)

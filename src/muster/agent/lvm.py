@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Noun, by_programs, when_enabled
@@ -79,11 +80,24 @@ def abilities(machine: Machine) -> Mapping[str, Ability]:
 def state(machine: Machine, config: Lvm) -> Mapping[str, object]:
     if not config.enabled:
         return {}
-    return {"pvs": _report(machine, "pvs", "pv"), "vgs": _report(machine, "vgs", "vg")}
+    pvs, vgs = _report(machine, "pvs"), _report(machine, "vgs")
+    log = [*pvs.get("log", ()), *vgs.get("log", ())]
+    return {
+        "pvs": _rows(pvs, "pv"),
+        "vgs": _rows(vgs, "vg"),
+        **({"log": log} if log else {}),
+    }
 
 
-def _report(machine: Machine, program: str, key: str) -> list[object]:
-    told = machine.told(program, "--reportformat", "json") or {}
+_WITH_LOG = "log/report_command_log=1"
+
+
+def _report(machine: Machine, program: str) -> Mapping[str, Any]:
+    """Return what a program reports, and of that what went wrong."""
+    return machine.report(program, "--reportformat", "json", "--config", _WITH_LOG)
+
+
+def _rows(told: Mapping[str, Any], key: str) -> list[object]:
     return [each for report in told.get("report", ()) for each in report.get(key, ())]
 
 

@@ -36,6 +36,13 @@ class Machine:
         except OSError:  # some files of /proc and /sys can only be written
             return None
 
+    def raw(self, path: str) -> bytes:
+        """Return what is in a file that is no text; nothing where there is none to read."""
+        try:
+            return self.place(path).read_bytes()
+        except OSError:
+            return b""
+
     def line(self, path: str) -> str:
         return (self.text(path) or "").strip()
 
@@ -113,6 +120,17 @@ class Machine:
             return json.loads(said.out) if said.code == 0 else None
         except ValueError:
             return None
+
+    def report(self, *argv: str) -> dict[str, Any]:
+        """Return the JSON object that a program prints, though it may fail; {} where it has none.
+
+        Programs that tell what is wrong by their code tell it in full by what they print.
+        """
+        try:
+            told = json.loads(self.ask(*argv).out)
+        except ValueError:
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def has(self, programs: Sequence[str]) -> list[str]:
         """Return which of the programs are missing."""

@@ -106,8 +106,7 @@ def abilities(machine: Machine) -> Mapping[str, Ability]:
 
 
 def state(machine: Machine, config: Multipath) -> Mapping[str, object]:
-    hosts = machine.names(FIBRE)
-    ports = [machine.line(f"{FIBRE}/{each}/port_name") for each in hosts]
+    ports = [_port(machine, each) for each in machine.names(FIBRE)]
     if not config.enabled or not machine.runner.has("multipathd"):
         return {"controllers": ports, "devices": {}}
     maps = (machine.told("multipathd", "show", "maps", "json") or {}).get("maps", ())
@@ -115,6 +114,22 @@ def state(machine: Machine, config: Multipath) -> Mapping[str, object]:
         "controllers": ports,
         "devices": {f"0x{each.get('uuid', '')[1:]}": _shown(each) for each in maps},
     }
+
+
+_OF_PORTS = (
+    "fabric_name",
+    "node_name",
+    "port_name",
+    "port_state",
+    "port_type",
+    "speed",
+    "supported_speeds",
+)
+
+
+def _port(machine: Machine, host: str) -> Mapping[str, str]:
+    """Return what a port of Fibre Channel says of itself."""
+    return {name: machine.line(f"{FIBRE}/{host}/{name}") for name in _OF_PORTS}
 
 
 def _shown(each: Mapping[str, Any]) -> Mapping[str, object]:
@@ -126,7 +141,10 @@ def _shown(each: Mapping[str, Any]) -> Mapping[str, object]:
                 "policy": group.get("selector", ""),
                 "priority": group.get("pri", 0),
                 "status": group.get("dm_st", ""),
-                "paths": [path.get("dev", "") for path in group.get("paths", [])],
+                "paths": [
+                    {"id": path.get("dev", ""), "status": path.get("chk_st", "")}
+                    for path in group.get("paths", [])
+                ],
             }
             for group in each.get("path_groups", ())
         ],

@@ -94,6 +94,7 @@ class Device:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interface(Device):
     hwaddr: str = ruled(needed=True, pattern=CARD)
+    strict_hwaddr: bool = False  # no frame leaves by it with another address
     vlan_tags: tuple[int, ...] = ruled((), low=1, high=4094)
     lldp: bool = False
     ethernet: Ethernet = Ethernet()

@@ -1,12 +1,14 @@
 """The network as it is: devices that were told, or whatever the machine has."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from muster.agent import wireguard
+from muster.agent.lldp import neighbours
 from muster.agent.machine import Machine
-from muster.agent.network import Network, Wireguard, devices, roles
-from muster.agent.network_sight import CARDS, device_name, sight
+from muster.agent.network import Bond, Interface, Network, Wireguard, devices, roles
+from muster.agent.network_sight import CARDS, Sight, card_name, device_name, own, sight
 
 
 # Note [A network that nobody told]
@@ -28,9 +30,44 @@ def state(machine: Machine, config: Network) -> dict[str, object]:
             "routes": [{"to": route.to, "via": route.via} for route in each.routes],
             **_card_state(machine, name, addresses),
         }
+        if isinstance(each, Bond):
+            shown[each.name]["members"] = _members(machine, each, seen)
+        if isinstance(each, Interface) and each.lldp:
+            shown[each.name]["lldp"] = neighbours(machine, card_name(each, seen))
         if isinstance(each, Wireguard):
             shown[each.name]["wireguard"] = wireguard.state(machine, name)
     return {"interfaces": shown or _untold(machine, known)}
+
+
+def _members(machine: Machine, bond: Bond, seen: Sight) -> dict[str, object]:
+    """Return the cards of a bond, and with whom they agree on being one, if they do."""
+    return {
+        name: {
+            "type": "bond_member",
+            **_card_state(machine, name, []),
+            **_agreed(machine, name),
+            **({"lldp": neighbours(machine, name)} if bond.lldp else {}),
+        }
+        for name in (seen.cards.get(card, card) for card in own(bond))
+    }
+
+
+def _agreed(machine: Machine, card: str) -> dict[str, object]:
+    remote = _partner(machine, card)
+    here = machine.line(f"{CARDS}/{card}/address")
+    return {"lacp": {"local_mac": here, "remote_mac": remote}} if remote else {}
+
+
+_NOBODY = "00:00:00:00:00:00"
+
+
+def _partner(machine: Machine, card: str) -> str:
+    """Return who speaks LACP at the other end of a card; nothing where nobody does."""
+    told = machine.text(f"/proc/net/bonding/{machine.link(f'{CARDS}/{card}/master')}") or ""
+    mine = told.partition(f"Slave Interface: {card}\n")[2].partition("Slave Interface: ")[0]
+    partner = mine.partition("details partner lacp pdu:")[2]
+    found = re.search(r"system mac address: (\S+)", partner)
+    return found[1] if found and found[1] != _NOBODY else ""
 
 
 def _untold(machine: Machine, known: Mapping[str, Mapping[str, Any]]) -> dict[str, object]:

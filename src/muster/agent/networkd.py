@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_interface
 
-from muster.agent import ethernet, firewall, network_state, proxy, wireguard
+from muster.agent import ethernet, firewall, network_state, proxy, sources, wireguard
 from muster.agent.durations import seconds
 from muster.agent.machine import Machine
 from muster.agent.network import (
@@ -52,6 +52,14 @@ def files(config: Network, seen: Sight) -> Iterator[File]:
     yield from ethernet.files(seen.ethernet)
     named = ((device_name(config, each, seen), each.firewall_rules) for _, each in devices(config))
     yield from firewall.files(named)
+    yield from sources.files(_strict(config, seen))
+
+
+def _strict(config: Network, seen: Sight) -> dict[str, str]:
+    """Return the cards that may show no address but their own, each with that."""
+    addresses = {name: address for address, name in seen.cards.items()}
+    names = [card_name(each, seen) for each in config.interfaces if each.strict_hwaddr]
+    return {name: addresses[name] for name in names if name in addresses}
 
 
 def _tunnel(each: Wireguard, seen: Sight) -> Iterator[File]:
@@ -193,8 +201,12 @@ def acts(old: Network, new: Network, seen: Sight, changed: frozenset[str]) -> Ac
     then += _zoning(new.time.timezone, seen, changed)
     then += ethernet.acts(seen.ethernet, changed)
     then += proxy.acts(changed)
-    then += firewall.then(has_rules, changed)
-    return Acts(tuple(firewall.first(has_rules, changed)), tuple(then))
+    first: list[Act] = []
+    strict = bool(_strict(new, seen))
+    for table, is_wanted in ((firewall.TABLE, has_rules), (sources.TABLE, strict)):
+        first += table.first(is_wanted, changed)
+        then += table.then(is_wanted, changed)
+    return Acts(tuple(first), tuple(then))
 
 
 def _zoning(new: str, seen: Sight, changed: frozenset[str]) -> Iterator[Act]:
@@ -276,6 +288,8 @@ def _needs(config: Network, each: AnyDevice) -> Iterator[tuple[str, bool]]:
     yield "network.vlans", isinstance(each, Vlan)
     yield "network.wireguard", isinstance(each, Wireguard)
     yield "network.firewall", bool(each.firewall_rules)
+    if isinstance(each, Interface):
+        yield "network.strict_hwaddr", each.strict_hwaddr
     if isinstance(each, Interface | Bond):
         yield "network.vlan_tags", is_bridge(config, each)
         yield "network.ethernet", bool(each.ethernet.wanted)
@@ -293,6 +307,7 @@ def abilities(machine: Machine) -> dict[str, Ability]:
     return {
         "network": Ability() if has_networkd else missing,
         **by_programs("network.firewall", machine, "nft"),
+        **by_programs("network.strict_hwaddr", machine, "nft"),
         "network.bonds": by_module("bonding", "bonds"),
         "network.vlans": by_module("8021q", "VLANs"),
         "network.vlan_tags": by_module("8021q", "bridge that knows VLANs"),

@@ -9,7 +9,7 @@ from muster.agent import certificate
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Noun, by_programs, when_enabled
 from muster.agent.said import ruled, wrong
-from muster.agent.steps import Act, Acts, File, Put, Unit, run, started
+from muster.agent.steps import Act, Acts, File, Knob, Put, Unit, run, started
 
 OPTIONS = "/etc/default/ovn-host"
 KEY, CERTIFICATE, AUTHORITY = (f"/etc/ovn/muster-{each}.pem" for each in ("key", "cert", "ca"))
@@ -70,7 +70,22 @@ def check(config: Ovn) -> None:
             raise wrong(f"config.{each}", "is required")
 
 
+ARP = "/etc/sysctl.d/60-muster-ovn.conf"
+_ANSWERS = {"arp_ignore": "1", "arp_announce": "2"}
+_KNOBS = "/proc/sys/net/ipv4/conf/all"
+_KERNELS = frozenset({ARP, *(f"{_KNOBS}/{key}" for key in _ANSWERS)})
+
+
+# Note [Who answers for an address]
+# Linux answers for each of its addresses on every interface. Where a machine's own address and the
+# uplink of OVN are in one segment, others so learn to reach the machine by the uplink, which Incus
+# takes down with the last network on it: they then reach it no more until they ask anew. So a
+# chassis answers for an address where that is, and asks by the address of where it asks.
 def files(config: Ovn, seen: object) -> Iterator[File]:
+    if config.enabled:  # see Note [Who answers for an address]
+        said = "".join(f"net.ipv4.conf.all.{key} = {text}\n" for key, text in _ANSWERS.items())
+        yield Put(ARP, said)
+        yield from (Knob(f"{_KNOBS}/{key}", text) for key, text in _ANSWERS.items())
     if config.enabled and config.is_secret:
         yield Put(KEY, config.tls_client_key, 0o600)
         yield Put(CERTIFICATE, config.tls_client_certificate)
@@ -109,7 +124,7 @@ def acts(old: Ovn, new: Ovn, seen: Sight, changed: frozenset[str]) -> Acts:
         before = {key: seen.ids[key]} if key in seen.ids else {}
         undo = _words("set", **before) if before else _words("remove", key)
         then.append(run(*_words("set", **{key: value}), undo=undo))
-    if changed and old.enabled and new.enabled:
+    if changed - _KERNELS and old.enabled and new.enabled:
         then.append(Unit("restart", CONTROLLER))
     return Acts(tuple(first), tuple(then))
 

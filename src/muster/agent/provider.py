@@ -1,7 +1,7 @@
 """system/provider: whom this machine belongs to, and what he is told of it by itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any
@@ -98,10 +98,43 @@ def put(agent: Agent, asked: Asked) -> object:
     if not _under_way.acquire(blocking=False):
         raise Conflict("the machine is registering")
     try:
-        _belong(agent, new, asked.body["config"])
+        if _is_same_place(old, new) and _is_kept(agent):
+            _hold(agent, new, asked.body["config"])
+        else:
+            _belong(agent, new, asked.body["config"])
     finally:
         _under_way.release()
     return {}
+
+
+def _is_same_place(old: Provider, new: Provider) -> bool:
+    """Return whether it is whom the machine belongs to, with another certificate at most."""
+    there = replace(new.config, server_certificate=old.config.server_certificate)
+    return bool(new.name) and replace(new, config=there) == old
+
+
+# Note [Another certificate of the provider]
+# Who shows another certificate is who he was: the machine keeps its secret, takes no use of a token
+# and needs none that is still good. It calls him by the new certificate before it lets go of the
+# old one, so a wrong one cuts nobody off. Where he has forgotten this machine, it registers anew.
+def _hold(agent: Agent, new: Provider, said: object) -> None:
+    """Hold him to another certificate. See Note [Another certificate of the provider]."""
+    place = new.config.place
+    secret = agent.keeper.memory.notes["provider"]["secret"]
+    body = {"cause": "", "connection_url": _own_url(agent, place)}
+    try:
+        agent.calls.call(place, Call("PUT", f"{SERVERS}/:self", body, secret))
+    except Undone as error:
+        if error.details.get("status") == 403:
+            _belong(agent, new, said)
+            return
+        raise _as_before(error) from error
+    agent.keeper.put(PROVIDER.name, said, {"wanted": None})
+
+
+def _as_before(error: Undone | Invalid) -> Undone:
+    kind = TurnedAway if isinstance(error, TurnedAway) else Undone
+    return kind(f"{PROVIDER.name} is as it was before: {error.text}", **error.details)
 
 
 def _belong(agent: Agent, new: Provider, said: object) -> None:
@@ -140,9 +173,7 @@ def _registered(agent: Agent, new: Provider) -> dict[str, Any]:
         pem, secret = str(told.get("certificate", "")), str(told.get("secret", ""))
         vouched = certificate.fingerprint(certificate.certificates(pem, "its certificate")[0])
     except (Undone, Invalid) as error:
-        text = f"{PROVIDER.name} is as it was before: {error.text}"
-        kind = TurnedAway if isinstance(error, TurnedAway) else Undone
-        raise kind(text, **error.details) from error
+        raise _as_before(error) from error
     before = agent.keeper.memory.notes.get("provider", {}).get("vouched")
     was_trusted = vouched in certificate.trusted(machine) and vouched != before
     try:

@@ -12,11 +12,13 @@ from muster.agent import (
     provider,
     reset,
     resources,
+    security,
     storage,
     update,
+    volumes,
 )
 from muster.agent.agent import Agent, Chore, Route
-from muster.agent.applications import APPLICATIONS
+from muster.agent.applications import APPLICATIONS, INCUS
 from muster.agent.ceph import CEPH
 from muster.agent.envelope import Asked
 from muster.agent.environment import environment
@@ -46,7 +48,7 @@ from muster.base.errors import Invalid, NotFound
 
 _SYSTEM = (FALLBACK, KERNEL, LOGGING, NETWORK, PROVIDER, SECURITY, STORAGE, UPDATE)
 _SERVICES = (CEPH, ISCSI, LINSTOR, LVM, MULTIPATH, NETBIRD, NVME, OVN, TAILSCALE, USBIP)
-_ALL: tuple[Noun[Any], ...] = (*_SYSTEM, *_SERVICES, APPLICATIONS)
+_ALL: tuple[Noun[Any], ...] = (*_SYSTEM, *_SERVICES, APPLICATIONS, INCUS)
 _READ_ONLY = ("system/resources",)
 NOUNS: dict[str, Noun[Any]] = {each.name: each for each in _ALL}
 
@@ -145,6 +147,7 @@ def _noun(agent: Agent, name: str) -> Noun[Any]:
 
 
 _APP = "/1.0/applications"
+_STORAGE, _SECURITY = "/1.0/system/storage", "/1.0/system/security"
 ROUTES = (
     Route("GET", "/", versions, "The versions of this interface."),
     Route("GET", "/1.0", about, "The machine: name, ids, system, how long it runs."),
@@ -152,6 +155,7 @@ ROUTES = (
     Route("GET", _APP, applications.listed, "The applications that are installed."),
     Route("POST", _APP, applications.add, "Install the application `name`, and what it needs."),
     Route("GET", _APP + "/{name}", applications.show, "An application: its versions."),
+    Route("PUT", _APP + "/{name}", applications.put, "Have it be so: of incus, its `lxcfs`."),
     Route("POST", _APP + "/{name}/:restart", applications.restart, "Restart its daemons."),
     Route("POST", _APP + "/{name}/:remove", applications.remove, "Remove it; its data stays."),
     Route("GET", "/1.0/services", services, "The services that can be configured."),
@@ -180,7 +184,15 @@ ROUTES = (
     Route("POST", "/1.0/system/update/:check", update.check, "Install what is newer now."),
     Route("POST", "/1.0/system/storage/:scrub-pool", storage.scrub, "Read all of a pool."),
     Route("POST", "/1.0/system/storage/:delete-pool", storage.delete, "Destroy a pool, for good."),
-    Route("POST", "/1.0/system/storage/:wipe-drive", storage.wipe, "Forget what a drive was."),
+    Route("POST", _STORAGE + "/:wipe-drive", volumes.wipe, "Forget what a drive was."),
+    Route("POST", _STORAGE + "/:create-volume", volumes.create_volume, "Make a volume of a pool."),
+    Route("POST", _STORAGE + "/:delete-volume", volumes.delete_volume, "Destroy it; `force`."),
+    Route("POST", _STORAGE + "/:import-pool", volumes.import_pool, "Take on one from elsewhere."),
+    Route("POST", _STORAGE + "/:encrypt-drive", volumes.unencrypted, "Refused, and why."),
+    Route("POST", _STORAGE + "/:import-encrypted-drive", volumes.unencrypted, "Refused, and why."),
+    Route("POST", _STORAGE + "/:cleanup-root", volumes.cleanup_root, "Refused, and why."),
+    Route("POST", _SECURITY + "/:retrieved", security.retrieved, "Refused, and why."),
+    Route("POST", _SECURITY + "/:tpm-rebind", security.tpm_rebind, "Refused, and why."),
     Route("POST", "/1.0/system/network/:confirm", confirm_network, "Keep the new network."),
     Route("POST", "/1.0/system/network/:flush-dns", flush_dns, "Forget what names resolved to."),
 )

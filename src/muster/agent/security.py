@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from muster.agent import certificate
+from muster.agent.agent import Agent
+from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Can, Lack, Noun, by_programs, lacking
 from muster.agent.said import ruled, wrong
 from muster.agent.steps import Acts, File, Put, run
+from muster.base.errors import Unsupported
 
 FOLDER = "/usr/local/share/ca-certificates"
 EFI = "/sys/firmware/efi"
@@ -40,16 +43,33 @@ def acts(old: Security, new: Security, seen: None, changed: frozenset[str]) -> A
     return Acts(then=(run(*UPDATE, undo=UPDATE, timeout_s=60.0),)) if changed else Acts()
 
 
+_KEYLESS = "the volumes of this machine were encrypted by somebody else, who has their keys"
+_UNBOUND = "nothing of this machine was bound to its TPM by the agent"
+
+
+def retrieved(agent: Agent, asked: Asked) -> object:
+    raise Unsupported(_KEYLESS)
+
+
+def tpm_rebind(agent: Agent, asked: Asked) -> object:
+    raise Unsupported(_UNBOUND)
+
+
 def lacks(config: Security, machine: Machine) -> Iterable[Lack]:
     if config.encryption_recovery_keys:
-        reason = "the volumes of this machine were encrypted by somebody else, who has their keys"
-        yield Lack("config.encryption_recovery_keys", reason)
+        yield Lack("config.encryption_recovery_keys", _KEYLESS)
     if config.custom_ca_certs:
-        yield from lacking(abilities(machine), "config.custom_ca_certs")
+        yield from lacking(
+            by_programs("security.custom_ca_certs", machine, *UPDATE), "config.custom_ca_certs"
+        )
 
 
 def abilities(machine: Machine) -> Mapping[str, Ability]:
-    return by_programs("security.custom_ca_certs", machine, *UPDATE)
+    return {
+        **by_programs("security.custom_ca_certs", machine, *UPDATE),
+        "security.encryption_recovery_keys": Ability(Can.ABSENT, _KEYLESS),
+        "security.tpm_rebind": Ability(Can.ABSENT, _UNBOUND),
+    }
 
 
 def state(machine: Machine, config: Security) -> Mapping[str, object]:

@@ -3,21 +3,20 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from muster.agent import doing
 from muster.agent.agent import Agent
+from muster.agent.datasets import volumes
+from muster.agent.drives import drives, root_partition
 from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Can, Lack, Noun, by_programs, lacking
 from muster.agent.said import ruled, written, wrong
 from muster.agent.steps import Act, Acts, File, Put, run
-from muster.base.errors import Conflict, NotFound
+from muster.base.errors import NotFound
 
 DEVICE = r"/dev/[A-Za-z0-9_./:-]{1,200}"
 POOL = r"[A-Za-z][A-Za-z0-9_-]{0,62}"
-COLUMNS = "PATH,TYPE,SIZE,RM,TRAN,MODEL,SERIAL,WWN,MOUNTPOINT,FSTYPE"
-REMOTE = ("iscsi", "nvme-tcp", "fc", "fcoe")
 # Each type: how many devices there have to be, and what zpool calls it.
 TYPES: Mapping[str, tuple[int, str]] = {
     "zfs-raid0": (1, ""),
@@ -30,16 +29,26 @@ TYPES: Mapping[str, tuple[int, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Special:
+    """Where a pool keeps what it knows of its data, and small blocks, apart from the rest."""
+
+    type: str = ruled("zfs-raid1", among=("zfs-raid0", "zfs-raid1", "zfs-raid10"))
+    special_small_blocks_size_in_kb: int = ruled(0, low=0, high=1024)
+    devices: tuple[str, ...] = ruled((), pattern=DEVICE)
+
+
+@dataclass(frozen=True, slots=True)
 class Pool:
     name: str = ruled(needed=True, pattern=POOL)
     type: str = ruled(needed=True, among=tuple(TYPES))
     devices: tuple[str, ...] = ruled((), pattern=DEVICE)
     cache: tuple[str, ...] = ruled((), pattern=DEVICE)
     log: tuple[str, ...] = ruled((), pattern=DEVICE)
+    special: Special = Special()
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (*self.devices, *self.cache, *self.log)
+        return (*self.devices, *self.cache, *self.log, *self.special.devices)
 
 
 # As cron has it: minute, hour, day of the month, month, day of the week.
@@ -75,16 +84,33 @@ def check(config: Storage) -> None:
     names: set[str] = set()
     used: set[str] = set()
     for n, each in enumerate(config.pools):
-        here, (least, _) = f"config.pools[{n}]", TYPES[each.type]
+        here = f"config.pools[{n}]"
         if each.name in names:
             raise wrong(f"{here}.name", f"{each.name} is there twice")
-        if len(each.devices) < least or (each.type == "zfs-raid10" and len(each.devices) % 2):
-            pairs = ", in pairs" if each.type == "zfs-raid10" else ""
-            raise wrong(f"{here}.devices", f"{each.type} is of at least {least}{pairs}")
+        _check_count(f"{here}.devices", each.type, each.devices)
+        _check_special(f"{here}.special", each.special)
         if used & set(each.all) or len(set(each.all)) < len(each.all):
             raise wrong(f"{here}.devices", "has a device that is used twice")
         names.add(each.name)
         used |= set(each.all)
+
+
+def _check_count(path: str, type: str, devices: tuple[str, ...]) -> None:
+    least, _ = TYPES[type]
+    if len(devices) < least or (type == "zfs-raid10" and len(devices) % 2):
+        pairs = ", in pairs" if type == "zfs-raid10" else ""
+        raise wrong(path, f"{type} is of at least {least}{pairs}")
+
+
+def _check_special(path: str, special: Special) -> None:
+    size = special.special_small_blocks_size_in_kb
+    if special.devices:
+        _check_count(f"{path}.devices", special.type, special.devices)
+    elif size:
+        raise wrong(f"{path}.devices", "is required: small blocks have to be somewhere")
+    if size & (size - 1):
+        field = f"{path}.special_small_blocks_size_in_kb"
+        raise wrong(field, "must be a power of two, from 1 to 1024; 0: none")
 
 
 def acts(old: Storage, new: Storage, seen: Sight, changed: frozenset[str]) -> Acts:
@@ -95,19 +121,24 @@ def acts(old: Storage, new: Storage, seen: Sight, changed: frozenset[str]) -> Ac
 
 def _creating(pool: Pool) -> Act:
     words = ["zpool", "create", "-o", "ashift=12", "-o", "autotrim=on", "-m", "none"]
-    words += ["-O", "compression=on", pool.name, *_arranged(pool)]
+    words += ["-O", "compression=on"]
+    small = pool.special.special_small_blocks_size_in_kb
+    words += ["-O", f"special_small_blocks={small}K"] if small else []
+    words += [pool.name, *_arranged(pool.type, pool.devices)]
     for kind in ("cache", "log"):
         devices = getattr(pool, kind)
         words += [kind, *devices] if devices else []
+    if pool.special.devices:
+        words += ["special", *_arranged(pool.special.type, pool.special.devices)]
     return run(*words, undo=("zpool", "destroy", pool.name), timeout_s=120.0)
 
 
-def _arranged(pool: Pool) -> Iterator[str]:
-    word = TYPES[pool.type][1]
-    size = 2 if pool.type == "zfs-raid10" else len(pool.devices)
-    for n in range(0, len(pool.devices), size):
+def _arranged(type: str, devices: tuple[str, ...]) -> Iterator[str]:
+    word = TYPES[type][1]
+    size = 2 if type == "zfs-raid10" else len(devices)
+    for n in range(0, len(devices), size):
         yield from (word,) if word else ()
-        yield from pool.devices[n : n + size]
+        yield from devices[n : n + size]
 
 
 def files(config: Storage, seen: object) -> Iterator[File]:
@@ -121,7 +152,7 @@ def lacks(config: Storage, machine: Machine) -> Iterable[Lack]:
         yield from lacking(by_programs("scrub", machine, "zpool", "cron"), "config.scrub_schedule")
     if not config.pools:
         return
-    yield from lacking(abilities(machine), "config.pools")
+    yield from lacking(by_programs("storage.pools", machine, "zpool"), "config.pools")
     seen = look(machine, config)
     for n, each in enumerate(config.pools):
         field = f"config.pools[{n}].devices"
@@ -135,42 +166,24 @@ def lacks(config: Storage, machine: Machine) -> Iterable[Lack]:
 
 
 def abilities(machine: Machine) -> Mapping[str, Ability]:
-    return by_programs("storage.pools", machine, "zpool")
+    return {
+        **by_programs("storage.pools", machine, "zpool"),
+        **by_programs("storage.smart", machine, "smartctl"),
+        **by_programs("storage.secure_wipe", machine, "blkdiscard"),
+        "storage.encryption": Ability(Can.ABSENT, UNENCRYPTED),
+    }
+
+
+UNENCRYPTED = "the agent encrypts no drives: have the installer do it, or cryptsetup"
 
 
 def state(machine: Machine, config: Storage) -> Mapping[str, object]:
-    return {"drives": list(_drives(machine)), "pools": list(_pools(machine))}
-
-
-def _drives(machine: Machine) -> Iterator[Mapping[str, object]]:
-    told = machine.told("lsblk", "--json", "--bytes", "--output", COLUMNS) or {}
-    names = _by_id(machine)
-    for each in told.get("blockdevices", ()):
-        if each.get("type") != "disk" or str(each["path"]).startswith(("/dev/zram", "/dev/zd")):
-            continue
-        yield {
-            "id": names.get(each["path"], each["path"]),
-            "model_name": (each.get("model") or "").strip(),
-            "serial_number": each.get("serial") or "",
-            "bus": each.get("tran") or "",
-            "capacity_in_bytes": int(each.get("size") or 0),
-            "boot": "/" in _mounted(each),
-            "in_use": bool(_mounted(each) or each.get("fstype")),
-            "removable": bool(each.get("rm")),
-            "remote": each.get("tran") in REMOTE,
-            "wwn": each.get("wwn") or "",
-        }
-
-
-def _by_id(machine: Machine) -> dict[str, str]:
-    """Return the name that a drive keeps, by the name that it has now."""
-    folder = "/dev/disk/by-id"
-    return {f"/dev/{machine.link(f'{folder}/{n}')}": f"{folder}/{n}" for n in machine.names(folder)}
-
-
-def _mounted(device: Mapping[str, Any]) -> list[str]:
-    own = [device["mountpoint"]] if device.get("mountpoint") else []
-    return own + [place for each in device.get("children", ()) for place in _mounted(each)]
+    pools = look(machine, config).pools
+    return {
+        "drives": list(drives(machine, pools)),
+        "pools": list(_pools(machine)),
+        "root_partition": root_partition(machine),
+    }
 
 
 def _pools(machine: Machine) -> Iterator[Mapping[str, object]]:
@@ -178,7 +191,13 @@ def _pools(machine: Machine) -> Iterator[Mapping[str, object]]:
     told = machine.ask("zpool", "list", "-H", "-p", "-o", columns)
     for line in told.out.splitlines() if machine.runner.has("zpool") else ():
         name, size, used, health = line.split("\t")
-        yield {"name": name, "raw_pool_size_in_bytes": size, "used": used, "state": health}
+        yield {
+            "name": name,
+            "raw_pool_size_in_bytes": size,
+            "used": used,
+            "state": health,
+            "volumes": list(volumes(machine, name)),
+        }
 
 
 STORAGE = Noun(
@@ -212,19 +231,11 @@ def delete(agent: Agent, asked: Asked) -> object:
 
 
 def _pool(agent: Agent, asked: Asked) -> str:
-    told = asked.body.get("name") if isinstance(asked.body, dict) else None
+    return named_pool(agent, asked.body.get("name") if isinstance(asked.body, dict) else None)
+
+
+def named_pool(agent: Agent, told: object, field: str = "name") -> str:
+    """Return the name of a pool that is there. Raises `NotFound`."""
     if not isinstance(told, str) or told not in look(agent.machine, Storage()).pools:
-        raise NotFound(f"there is no pool {told or ''}: `name` is one of state.pools")
+        raise NotFound(f"there is no pool {told or ''}: `{field}` is one of state.pools")
     return told
-
-
-def wipe(agent: Agent, asked: Asked) -> object:
-    """Forget what a drive was used for. One in use is refused."""
-    told = asked.body.get("id") if isinstance(asked.body, dict) else None
-    found = [each for each in _drives(agent.machine) if each["id"] == told]
-    if not isinstance(told, str) or not found:
-        raise NotFound(f"there is no drive {told or ''}: `id` is one of state.drives")
-    if found[0]["boot"] or agent.machine.ask("lsblk", "-nro", "MOUNTPOINT", told).out.strip():
-        raise Conflict(f"{told} is in use")
-    doing.perform(agent.machine, run("wipefs", "--all", told, timeout_s=60.0))
-    return {}

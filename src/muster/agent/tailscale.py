@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from muster.agent.joined import Membership
+from muster.agent.joined import Membership, Sight
 from muster.agent.machine import Machine
 from muster.agent.noun import Ability, Noun, by_programs, when_enabled
-from muster.agent.said import ruled
+from muster.agent.said import ruled, wrong
+from muster.agent.steps import Act, Acts, run
 
 URL = r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._/-]*)?"
 
@@ -31,6 +32,9 @@ class Tailscale:
     advertise_exit_node: bool = False
     exit_node: str = ruled("", pattern=r"[A-Za-z0-9][A-Za-z0-9.:-]{0,252}")
     exit_node_allow_lan_access: bool = False
+    serve_enabled: bool = False
+    serve_port: int = ruled(0, low=0, high=65535)
+    serve_service: str = ruled("", pattern=r"svc:[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def _up(config: Tailscale) -> tuple[str, ...]:
@@ -67,6 +71,46 @@ MEMBERSHIP = Membership(
 )
 
 
+INCUS = "https+insecure://localhost:8443"
+
+
+def check(config: Tailscale) -> None:
+    MEMBERSHIP.check(config)
+    if config.serve_enabled and not config.serve_port:
+        raise wrong("config.serve_port", "is required where serve_enabled is true")
+
+
+def acts(old: Tailscale, new: Tailscale, seen: Sight, changed: frozenset[str]) -> Acts:
+    """Incus is served to the network of others once the machine is in it."""
+    joining = MEMBERSHIP.acts(old, new, seen, changed)
+    if not joining.then:
+        return Acts((*_ending(old), *joining.first)) if joining.first else joining
+    return Acts(joining.first, (*joining.then, *_ending(old), *_serving(new)))
+
+
+def _is_served(config: Tailscale) -> bool:
+    return config.enabled and config.serve_enabled
+
+
+def _serve(config: Tailscale) -> tuple[str, ...]:
+    service = (f"--service={config.serve_service}",) if config.serve_service else ()
+    return ("tailscale", "serve", "--bg", f"--https={config.serve_port}", *service, INCUS)
+
+
+def _end(config: Tailscale) -> tuple[str, ...]:
+    of = ("clear", config.serve_service) if config.serve_service else ("reset",)
+    return ("tailscale", "serve", *of)
+
+
+def _ending(old: Tailscale) -> tuple[Act, ...]:
+    return (run(*_end(old), undo=_serve(old)),) if _is_served(old) else ()
+
+
+def _serving(new: Tailscale) -> tuple[Act, ...]:
+    """Serving asks, and waits, where a tailnet allows no HTTPS: then it fails."""
+    return (run(*_serve(new), undo=_end(new), timeout_s=10.0),) if _is_served(new) else ()
+
+
 def abilities(machine: Machine) -> Mapping[str, Ability]:
     return by_programs("services.tailscale", machine, "tailscale")
 
@@ -97,8 +141,8 @@ TAILSCALE = Noun(
     "services/tailscale",
     Tailscale,
     MEMBERSHIP.files,
-    MEMBERSHIP.acts,
-    MEMBERSHIP.check,
+    acts,
+    check,
     when_enabled(abilities),
     look=MEMBERSHIP.look,
     state=state,

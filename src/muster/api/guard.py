@@ -120,10 +120,17 @@ def refuse_strangers(headers: Headers, door: Door, *, from_page: bool) -> None:
     if door.loopback_names and not _is_loopback(host):
         raise Forbidden(f"'{host}' is not a name of this machine's loopback; use 127.0.0.1")
     origin = headers.get("origin")
-    if from_page and origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if from_page and origin is not None and _host_of(origin) != host.lower():
         raise Forbidden(f"a page of '{origin}' may not do this here")
     if from_page and headers.get("sec-fetch-site") == "cross-site":
         raise Forbidden("a page of another site may not do this here")
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:  # such as http://[
+        return None
 
 
 @lru_cache(maxsize=256)

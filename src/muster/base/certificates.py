@@ -4,8 +4,10 @@ import re
 import ssl
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 
@@ -15,6 +17,17 @@ def fingerprint(pem: str) -> str | None:
         return sha256(ssl.PEM_cert_to_DER_cert(pem.strip() + "\n")).hexdigest()
     except ValueError:
         return None
+
+
+def first_der(text: str) -> bytes:
+    """Return the first certificate of a text, whatever else is in it: notes, a key, a chain.
+
+    Raises `ValueError` where there is none.
+    """
+    found = _ARMOUR.search(text)
+    if found is None:
+        raise ValueError("there is no certificate in PEM")
+    return ssl.PEM_cert_to_DER_cert(found[0])
 
 
 def bare(pem: str) -> str:
@@ -93,15 +106,77 @@ def _time(kind: int, said: bytes) -> datetime:
 
 
 def is_pair(certificate: str, key: str) -> bool:
-    """Return whether these are a certificate and its key, both in PEM."""
-    if fingerprint(certificate) is None:
-        return False
+    """Return whether these are a certificate and its key, both in PEM, the key not encrypted."""
+    return fingerprint(certificate) is not None and serving(certificate, key) is not None
+
+
+def chain_of(pem: str) -> list[str]:
+    """Return the certificates in a text, one by one."""
+    return [f"{each}\n" for each in _ARMOUR.findall(pem)]
+
+
+def serving(chain: str, key: str) -> ssl.SSLContext | None:
+    """Return the TLS of a server that shows a chain, None where that and the key do not fit."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:  # where only files can be read from
         pem = Path(folder) / "pair.pem"
         pem.touch(0o600)
-        pem.write_text(f"{certificate.strip()}\n{key.strip()}\n")
+        pem.write_text(f"{chain.strip()}\n{key.strip()}\n")
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pem)
+            made.load_cert_chain(pem, password="")  # else a terminal would be asked for one
         except (ssl.SSLError, OSError, ValueError):
-            return False
-    return True
+            return None
+    return made
+
+
+_ANY_TIME = 0x200000  # X509_V_FLAG_NO_CHECK_TIME, for which Python has no name
+
+
+# Note [Proved by a handshake]
+# Whether a certificate fits its key, is vouched for by what is shown beside it, and may be a
+# server's at all, is said best by what says it to clients: so it is shown once, in memory, to a
+# client that believes in the last certificate of the chain alone. Its dates are compared with the
+# time that is given.
+def chain_fault(chain: str, key: str, now: datetime) -> str:
+    """Return why no server can show this chain, "" where it can. See Note [Proved by a handshake].
+
+    The first certificate is the server's, each further one vouches for the one before it.
+    """
+    each_one, server = chain_of(chain), serving(chain, key)
+    if server is None or not each_one:
+        return "is no certificate with its key, in PEM and the key without a password"
+    for n, pem in enumerate(each_one, 1):
+        begin, end = validity(pem) or (now, now)
+        if now < begin:
+            return f"certificate {n} of the chain is not good before {begin:%Y-%m-%d %H:%M} UTC"
+        if now >= end:
+            return f"certificate {n} of the chain has expired at {end:%Y-%m-%d %H:%M} UTC"
+    if why := _loose(each_one):
+        return why
+    try:
+        _shake_hands(server, each_one[-1])
+    except ssl.SSLError as error:
+        return f"no client would take it: {getattr(error, 'verify_message', '') or error.reason}"
+    return ""
+
+
+def _loose(chain: list[str]) -> str:
+    """Return which certificate does not belong where it stands: who signed is who comes next."""
+    said = [_signed(each) for each in chain]
+    for n, (below, above) in enumerate(pairwise(said), 1):
+        if below[_ISSUER] != above[_SUBJECT]:
+            return f"certificate {n} of the chain is not signed by certificate {n + 1}"
+    return ""
+
+
+def _shake_hands(server: ssl.SSLContext, root: str) -> None:
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _ANY_TIME
+    client.load_verify_locations(cadata=root)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    asking = client.wrap_bio(back, there)
+    answering = server.wrap_bio(there, back, server_side=True)
+    for side in (asking, answering, asking):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()

@@ -87,6 +87,8 @@ def cloud_cancel(asked: Asking, name: str, operation: str) -> None:
     "--key", type=click.Path(exists=True, dir_okay=False), help="PEM. Default: it is in --cert."
 )
 @click.option("--fingerprint", help="Of the server's certificate; a token has it.")
+@click.option("--openstack", "entry", help="Of an OpenStack: an entry of clouds.yaml.")
+@click.option("--clouds-file", type=click.Path(exists=True, dir_okay=False), help="That file.")
 @click.option("--kind", help="Another kind than incus, such as simulated.")
 @pairs_option("--option options", "As in the settings file, such as project=lab; may be repeated.")
 @asking
@@ -95,8 +97,17 @@ def cloud_add(asked: Asking, name: str, **said: Any) -> None:
 
     With a token Muster makes a certificate, has the servers trust it, and holds them to
     theirs: muster cloud add lab --incus https://10.0.0.1:8443 --token ...
+
+    An OpenStack is signed in to as clouds.yaml says; Muster keeps what --clouds-file holds:
+    muster cloud add lab --openstack lab --clouds-file clouds.yaml --option network=private
     """
-    body = {"name": name, "kind": said["kind"] or "incus", "options": dict(said["options"])}
+    options = dict(said["options"])
+    body = {"name": name, "kind": said["kind"] or "incus", "options": options}
+    if said["entry"]:
+        body["kind"] = "openstack"
+        options["entry"] = said["entry"]
+        if said["clouds_file"]:
+            options["clouds"] = text_of(said["clouds_file"], "--clouds-file")
     body |= {each: said[each] for each in ("url", "token", "fingerprint") if said[each]}
     if said["cert"]:
         body["certificate"] = text_of(said["cert"], "--cert")

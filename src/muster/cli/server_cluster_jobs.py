@@ -174,12 +174,29 @@ def _said(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-@click.command("pause")
-@click.argument("name")
-@asking
-def pause(asked: Asking, name: str) -> None:
-    """Let a round over servers rest after the step that it is at."""
-    told(asked, _asked_of(asked, name, ":pause"), wait=False)
+def _order(command: str, verb: str, about: str) -> click.Command:
+    """Return a command that has a job do otherwise, and does not wait for it."""
+
+    @click.command(command, help=about)
+    @click.argument("name")
+    @asking
+    def order(asked: Asking, name: str) -> None:
+        told(asked, _asked_of(asked, name, verb), wait=False)
+
+    return order
+
+
+pause = _order("pause", ":pause", "Let a round over servers rest after the step that it is at.")
+rollback = _order(
+    "rollback",
+    ":rollback",
+    "Undo the making of a cluster, or the joining of servers, that is under way.",
+)
+cancel = _order(
+    "cancel",
+    ":cancel-operation",
+    "End a round over servers; the server that it is at comes back first.",
+)
 
 
 @click.command("resume")
@@ -189,22 +206,6 @@ def pause(asked: Asking, name: str) -> None:
 def resume(asked: Asking, name: str, wait: bool) -> None:
     """Have a job go on that rests or was stopped."""
     told(asked, _asked_of(asked, name, ":resume"), wait)
-
-
-@click.command("rollback")
-@click.argument("name")
-@asking
-def rollback(asked: Asking, name: str) -> None:
-    """Undo the making of a cluster, or the joining of servers, that is under way."""
-    told(asked, _asked_of(asked, name, ":rollback"), wait=False)
-
-
-@click.command("cancel")
-@click.argument("name")
-@asking
-def cancel(asked: Asking, name: str) -> None:
-    """End a round over servers; the server that it is at comes back first."""
-    told(asked, _asked_of(asked, name, ":cancel-operation"), wait=False)
 
 
 @click.command("tell")

@@ -1,5 +1,6 @@
 """What is set for all servers together: shown and changed."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -37,3 +38,34 @@ def system_set(asked: Asking, part: str, values: tuple[tuple[str, str], ...]) ->
         session.revise(f"{HERE}/{part}", dict(values))
         known = session.call("GET", f"{HERE}/{part}")["metadata"]
     asked.show(known, lambda out: out.print("It is set, for all servers."))
+
+
+@system.group("certificate")
+def certificate() -> None:
+    """What servers show by HTTPS."""
+
+
+@certificate.command("show")
+@asking
+def certificate_show(asked: Asking) -> None:
+    """Show it, and until when it is good."""
+    with asked.session() as session:
+        _told(asked, session.call("GET", f"{HERE}/certificate")["metadata"])
+
+
+@certificate.command("set")
+@click.argument("certificate_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("key_file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@asking
+def certificate_set(asked: Asking, certificate_file: Path, key_file: Path) -> None:
+    """Have all servers show another one at once, and tell machines that are held to it.
+
+    CERTIFICATE_FILE begins with the server's own; each further one vouches for the one before it.
+    """
+    body = {"certificate": certificate_file.read_text(), "key": key_file.read_text()}
+    with asked.session() as session:
+        _told(asked, session.call("POST", f"{HERE}/certificate", body)["metadata"])
+
+
+def _told(asked: Asking, known: dict[str, Any]) -> None:
+    asked.show(known, lambda out: pairs(out, list(known.items())))

@@ -19,7 +19,7 @@ _MUSTER = (Step.TRUST, Step.IMAGE, Step.SETTINGS, Step.SERVICE)
 STEPS: Mapping[Role, tuple[Step, ...]] = {
     Role.ALONE: (*_BEGIN, *_OWN, *_MUSTER),
     Role.CONTROL: (*_BEGIN, *_OWN, Step.CLUSTER, *_MUSTER, Step.PASSWORD),
-    Role.COMPUTE: (*_BEGIN, Step.EMPTY, Step.JOIN, Step.VERIFY),
+    Role.COMPUTE: (*_BEGIN, Step.EMPTY, Step.JOIN, Step.VERIFY, Step.AGENT),
 }
 TOLD: Mapping[Step, str] = {
     Step.INSTALL: "install Incus",
@@ -37,6 +37,7 @@ TOLD: Mapping[Step, str] = {
     Step.PASSWORD: "set the password of the cluster",
     Step.JOIN: "join the cluster",
     Step.VERIFY: "run an instance, and remove it",
+    Step.AGENT: "start the agent",
 }
 
 
@@ -65,7 +66,7 @@ def _is_empty(wish: Wish, seen: MachineSeen) -> bool:
 
 # Whether a step need not be done, by what is seen.
 _HOLDS: Mapping[Step, Callable[[Wish, MachineSeen], bool]] = {
-    Step.INSTALL: lambda _, seen: seen.installed or seen.server is not None,
+    Step.INSTALL: lambda _, seen: seen.installed,
     Step.START: lambda _, seen: seen.server is not None,
     Step.EMPTY: _is_empty,
     # A member's address is the cluster's affair and stays what it is.
@@ -83,6 +84,7 @@ _HOLDS: Mapping[Step, Callable[[Wish, MachineSeen], bool]] = {
     Step.PASSWORD: lambda wish, seen: seen.password or not wish.password,
     Step.JOIN: lambda _, seen: bool(_server(seen).member),
     Step.VERIFY: lambda _, seen: seen.verified,
+    Step.AGENT: lambda _, seen: seen.agent,
 }
 
 

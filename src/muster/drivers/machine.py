@@ -1,7 +1,6 @@
 """This machine, as far as setting it up goes: its addresses, packages, services, programs."""
 
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,7 @@ import psutil
 
 from muster.base.errors import Permanent
 
-INCUSD = ("/usr/libexec/incus/incusd", "/usr/lib/incus/incusd", "/opt/incus/bin/incusd")
 OWN_SOCKET = Path("/var/lib/incus/unix.socket")
-UNIT = "muster.service"
 LONG_S = 900.0  # packages come over somebody's network
 BRIDGES = ("lo", "incusbr", "docker", "virbr", "lxc", "veth", "ovs", "tap")
 
@@ -64,32 +61,8 @@ class Machine:
         first = _outward()
         return tuple(sorted(dict.fromkeys(found), key=lambda each: (each != first, ":" in each)))
 
-    def has_incus(self) -> bool:
-        return any((self.root / each.lstrip("/")).exists() for each in INCUSD)
-
     def has_systemd(self) -> bool:
         return (self.root / "run/systemd/system").is_dir()
-
-    def install_incus(self) -> None:
-        """Raises `Permanent` saying where there is Incus, where this system has none."""
-        if shutil.which("apt-get") is None:
-            raise Permanent(
-                "this system has no apt-get: install Incus as it is done here, and run this again"
-            )
-        quiet = {"DEBIAN_FRONTEND": "noninteractive"}
-        self.runner.run("apt-get", "update", "-qq", surroundings=quiet)
-        try:
-            self._install(quiet)
-        except Permanent as error:
-            raise Permanent(
-                f"{error.text}. Debian 12 has Incus in its backports: add bookworm-backports to "
-                "the sources of packages, apt-get install -t bookworm-backports incus, and run "
-                "this again"
-            ) from None
-
-    def _install(self, quiet: Mapping[str, str]) -> None:
-        words = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", "incus")
-        self.runner.run(*words, surroundings=quiet)
 
     def start_incus(self, socket_file: Path) -> None:
         """Have systemd start the system's own Incus; another one is whoever's it is."""
@@ -99,13 +72,27 @@ class Machine:
             )
         self.runner.run("systemctl", "enable", "--now", "incus.service")
 
-    def enable(self, program: Sequence[str], home: Path) -> None:
-        """Have systemd start Muster, now and with the machine."""
-        unit = self.root / "etc/systemd/system" / UNIT
-        unit.write_text(unit_text(program, home))
+    def enable(self, unit: str, text: str) -> None:
+        """Have systemd start a service, now and with the machine."""
+        file = self.root / "etc/systemd/system" / unit
+        new = file.with_name(f".{unit}.new")
+        with new.open("w") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())  # a unit that a power cut left empty is worse than none
+        new.replace(file)
         self.runner.run("systemctl", "daemon-reload")
-        self.runner.run("systemctl", "enable", UNIT)
-        self.runner.run("systemctl", "restart", UNIT)
+        self.runner.run("systemctl", "enable", unit)
+        self.runner.run("systemctl", "restart", unit)
+
+    def starts(self, unit: str) -> bool:
+        """Return whether a service runs, and does so when the machine has been started anew."""
+        try:
+            for asked in ("is-active", "is-enabled"):
+                self.runner.run("systemctl", asked, "--quiet", unit)
+        except Permanent:
+            return False
+        return True
 
     def start_by_itself(self, program: Sequence[str], home: Path) -> int:
         """Start Muster where nobody starts services, and return its process."""
@@ -121,25 +108,6 @@ class Machine:
                 cwd="/",
             )
         return begun.pid
-
-
-def unit_text(program: Sequence[str], home: Path) -> str:
-    return f"""[Unit]
-Description=Muster, which looks after the clusters of this site
-After=network-online.target incus.service
-Wants=network-online.target
-
-[Service]
-Environment=MUSTER_HOME={home}
-ExecStart={" ".join(program)} serve
-Restart=on-failure
-RestartSec=2
-# Balancers go on while Muster is started anew.
-KillMode=process
-
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 def _outward() -> str:

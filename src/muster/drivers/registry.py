@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 from muster.drivers.incus.cloud import open_cloud as open_incus
 from muster.drivers.local.cloud import open_cloud as open_local
+from muster.drivers.openstack.cloud import open_cloud as open_openstack
 from muster.drivers.simulated.cloud import open_cloud as open_simulated
 from muster.ports.cloud import Open
 
 DRIVERS: Mapping[str, Open] = {
     "incus": open_incus,
     "local": open_local,
+    "openstack": open_openstack,
     "simulated": open_simulated,
 }
 

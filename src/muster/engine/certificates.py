@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from muster.decide.expiry import Paper, findings
 from muster.engine.site import Site
 from muster.engine.warnings import note
+from muster.model.system import SHOWN
 from muster.ports.agent import OUR_CERTIFICATE
 from muster.ports.store import Query, Transaction
 
@@ -28,6 +29,12 @@ def _papers(tx: Transaction) -> Iterator[Paper]:
         entity="muster",
         what="what Muster shows to servers",
         pem=tx.settings.get(OUR_CERTIFICATE) or "",
+    )
+    yield Paper(
+        entity_type="muster",
+        entity="muster",
+        what="what Muster shows to whoever calls it",
+        pem=tx.settings.get(SHOWN) or "",
     )
     for machine in tx.machines.find(_ALL):
         its = "its certificate"

@@ -8,8 +8,8 @@ from typing import TypeVar
 from uuid import UUID
 
 from muster.base.backoff import delay
-from muster.base.errors import DriverError, Stale, StoreError
-from muster.base.log import log
+from muster.base.enduring import enduring
+from muster.base.errors import Stale
 from muster.decide.converge import plan
 from muster.engine import outcomes
 from muster.engine.bulk import carry_on
@@ -72,12 +72,8 @@ async def attempt(what: str, work: Callable[[], Awaitable[T]]) -> T | None:
 
     This is where a failing pass or tick ends, so that it cannot end the engine.
     """
-    try:
+    with enduring(f"engine/{what}"):
         return await work()
-    except (DriverError, StoreError) as error:
-        log(what=what).warning("engine.setback", code=error.code, reason=error.text)
-    except Exception:
-        log(what=what).exception("engine.broke")
     return None
 
 

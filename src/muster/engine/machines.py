@@ -8,15 +8,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from muster.base.certificates import fingerprint
+from muster.base.certificates import fingerprint, pinned
 from muster.base.errors import DriverError, Permanent
+from muster.base.log import log
 from muster.decide import machines as decide
 from muster.decide.machines import Answer, Pulse
+from muster.decide.pins import repinned
 from muster.decide.warnings import of_machine
 from muster.engine.loop import attempt
 from muster.engine.site import Site
 from muster.engine.warnings import note
 from muster.model.machine import INCUS_KINDS, Facts, Machine, MachineStatus
+from muster.model.system import SHOWN
 from muster.ports.agent import Agents, Line, Order, found, line_of, listed
 from muster.ports.store import Query, Transaction
 
@@ -77,7 +80,9 @@ class Patrol:
     async def _ask(self, agents: Agents, id: UUID) -> bool:
         """Ask one machine, and keep what came of it; return whether it answered."""
         async with self._slots:
-            machine = await self._site.store.read(lambda tx: tx.machines.get(id))
+            machine, shown = await self._site.store.read(
+                lambda tx: (tx.machines.get(id), tx.settings.get(SHOWN))
+            )
             if machine is None:
                 return False
             try:
@@ -87,6 +92,8 @@ class Patrol:
                 await self._keep(machine, machine, error.text)
                 return False
             await self._keep(machine, met, answer)
+            if shown:
+                await _tell_pin(agents, met, pinned(shown))
             return True
 
     async def _met(self, agents: Agents, machine: Machine) -> Machine:
@@ -122,6 +129,23 @@ class Patrol:
 
     def _now(self) -> datetime:
         return self._site.clock.now()
+
+
+async def _tell_pin(agents: Agents, machine: Machine, pin: str) -> None:
+    """Have a machine be held to the certificate that we show now; what fails is tried again.
+
+    See Note [Who is held to our certificate] in service/provisioning/system.py.
+    """
+    line, path = line_of(machine), f"{HERE}/system/provider"
+    try:
+        provider = _object(_object(await found(agents, line, path)).get("config"))
+        wanted = repinned(provider, pin)
+        if wanted:
+            body = {"config": wanted}
+            await agents.call(line, Order(path=path, method="PUT", body=body, within_s=30.0))
+            log().info("machine.told_certificate", server=machine.name)
+    except DriverError as error:
+        log().warning("machine.knows_old_certificate", server=machine.name, reason=error.text)
 
 
 def _registration(machine: Machine) -> tuple[Line, str]:

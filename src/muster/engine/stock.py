@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from muster.base.backoff import delay
+from muster.base.enduring import enduring
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.ports.agent import Agents, Line, Order
 from muster.ports.stock import News
@@ -74,14 +76,13 @@ class MachineStock:
         failures = 0
         while True:
             for name, line in list(self._lines.items()):
-                try:
+                with enduring(f"stock/{name}"), suppress(DriverError):
                     async for said in self._agents.listen(line, EVENTS):
                         failures = 0
                         self._hear(said)
-                except DriverError:
-                    self._miss()
-                    if self._lines.get(name) == line:  # whoever broke off is asked last
-                        self._lines = {**self._without(name), name: line}
+                self._miss()
+                if self._lines.get(name) == line:  # whoever broke off is asked last
+                    self._lines = {**self._without(name), name: line}
             failures += 1
             await asyncio.sleep(delay("stock", failures).total_seconds())
 

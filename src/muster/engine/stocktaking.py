@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from muster.base.enduring import enduring
 from muster.base.errors import DriverError, Permanent
 from muster.base.log import log
 from muster.decide.inventory.due import is_due
@@ -61,8 +62,10 @@ class _Source:
             return News()
         if not self.news.done():
             return News()
-        said, self.news = self.news.result(), asyncio.create_task(self.stock.heard())
-        return said
+        heard, self.news = self.news, asyncio.create_task(self.stock.heard())
+        with enduring("inventory"):
+            return heard.result()
+        return News()
 
     async def close(self) -> None:
         tasks = [each for each in (self.news, self.work) if each]

@@ -28,6 +28,7 @@ class Step(StrEnum):
     PASSWORD = "password"
     JOIN = "join"
     VERIFY = "verify"
+    AGENT = "agent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +64,12 @@ class MachineSeen:
 
     root: bool = True
     addresses: tuple[str, ...] = ()
-    installed: bool = False  # Incus
+    installed: bool = False  # Incus, and what it needs beside
     server: ServerSeen | None = None  # None: nobody answers
     configured: bool = False  # Muster's settings are as wished
     serving: bool = False  # Muster answers, with those settings
     password: bool = False  # the one that was wished for is set
+    agent: bool = True  # it runs, now and after a restart; or nobody starts services here
     verified: bool = False  # an instance has run here since it joined
     was: Role | None = None  # what an earlier try made of it, or began to
     taken: str = ""  # what stands in the way of Muster's addresses

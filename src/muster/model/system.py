@@ -6,6 +6,7 @@ from dataclasses import dataclass
 ADDRESS = "system.address"  # where servers find Muster
 CHANNEL = "system.server_default_channel"  # of servers for which nobody names one
 LOG_LEVEL = "system.log_level"
+SHOWN, SHOWN_KEY = "system.certificate", "system.certificate_key"  # what every server shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,4 +15,4 @@ class Fixed:
 
     listen: str = ""
     log_level: str = "info"
-    pin: str = ""  # PEM that machines are held to where it is shown, "" where authorities vouch
+    shown: str = ""  # PEM: the chain that it begins to serve HTTPS with, "" where it serves HTTP

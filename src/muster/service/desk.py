@@ -14,6 +14,7 @@ from muster.model.system import Fixed
 from muster.ports.admission import Admission
 from muster.ports.agent import Agents
 from muster.ports.cloud import Cloud
+from muster.ports.face import Face
 from muster.ports.signal import Signal
 from muster.ports.solver import Solver
 from muster.ports.store import Store
@@ -42,6 +43,7 @@ class Desk:
     placer: Solver | None = None  # None: nothing is placed as a whole
     doorway: Doorway | None = None  # where machines become members; None: nowhere
     agents: Agents | None = None  # None: no machine is looked after
+    face: Face | None = None  # None: it serves HTTP, and shows nothing
     placing: Lock = field(default_factory=Lock)  # see Note [One slot, one vcluster]
 
     @property

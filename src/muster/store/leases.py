@@ -4,11 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
+from muster.model.system import SHOWN_KEY
 from muster.ports.agent import OUR_KEY
 from muster.store.rows import micros
 from muster.store.sealing import seal_of
 
-SETTINGS, SECRET = "settings", (OUR_KEY,)
+SETTINGS, SECRET = "settings", (OUR_KEY, SHOWN_KEY)
 
 _TAKE = text("""
 INSERT INTO leases (name, owner, until) VALUES (:name, :owner, :until)

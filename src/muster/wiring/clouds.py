@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.clock import Clock
+from muster.base.enduring import enduring
 from muster.base.errors import Conflict, DriverError, Invalid, MusterError
 from muster.base.log import log
 from muster.drivers.incus.pairing import paired
@@ -29,6 +30,7 @@ AGAIN_S = 30.0  # until a cloud that cannot be opened is tried again
 LEAST_REST_S = 0.2  # between two looks: every event is taken for news
 AROUND_S = 60.0  # nobody tells which zones the hosts of a cluster of servers are given
 SHOWN = "server_certificate"
+CLOUDS = "clouds"  # what a clouds.yaml holds, as whoever adds an OpenStack sends it
 Options = Mapping[str, Any]
 
 
@@ -70,26 +72,26 @@ class Clouds:
     async def follow(self) -> None:
         """Do as the rows say, for ever."""
         while True:
-            await self.signal.wait(EVENTS, EVERY_S)
-            try:
+            with enduring("clouds"):
+                await self.signal.wait(EVENTS, EVERY_S)
                 await self.refresh()
                 await self._look_around()
-            except MusterError as error:
-                log().warning("clouds.not_refreshed", code=error.code, reason=error.text)
             await asyncio.sleep(LEAST_REST_S)
 
     def admitted(self) -> Mapping[str, Admitted]:
         return self._rows
 
     async def refresh(self) -> None:
+        """Do as the rows say now, each cloud by itself: what fails is tried the next time."""
         async with self._turn:
             said = await self.store.read(lambda tx: {x.name: x for x in tx.clouds.find(Query())})
             for name, row in list(self._rows.items()):
-                now = said.get(name)
-                if now is not None and now != row and _goes_on(row, now):
-                    await self._renew(now)
-                elif now != row:
-                    await self._dismiss(name)
+                with enduring(f"clouds/{name}", OSError):  # a full disk, for instance
+                    now = said.get(name)
+                    if now is not None and now != row and _goes_on(row, now):
+                        await self._renew(now)
+                    elif now != row:
+                        await self._dismiss(name)
             for name, row in said.items():
                 if name not in self.open and self._may_be_tried(name):
                     await self._take_on(row)
@@ -127,7 +129,8 @@ class Clouds:
         async with self._turn:
             for name, row in self._rows.items():
                 if row.servers:
-                    await self._look(name, self._options_of(row))
+                    with enduring(f"clouds/{name}", OSError):
+                        await self._look(name, self._options_of(row))
 
     async def _renew(self, row: Admitted) -> None:
         """Have a cloud go on with other hosts, or with another certificate of theirs."""
@@ -196,17 +199,28 @@ class Clouds:
         cloud = self.open.pop(name)
         if self.engine:
             await self.engine.dismiss(name)
-        await cloud.close()
+        with enduring(f"clouds/{name}", OSError):
+            await cloud.close()
         self._strike(name)
 
     async def _introduced(self, ask: CloudAsk) -> Options:
         """Return the options in force, once whoever has the cloud knows us."""
+        if ask.kind == "openstack" and CLOUDS in ask.options:
+            return {**self._laid_down(ask), "kind": ask.kind}
         if ask.kind != "incus":
             return {**ask.options, "kind": ask.kind}
         own, others = parted(ask.options)
         who = f"muster-{self.installation.hex[:8]}"
         met = await paired(replace(ask, options=own), self._papers(ask.name), who)
         return {**others, **met, "kind": ask.kind}
+
+    def _laid_down(self, ask: CloudAsk) -> Options:
+        """Return the options with what signs us in as a file. See Note [Papers in the database]."""
+        folder, text = self._papers(ask.name), str(ask.options[CLOUDS])
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(folder / "clouds_file.pem", text)
+        plain = {name: said for name, said in ask.options.items() if name != CLOUDS}
+        return {**plain, "clouds_file": str(folder / "clouds_file.pem")}
 
     async def _opened(self, name: str, options: Options) -> Cloud:
         kind, (own, others) = str(options.get("kind")), parted(options)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from muster.base.errors import Invalid, MusterError
-from muster.base.log import log
+from muster.base.enduring import enduring
+from muster.base.errors import Invalid
 from muster.drivers import papers
 from muster.drivers.incus.gate import IncusGate
 from muster.model.enrolment import Doorway
@@ -87,13 +87,11 @@ async def _watch(gate: IncusGate, welcome: Callable[[], Awaitable[None]]) -> Non
     """Look again where members came or went. See Note [Members that nobody told of]."""
     known: frozenset[str] | None = None
     while True:
-        try:
+        with enduring("door", OSError):
             there = frozenset(seat.name for seat in await gate.seats())
             if known is not None and there != known:
                 await welcome()
             known = there
-        except MusterError as error:
-            log().warning("door.members_unknown", reason=error.text)
         await asyncio.sleep(WATCH_S)
 
 

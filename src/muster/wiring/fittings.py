@@ -16,6 +16,7 @@ from muster.drivers.balancers.haproxy.balancer import open_balancer as open_hapr
 from muster.drivers.balancers.haproxy.inside.balancer import open_balancer as open_inside
 from muster.drivers.dns.rfc2136 import Reach, Updates, parsed
 from muster.drivers.incus.ovn import refusal as ovn
+from muster.drivers.openstack.octavia import refusal as octavia
 from muster.drivers.options import options
 from muster.model.cloud import Ability, Gate
 from muster.ports.balancer import Balancer
@@ -40,9 +41,26 @@ BALANCERS: Mapping[str, Choice] = {
     "caddy": Choice(open_caddy, caddy.CANNOT),
     "haproxy": Choice(open_haproxy, haproxy.CANNOT),
 }
-OVN = "ovn"  # of the cloud's own networks
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A kind of balancer that a kind of cloud has itself."""
+
+    cloud: str
+    name: str
+    cannot: Mapping[Ability, str]
+
+
+OWN: Mapping[str, Own] = {
+    "ovn": Own("incus", "OVN", ovn.CANNOT),
+    "octavia": Own("openstack", "Octavia", octavia.CANNOT),
+}
 INSIDE = "instance"  # on the network of those that it balances
-BY_KIND: Mapping[str, str] = {"incus": "haproxy"}  # the others: the one that comes with Muster
+BY_KIND: Mapping[str, str] = {
+    "incus": "haproxy",
+    "openstack": "octavia",
+}  # the others: the one that comes with Muster
 OTHERWISE = "caddy"
 NO_QUERIES = "no Prometheus server is set for this cloud: set its option prometheus"
 NO_WAY_IN = "a bastion is reached by plain TCP, which this balancer does not do: take haproxy"
@@ -53,7 +71,7 @@ NO_NAMES = "no name server is set for this cloud: set its option dns"
 class Options:
     """The options that every cloud has beside its driver's own."""
 
-    balancer: str = ""  # empty: caddy; for Incus haproxy, and what networks say on those
+    balancer: str = ""  # empty: caddy; Incus: haproxy, or as networks say; OpenStack: octavia
     balancer_range: str = "127.128.0.0/10"  # addresses of this machine that fronts may have
     balancer_port: int = 0  # of every front; 0: the cluster's own
     dns: Mapping[str, Any] = field(default_factory=dict)  # names by updates to a name server
@@ -83,7 +101,7 @@ def fittings(kind: str, said: Mapping[str, Any], cloud: str) -> Fittings:
     """Return what the settings say; raises `Invalid` naming what is at fault."""
     read = options(Options, said, kind, nothing=True)
     chosen = read.balancer or BY_KIND.get(kind, OTHERWISE)
-    known = (*BALANCERS, OVN, INSIDE)
+    known = (*BALANCERS, *OWN, INSIDE)
     if chosen not in known:
         raise _wrong(cloud, "balancer", f"must be one of {', '.join(known)}, not {chosen!r}")
     try:
@@ -128,13 +146,13 @@ async def fitted(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
 
 
 async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
-    own = cloud.network_balancer
-    if read.balancer == OVN:
-        if own is None:
-            await cloud.close()
-            raise _wrong(config.name, "balancer", f"a {cloud.about.kind} cloud has no OVN")
-        about = replace(cloud.about, cannot={**ovn.CANNOT, **cloud.about.cannot})
+    own, chosen = cloud.network_balancer, OWN.get(read.balancer)
+    if chosen and own and cloud.about.kind == chosen.cloud:
+        about = replace(cloud.about, cannot={**chosen.cannot, **cloud.about.cannot})
         return replace(cloud, about=about, balancer=own)
+    if chosen and read.options.balancer:
+        await cloud.close()
+        raise _wrong(config.name, "balancer", f"this {cloud.about.kind} cloud has no {chosen.name}")
     range_, port = read.options.balancer_range, read.options.balancer_port
     told = replace(config, options={"balancer_range": range_, "balancer_port": port})
     if read.balancer == INSIDE:
@@ -143,7 +161,7 @@ async def _balanced(cloud: Cloud, read: Fittings, config: CloudConfig) -> Cloud:
             text = f"a {cloud.about.kind} cloud has no instances for balancers"
             raise _wrong(config.name, "balancer", text)
         return _served(cloud, open_inside(told, cloud.rooms), haproxy.CANNOT)
-    choice = BALANCERS[read.balancer]
+    choice = BALANCERS[OTHERWISE if chosen else read.balancer]
     cloud = _served(cloud, await choice.open(told), choice.cannot)
     return cloud if read.options.balancer else _by_network(cloud, told)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from muster.base.certificates import pinned
 from muster.base.clock import Clock, SystemClock
 from muster.base.ids import new_id
 from muster.drivers.hooks import Post
@@ -29,6 +28,7 @@ from muster.wiring import loudness
 from muster.wiring.agents import open_agents
 from muster.wiring.clouds import Clouds
 from muster.wiring.door import doorway_of
+from muster.wiring.face import TlsFace, follow, turned
 from muster.wiring.solver import open_solver
 from muster.wiring.types import policy_types, profile_types
 
@@ -42,6 +42,7 @@ class House:
     store: Store
     desk: Desk
     engine: Engine
+    face: TlsFace | None  # what it shows by HTTPS, if it serves that
     closing: AsyncExitStack  # what is to end together with the house
     look_again: Callable[[str], Awaitable[None]]  # at a cloud whose hosts have changed
 
@@ -69,6 +70,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         closing.push_async_callback(solver.close)
         agents = await open_agents(store, clock.now())
         closing.push_async_callback(agents.close)
+        face = await _face(settings, store, closing)
         desk = Desk(
             store=store,
             clouds=clouds.open,
@@ -87,6 +89,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             turnstile=Turnstile(settings.webhooks_per_minute),
             placer=solver,
             agents=agents,
+            face=face,
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
             delete_with_dependency=settings.delete_with_dependency,
             name_unique=settings.name_unique,
@@ -102,9 +105,20 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             store=store,
             desk=desk,
             engine=engine,
+            face=face,
             closing=closing,
             look_again=clouds.look_again,
         )
+
+
+async def _face(settings: Settings, store: Store, closing: AsyncExitStack) -> TlsFace | None:
+    """Return what shows a certificate by HTTPS, as all servers are told to; it ends with these."""
+    if not settings.tls_certificate:
+        return None
+    made = TlsFace()
+    shown = await turned(store, made, "")
+    closing.callback(asyncio.create_task(follow(store, made, shown)).cancel)
+    return made
 
 
 def _equip(engine: Engine, desk: Desk, closing: AsyncExitStack) -> None:
@@ -131,7 +145,7 @@ def _installation(tx: Transaction) -> UUID:
 
 def _fixed(settings: Settings) -> Fixed:
     shown = Path(settings.tls_certificate).read_text() if settings.tls_certificate else ""
-    return Fixed(listen=settings.listen, log_level=settings.log_level, pin=pinned(shown))
+    return Fixed(listen=settings.listen, log_level=settings.log_level, shown=shown)
 
 
 def _pace(settings: Settings) -> EnginePace:

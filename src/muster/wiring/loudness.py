@@ -2,7 +2,7 @@
 
 import asyncio
 
-from muster.base.errors import MusterError
+from muster.base.enduring import enduring
 from muster.base.log import log, set_up
 from muster.model.system import LOG_LEVEL
 from muster.ports.store import Store
@@ -15,10 +15,8 @@ async def follow(store: Store, settings: Settings) -> None:
     """Log as much as is wanted, for ever."""
     now = settings.log_level
     while True:
-        try:
+        with enduring("loudness"):
             now = await turned(store, settings, now)
-        except MusterError as error:
-            log().warning("loudness.unknown", code=error.code, reason=error.text)
         await asyncio.sleep(EVERY_S)
 
 

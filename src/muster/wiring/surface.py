@@ -43,6 +43,7 @@ async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
     )
     rules = rules_of(settings, calls_of(application))
     application.state.door = replace(application.state.door, rules=rules)
+    face = house.face
     config = uvicorn.Config(
         application,
         log_config=None,
@@ -50,6 +51,7 @@ async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
         server_header=False,
         ssl_certfile=settings.tls_certificate or None,
         ssl_keyfile=settings.tls_key or None,
+        ssl_context_factory=(lambda _, first: face.began(first())) if face else None,
         timeout_graceful_shutdown=3,
         ws="websockets-sansio",
     )

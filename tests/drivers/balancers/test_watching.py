@@ -7,7 +7,11 @@ import pytest
 from muster.base.errors import Transient
 from muster.drivers.balancers.watching import look_again_and_again
 
-ACCIDENTS = [OSError(24, "Too many open files"), Transient("it does not answer")]
+ACCIDENTS = [
+    OSError(24, "Too many open files"),
+    Transient("it does not answer"),
+    ValueError("a bug"),
+]
 
 
 @pytest.mark.parametrize("accident", ACCIDENTS, ids=repr)

@@ -109,6 +109,21 @@ async def test_a_name_outside_the_zone_is_refused_by_the_zones_name(names: Updat
     await names.drop_record("web.example.org", uuid4())
 
 
+async def test_a_name_too_long_for_the_mark_beside_it_is_refused_and_in_nobodys_way(
+    names: Updates,
+) -> None:
+    label = "a" * 58
+    long = f"{label}.{label}.{label}.{label[:-2]}.example.test"
+    longest = long[1:]
+    assert len(longest) == 245
+    with pytest.raises(Permanent, match="more than 245 characters"):
+        await names.put_record(long, "10.0.0.7", uuid4())
+    assert await names.record(long) is None
+    await names.drop_record(long, uuid4())
+    await names.put_record(longest, "10.0.0.7", uuid4())
+    assert await names.record(longest)
+
+
 @pytest.mark.parametrize(
     ("but", "said"),
     [

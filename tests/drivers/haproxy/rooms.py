@@ -106,6 +106,7 @@ class House:
     refuses: str = ""  # what HAProxy says against the next file
     asked: bool = False  # whether any network asks for balancers on it
     listings: int = 0
+    odd: int = 0  # so many listings break as nobody has foreseen
     done: list[str] = field(default_factory=list)  # what was changed, in order
     pids: int = 100
 
@@ -131,6 +132,9 @@ class WrittenRooms:
 
     async def list_rooms(self, cluster_id: UUID | None = None) -> Sequence[Room]:
         self.house.listings += 1
+        if self.house.odd:
+            self.house.odd -= 1
+            raise KeyError("status")
         ours = (r for ref, r in self.house.rooms.items() if ref.startswith(str(self.installation)))
         return [each for each in ours if cluster_id in (None, each.cluster_id)]
 

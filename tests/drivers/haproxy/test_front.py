@@ -94,3 +94,28 @@ async def test_what_haproxy_does_not_do_is_refused(
     bed: Bed, wrong: dict[str, object], said: str
 ) -> None:
     await bed.refuses(said, **wrong)
+
+
+NOTES = "Bag Attributes\n    friendlyName: web\nsubject=CN = web\n\n"
+
+
+@pytest.mark.parametrize("certificate", [NOTES + CERTIFICATE, KEY + CERTIFICATE])
+async def test_whatever_stands_before_a_certificate_its_pool_is_looked_after(
+    bed: Bed, certificate: str
+) -> None:
+    one = await bed.app()
+    bed.front = replace(bed.front, traffic=Traffic.HTTPS, certificate=certificate, key=KEY)
+    await bed.good(one)
+    await bed.put(one)
+    await bed.kill()
+    await traffic.until(lambda: _lives(bed))
+    await bed.condition(Condition.GOOD, one)
+
+
+async def _lives(bed: Bed) -> bool:
+    return bool(bed.lives())
+
+
+async def test_a_text_without_a_plain_certificate_is_refused(bed: Bed) -> None:
+    odd = CERTIFICATE.replace("CERTIFICATE-----", "X509 CERTIFICATE-----")
+    await bed.refuses("no certificate in PEM", traffic=Traffic.HTTPS, certificate=odd, key=KEY)

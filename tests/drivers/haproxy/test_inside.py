@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 import haproxies
+import traffic
 from drivers.haproxy.rooms import House, WrittenRooms, files_of
 from muster.base.clock import ManualClock
 from muster.base.errors import Permanent, Transient
@@ -278,3 +279,16 @@ async def test_what_cannot_be_had_is_refused_before_a_room_is_made(bed, front, w
     with pytest.raises(Permanent, match=why):
         await bed.put(front=front)
     assert not bed.house.rooms
+
+
+async def test_whatever_one_look_meets_rooms_are_tended_again(bed):
+    await bed.put(member(2))
+    bed.balancer.watch()
+    before, bed.house.odd = bed.house.listings, 1
+
+    async def again() -> bool:
+        return bed.house.listings > before + 1
+
+    await traffic.until(again)
+    assert not bed.house.odd
+    await bed.balancer.close()

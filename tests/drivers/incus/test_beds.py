@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from testbed.incus import fabric
-from testbed.incus.bed import held, is_stale
 from testbed.incus.place import PORT, Place, address, lacking, run
+from testbed.stale import held, is_stale
 
 GONE = str(2**22 + 1)  # no process has so high a number
 

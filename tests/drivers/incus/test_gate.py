@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.incus.scripted import Scripted, member, refused, told
-from muster.base.errors import Permanent
+from muster.base.errors import DriverError, Permanent
 from muster.drivers.incus.founding import Founding
 from muster.drivers.incus.gate import IncusGate
 
@@ -128,3 +128,18 @@ async def test_the_server_s_own_settings_are_put_whole(incus: Scripted, tmp_path
     await server.close()
     [asked] = [each for each in incus.requests if each.method not in ("GET",)]
     assert (asked.line, asked.body["config"]) == ("PUT /1.0", before | there)
+
+
+async def test_why_an_instance_did_not_run_is_told_though_it_cannot_be_removed(
+    incus: Scripted, tmp_path: Path
+) -> None:
+    """One that is just ending is neither to be stopped nor to be removed."""
+    there = "/1.0/instances/muster-check-m2"
+    ended, running = (400, refused("already stopped", 400)), (400, refused("is running", 400))
+    incus.says(f"PUT {there}/state", (404, refused("no such instance", 404)), ended)
+    incus.says(f"DELETE {there}", (404, refused("no such instance", 404)), running)
+    incus.says("POST /1.0/instances", (500, refused("Failed to mount proc")))
+    server = Founding(tmp_path / "socket")
+    with pytest.raises(DriverError, match="Failed to mount proc"):
+        await server.try_out("m2", "small")
+    await server.close()

@@ -11,9 +11,11 @@ from drivers.incus.ovns import ADDRESSES, HIDDEN, Ovn, laid
 from drivers.incus.scripted import member as incus_member
 from drivers.incus.scripted import scripted, told
 from muster.base.errors import Permanent, Transient
+from muster.drivers.incus.options import Options
 from muster.drivers.incus.ovn.balancer import OvnBalancer
 from muster.drivers.incus.ovn.doors import FIRST, Door
-from muster.drivers.incus.ovn.northbound import CONTENT, OURS
+from muster.drivers.incus.ovn.northbound import CONTENT, OURS, Northbound
+from muster.drivers.incus.rest import Rest
 from muster.model.pool import Front, MemberState, MemberWanted, PoolSeen, PoolWanted
 
 WEB = Front(cluster_id=UUID(int=9), name="web", project="demo", port=80, network=HIDDEN)
@@ -267,3 +269,18 @@ async def test_a_door_is_closed_past_incus(ovn):
     is_away(ovn)
     await doors.close(HIDDEN, goes.server_id)
     assert ovn.northbound.of(AT, "vips") == {f"{AT}:{FIRST}": "10.90.0.2:8080"}
+
+
+@pytest.mark.parametrize("said", ["ssl:127.0.0.1:1", "nowhere"])
+async def test_papers_that_are_just_renewed_and_odd_places_are_tried_again(tmp_path, said):
+    paper = str(tmp_path / "missing.pem")
+    async with scripted(tmp_path, incus_member("m1")) as bed:
+        config = {"network.ovn.northbound_connection": said}
+        bed.incus.says("GET /1.0", told({"environment": {}, "config": config}))
+        options = Options(
+            url=f"unix:{tmp_path}/socket", ovn_certificate=paper, ovn_key=paper, ovn_authority=paper
+        )
+        rest = Rest(replace(options, url=bed.config.options["url"]))
+        with pytest.raises(Transient, match=r"missing\.pem|nowhere"):
+            await Northbound(rest, options, bed.installation).held()
+        await rest.close()

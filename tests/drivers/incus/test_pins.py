@@ -79,3 +79,13 @@ async def test_another_certificate_is_believed_once_the_file_says_so(
 
 def _fields(options: Options) -> dict[str, str]:
     return {name: getattr(options, name) for name in ("certificate", "key", "server_certificate")}
+
+
+async def test_a_member_that_is_no_more_is_asked_and_heard_no_more() -> None:
+    web, key = str(PEM / "web.pem"), str(PEM / "web.key")
+    rest = Rest(Options(url="https://one:8443", certificate=web, key=key))
+    both = {"m1": "https://one:8443", "m2": "https://two:8443"}
+    for told in (both, {"m1": "https://one:8443"}, both, {}):
+        rest.meet(told)
+        assert rest.urls == [*(told.values() or ["https://one:8443"])]
+    await rest.close()

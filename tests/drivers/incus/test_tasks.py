@@ -54,6 +54,21 @@ def at(percent: int, second: int) -> dict[str, Any]:
     return operation(metadata=words, updated_at=f"2030-01-01T00:00:0{second}.1Z")
 
 
+@pytest.mark.parametrize("odd", [[], {"type": "operation", "metadata": {"id": "x"}}], ids=repr)
+async def test_what_nobody_understands_does_not_end_the_line(teller: Teller, odd: Any) -> None:
+    rest = Rest(Options(url=f"unix:{teller.door}"))
+    lines = Lines(rest)
+    tasks = IncusTasks(rest, lines, lambda _: None)
+    lines.begin()
+    await teller.heard()
+    await teller.say(odd)
+    await teller.say({"type": "operation", "metadata": operation(SUCCESS)})
+    assert await tasks.ended(operation(), DEADLINE_S) == operation(SUCCESS)
+    assert len(teller.asked) == 1
+    await lines.close()
+    await rest.close()
+
+
 @pytest.fixture
 async def teller(tmp_path: Path) -> AsyncIterator[Teller]:
     async with telling(tmp_path / "socket") as made:

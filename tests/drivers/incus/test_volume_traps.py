@@ -114,6 +114,18 @@ async def test_a_volume_that_kept_the_tag_of_a_copy_loses_it_before_it_is_copied
     assert asked[1].body["config"]["user.muster.from"] == "m1"
 
 
+async def test_a_volume_stays_where_nobody_knows_how_its_copy_ended(bed: Bed) -> None:
+    """The member that it was copied to was killed in the middle, and is back."""
+    there, half = volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"})
+    bed.incus.says(f"GET {CUSTOM}", told([there]), told([there]), told([there, half]))
+    bed.incus.says(f"POST {CUSTOM}", begun())
+    bed.incus.says("GET /1.0/operations/7/wait", (404, refused("Operation not found", 404)))
+    assert bed.cloud.volumes
+    with pytest.raises(Transient, match="nobody knows how it ended"):
+        await bed.cloud.volumes.move_volume(ID, "m2")
+    assert [x.method for x in bed.incus.requests if x.method != "GET"] == ["POST"]
+
+
 async def test_a_copy_that_may_be_half_there_does_not_count(bed: Bed) -> None:
     holds(bed, volume(bed, "m1"), volume(bed, "m2", **{"from": "m1"}))
     assert bed.cloud.volumes

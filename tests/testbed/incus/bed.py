@@ -1,7 +1,6 @@
 """A testbed of Incus members: put up, made one cluster, and taken down without a trace."""
 
 import base64
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from guard import MARK
 from muster.cli.container_image import Recipe, build
 from testbed.incus import fabric, machine, ovn, rest
 from testbed.incus.place import PORT, Place, address, run, url
+from testbed.stale import held, is_stale, sign_of_life
 
 OFFLINE_AFTER_S = 12  # the least is 11
 DEMOS = (Recipe(), Recipe(name="demo-web-v2", version="2"))
@@ -165,7 +165,7 @@ def lent_bare(count: int, furnish: Furnish | None = None) -> Iterator[Place]:
     sweep()
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{count}bare"
     place = Place(base=base, name=f"mt{os.getpid()}x{count}bare")
-    with held(base), _guarded(place):
+    with held(base), guarded(place):
         bare(place, count, furnish)
         yield place
 
@@ -177,7 +177,7 @@ def lent(count: int, *, with_ovn: bool = False) -> Iterator[Place]:
     kind = f"{count}{'ovn' if with_ovn else ''}"
     base = Path(tempfile.gettempdir()) / f"muster-incus-{os.getpid()}-{kind}"
     place = Place(base=base, name=f"mt{os.getpid()}x{kind}")
-    with held(base), _guarded(place):
+    with held(base), guarded(place):
         up(place, count)
         join(place)
         if with_ovn:
@@ -190,38 +190,8 @@ def lent(count: int, *, with_ovn: bool = False) -> Iterator[Place]:
         yield place
 
 
-# Note [Stale testbeds]
-# A guard takes a testbed down whose test run was killed; one that was killed together with it
-# leaves the testbed to the next run. That tells it from one in use by a file that is locked for
-# as long as its owner lives: a number may be another process's by then.
-def _sign_of_life(base: Path) -> Path:
-    return base.with_name(f"{base.name}.held")
-
-
 @contextmanager
-def held(base: Path) -> Iterator[None]:
-    """Have it be seen that the testbed there is in use. See Note [Stale testbeds]."""
-    path = _sign_of_life(base)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    path.unlink(missing_ok=True)
-
-
-def is_stale(base: Path, pid: str) -> bool:
-    """Return whether nobody uses that testbed any more. See Note [Stale testbeds]."""
-    if not Path(f"/proc/{pid}").exists():
-        return True
-    try:
-        with _sign_of_life(base).open() as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def _guarded(place: Place) -> Iterator[None]:
+def guarded(place: Place) -> Iterator[None]:
     """Have somebody beside us take the testbed down when our end of the line is cut."""
     guard = subprocess.Popen(
         [sys.executable, "-m", "testbed.incus", "guard", str(place.base), place.name],
@@ -286,7 +256,7 @@ def sweep() -> None:
         base = Path(tempfile.gettempdir()) / f"muster-incus-{pid}-{count}"
         if pid.isdigit() and is_stale(base, pid):
             down(Place(base=base, name=name))
-            _sign_of_life(base).unlink(missing_ok=True)
+            sign_of_life(base).unlink(missing_ok=True)
 
 
 def execute(place: Place, member: str, command: list[str]) -> int:

@@ -2,6 +2,7 @@
 # PID 1 of one member: mounts what is its own, runs incusd, reaps orphans.
 # TB_NAME, TB_DIR, TB_INCUSD and TB_V1 (controllers of cgroup version 1; empty: version 2) are given.
 mount --make-rprivate /
+[ ! -d "$TB_DIR/lower" ] || exec bash "${0%/*}/../debian/boot.sh"
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 if [ -n "$TB_V1" ]; then

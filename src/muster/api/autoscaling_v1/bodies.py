@@ -167,7 +167,7 @@ CLUSTER: Fields = {
     "keypair": Field(_REF, "name of a stored SSH key; needed for a bastion", null=True),
     "port": Field(integer(1, 65535), "the application's; default: what the image says"),
     "dns_name": Field(
-        text(high=253, like=DOMAIN, must="a domain name such as web.example.org"),
+        text(high=245, like=DOMAIN, must="a domain name such as web.example.org"),
         "the load balancer's address is published under it",
         null=True,
     ),

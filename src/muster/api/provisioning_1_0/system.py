@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from litestar import Response, get, put
+from litestar import Response, get, post, put
 
 from muster.api.call import Asked, Word
-from muster.api.provisioning_1_0.bodies import ANY, DOCUMENT, URL, config_document, settable
+from muster.api.provisioning_1_0.bodies import ANY, DOCUMENT, PEM, URL, config_document, settable
 from muster.api.provisioning_1_0.envelope import done, held_to, tagged
 from muster.api.reading import Field, Fields, boolean, list_of, one_of
 from muster.model.who import Right
@@ -62,4 +62,26 @@ async def update_system(call: Asked, part: Word) -> Response[Any]:
     return done()
 
 
-ROUTES = (show_system, update_system)
+FACE: Fields = {
+    "certificate": Field(
+        PEM, "PEM: the server's, then each that vouches for the one before it", required=True
+    ),
+    "key": Field(PEM, "its key, PEM, without a password; never shown", required=True),
+}
+
+
+@get(f"{HERE}/certificate", opt=_OPERATE)
+async def show_certificate(call: Asked) -> Response[Any]:
+    """Show the certificate that servers show by HTTPS, and until when it is good."""
+    return done(await system.face(call.desk))
+
+
+@post(f"{HERE}/certificate", opt={"body": FACE, **_OPERATE})
+async def replace_certificate(call: Asked) -> Response[Any]:
+    """Have all servers show another certificate at once, and tell machines that are held to it."""
+    said = await call.fields(FACE)
+    await system.certified(call.desk, said["certificate"], said["key"])
+    return done(await system.face(call.desk))
+
+
+ROUTES = (show_system, update_system, show_certificate, replace_certificate)

@@ -63,19 +63,18 @@ class HttpsAgents:
         return _meant(answer, order)
 
     async def listen(self, line: Line, path: str) -> AsyncIterator[Any]:
-        where = f"wss://{urlsplit(line.url).netloc}{path}"
-        opening = connect(
-            where,
-            ssl=self._known_by_ours(line.certificate),
-            proxy=None,
-            open_timeout=CONNECT_S,
-            ping_interval=PING_S,
-            ping_timeout=PING_S,
-            close_timeout=CONNECT_S,
-            max_size=LARGEST,
-            compression=None,
-        )
         try:
+            opening = connect(
+                f"wss://{urlsplit(line.url).netloc}{path}",
+                ssl=self._known_by_ours(line.certificate),
+                proxy=None,
+                open_timeout=CONNECT_S,
+                ping_interval=PING_S,
+                ping_timeout=PING_S,
+                close_timeout=CONNECT_S,
+                max_size=LARGEST,
+                compression=None,
+            )
             async with opening as socket:
                 async for message in socket:
                     yield json.loads(message)

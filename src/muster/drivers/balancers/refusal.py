@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Collection
 from pathlib import Path
 
+from muster.base.certificates import first_der
 from muster.model.pool import Front, Traffic
 
 
@@ -26,6 +27,10 @@ def _certificate_refused(front: Front) -> str | None:
         return "the certificate comes without its key"
     if not front.certificate:
         return "the key comes without its certificate"
+    try:
+        first_der(front.certificate)
+    except ValueError as error:
+        return f"the certificate cannot be used: {error}"
     with tempfile.TemporaryDirectory() as folder:
         certificate, key = Path(folder, "certificate.pem"), Path(folder, "key.pem")
         for path, text in ((certificate, front.certificate), (key, front.key)):

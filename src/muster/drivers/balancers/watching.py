@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from muster.base.errors import DriverError
-from muster.base.log import log
+from muster.base.enduring import enduring
 
 
 async def look_again_and_again(every_s: float, look: Callable[[int], Awaitable[None]]) -> None:
@@ -16,8 +15,6 @@ async def look_again_and_again(every_s: float, look: Callable[[int], Awaitable[N
     looks = 0
     while True:
         looks += 1
-        try:
+        with enduring("balancers", OSError):  # no more open files, for instance
             await look(looks)
-        except (DriverError, OSError) as error:  # no more open files, for instance
-            log().warning("balancers.trouble", reason=str(error))
         await asyncio.sleep(every_s)

@@ -34,6 +34,7 @@ from muster.model.observed import Record
 T = TypeVar("T")
 NOBODY = UUID(int=0)
 _LABEL = "_muster"
+_LONGEST = 253 - len(f"{_LABEL}.")
 _ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _SECRET = re.compile(r'secret:?\s+"?([A-Za-z0-9+/=]+)"?')
 _ALGORITHMS = ("hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1")
@@ -104,8 +105,8 @@ class Updates:
     async def put_record(self, name: str, address: str, owner: UUID) -> None:
         full = self._within(name)
         if full is None:
-            zone = _plain(self._reach.zone)
-            raise Permanent(f"the name {name} cannot be published: it is not in {zone}", name=name)
+            why = f"it is not in {_plain(self._reach.zone)}, or has more than {_LONGEST} characters"
+            raise Permanent(f"the name {name} cannot be published: {why}", name=name)
         if await self._put_new(full, address, owner) or await self._put_ours(full, address, owner):
             return
         there = await self._address(full)
@@ -153,9 +154,10 @@ class Updates:
         return f'"muster {self._installation} {owner}"'
 
     def _within(self, name: str) -> dns.name.Name | None:
-        """Return the name in full, or None where it is none of the zone's."""
+        """Return the name in full, or None where none of the zone's can be called so."""
         try:
             full = dns.name.from_text(name.lower())
+            _mark_of(full)  # which is longer
         except dns.exception.DNSException:
             return None
         return full if full.is_subdomain(self._reach.zone) else None

@@ -221,8 +221,18 @@ class Founding:
             said = await self._rest.get(f"{where}/state")
             if said["status"] != "Running":
                 raise Permanent(f"an instance on {member} was started and is {said['status']}")
-        finally:
+        except DriverError as why:
+            await self._removed_after(why, where)
+            raise
+        await self._gone(where)
+
+    async def _removed_after(self, why: DriverError, where: str) -> None:
+        """Remove an instance that did not run; what fails then is told beside why it did not."""
+        try:
             await self._gone(where)
+        except DriverError as error:
+            text = f"{why.text}; and it is left as {where}, to be removed: {error.text}"
+            raise Permanent(text) from None
 
     async def _gone(self, where: str) -> None:
         stop = {"action": "stop", "force": True, "timeout": 10}

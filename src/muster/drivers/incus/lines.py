@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from muster.base.backoff import delay
+from muster.base.enduring import enduring
 from muster.base.errors import Transient
 from muster.base.log import log
 from muster.drivers.incus.rest import Rest
@@ -63,13 +64,19 @@ class Lines:
 
     async def _see_to_lines(self) -> None:
         while True:
-            for url in self._rest.urls:
+            there = self._rest.urls
+            for url in set(self._lines) - {*there}:
+                self._lines.pop(url).cancel()
+            for url in there:
                 if url not in self._lines:
                     self._lines[url] = asyncio.create_task(self._listen(url))
+                elif self._lines[url].done():
+                    with enduring(f"incus/{url}"):
+                        self._lines[url].result()
+                    self._lines[url] = asyncio.create_task(self._listen(url, failures=1))
             await asyncio.sleep(ROUND_S)
 
-    async def _listen(self, url: str) -> None:
-        failures = 0
+    async def _listen(self, url: str, failures: int = 0) -> None:
         while True:
             try:
                 async with wire(self._rest, url, "/1.0/events", **self._params) as socket:
@@ -80,7 +87,8 @@ class Lines:
                     async for message in socket:
                         said = json.loads(message)
                         for each in self._listeners:
-                            each.hear(said)
+                            with enduring(f"incus/{url}"):
+                                each.hear(said)
                     failures = 1
             except (Transient, ValueError) as error:
                 if not failures:

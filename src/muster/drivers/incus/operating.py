@@ -112,7 +112,8 @@ class Operator:
             await self._done(state(ref, "stop", force=True))
         body = {"source": source(image)}
         where = path("instances", ref, "rebuild")
-        await self._done(Call(method="POST", path=where, body=body, deadline_s=WRITE_S))
+        call = Call(method="POST", path=where, body=body, deadline_s=WRITE_S, to_be_seen=True)
+        await self._done(call)
         await self._done(state(ref, "start"))
 
     async def _move(self, ref: str, instance: Mapping[str, Any], host: str) -> None:

@@ -39,6 +39,7 @@ class Call:
     deadline_s: float = READ_S
     elsewhere: bool = True  # whether another is asked where one takes too long to answer
     on_behalf_of: str = ""  # the call that it is about, where it only asks how that goes
+    to_be_seen: bool = False  # its operation ended well only if that was seen
 
     @property
     def what(self) -> str:
@@ -86,7 +87,9 @@ class Rest:
         for url in members.values():
             if url not in self._doors:
                 self._open(url)
-                self._order.append(url)
+        told = dict.fromkeys((self._options.url, *self._options.members, *members.values()))
+        kept = [url for url in self._order if url in told]
+        self._order = [*kept, *(url for url in told if url not in kept)]
         self._names = dict(members)
 
     def listen_by(self, ear: "Ear") -> None:
@@ -152,7 +155,8 @@ class Rest:
         """Make the call, wait for the operation that it begins, and return its metadata.
 
         An operation that has ended and been forgotten counts as ended well: look at what it
-        was to change.
+        was to change. A member that starts forgets those that it was at, too: what must not be
+        taken for done then is `to_be_seen`, and raises `Transient`.
         """
         said = await self._said(call, at)
         if said.get("type") != "async":
@@ -171,7 +175,7 @@ class Rest:
         """See Note [Operation URLs]."""
         begun, where = said["metadata"] or {}, str(said["operation"]).partition("?")[0]
         deadline = asyncio.get_running_loop().time() + max(SETTLE_S, call.deadline_s)
-        asked = Call(method="GET", path=where, on_behalf_of=call.what)
+        asked = Call(method="GET", path=where, on_behalf_of=call.what, to_be_seen=call.to_be_seen)
         ear = self._ear if "id" in begun else None
         try:
             while asyncio.get_running_loop().time() < deadline:
@@ -201,6 +205,8 @@ class Rest:
         if said.get("type") == "error":
             error = refusal(said, question.what)
             if answer.status_code == MISSING:  # the operation is; what it did is not known
+                if question.to_be_seen:
+                    raise Transient(f"{question.what}: nobody knows how it ended")
                 return {}
             if answer.is_error and isinstance(error, Transient):
                 await asyncio.sleep(AGAIN_S)

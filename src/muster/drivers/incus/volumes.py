@@ -245,7 +245,8 @@ class IncusVolumes:
     # with it, and arrives after the operation has ended. So it is copied with all of that, and
     # the tag of where from; then the first is deleted, then that tag. Of two with one name the
     # copy does not count: it may be half there. One that is alone is whole, whatever its tag; the
-    # tag goes before it is copied again, or neither of the two would count.
+    # tag goes before it is copied again, or neither of the two would count. A member that was
+    # killed meanwhile knows nothing of the operation: then the first stays, and is copied again.
     async def _moved(self, held: Held, location: str) -> Held:
         """Return it as it is on that member. See Note [Moved by a copy]."""
         if held.location != location and held.holder:
@@ -273,6 +274,7 @@ class IncusVolumes:
             params={"target": location},
             body=body,
             deadline_s=COPY_S,
+            to_be_seen=True,
         )
         await self._rest.put_into_effect(call)
         await self._tried("DELETE", held)

@@ -1,11 +1,13 @@
 """What is set for all servers together while they run: shown, and changed as far as that goes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from muster.base.errors import NotFound
-from muster.model.system import ADDRESS, CHANNEL, LOG_LEVEL
-from muster.ports.store import Transaction
+from muster.base.certificates import chain_fault, fingerprint, pinned, validity
+from muster.base.errors import Conflict, Invalid, NotFound
+from muster.model.system import ADDRESS, CHANNEL, LOG_LEVEL, SHOWN, SHOWN_KEY
+from muster.ports.store import Query, Transaction
 from muster.service.ask import Fault, refuse
 from muster.service.desk import Desk
 
@@ -47,6 +49,47 @@ async def changed(desk: Desk, part: str, said: Values, check: Callable[[Values],
     await desk.store.write(work)
 
 
+async def face(desk: Desk) -> Values:
+    """Return what servers show by HTTPS, with until when that is good."""
+    chain = await desk.store.read(lambda tx: _chain(desk, tx))
+    good = validity(chain)
+    return {
+        "certificate": chain,
+        "fingerprint": fingerprint(chain) or "",
+        "expires_at": good[1].isoformat() if good else "",
+    }
+
+
+# Note [Who is held to our certificate]
+# A machine that was told which certificate Muster shows takes no other. When that is replaced,
+# every one of them is asked at once and told the new one, over the line on which Muster asks it,
+# which has other certificates; it is told to those that do not answer as soon as they do. A
+# machine tries the new certificate by calling before it believes in it.
+async def certified(desk: Desk, chain: str, key: str) -> None:
+    """Have all servers show another certificate from their next connection on.
+
+    Raises `Invalid` with what is wrong with it, `Conflict` where this one serves no HTTPS.
+    See Note [Who is held to our certificate].
+    """
+    if desk.face is None:
+        raise Conflict("this server serves HTTP: it begins with tls_certificate and tls_key")
+    if why := chain_fault(chain, key, desk.clock.now()):
+        raise Invalid(why, field="certificate")
+
+    def work(tx: Transaction) -> None:
+        tx.settings.put(SHOWN, chain)
+        tx.settings.put(SHOWN_KEY, key)
+        there = tx.machines.find(Query())
+        tx.machines.put(*(replace(each, polled_at=None) for each in there if each.connection_url))
+
+    await desk.store.write(work)
+    desk.face.turn(chain, key)
+
+
+def _chain(desk: Desk, tx: Transaction) -> str:
+    return tx.settings.get(SHOWN) or desk.fixed.shown
+
+
 def address(desk: Desk, tx: Transaction) -> str:
     """Return where servers find Muster, "" where nobody says it."""
     return tx.settings.get(ADDRESS) or desk.public_url
@@ -58,7 +101,7 @@ def way_in(desk: Desk, tx: Transaction, otherwise: str) -> dict[str, str]:
     `otherwise` is where, if nobody has said it.
     """
     url = address(desk, tx) or otherwise
-    pin = desk.fixed.pin if url.startswith("https:") else ""
+    pin = pinned(_chain(desk, tx)) if url.startswith("https:") else ""
     return {"server_url": url, **({"server_certificate": pin} if pin else {})}
 
 

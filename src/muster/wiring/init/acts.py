@@ -15,6 +15,7 @@ from muster.cli.tarball import Lacking
 from muster.client.door import NotLetIn, Visit
 from muster.decide.founding import IMAGE, NETWORK, POOL, listens_at
 from muster.drivers import papers
+from muster.drivers.units import AGENT_UNIT, UNIT, agent_text, unit_text
 from muster.model.enrolment import Newcomer
 from muster.model.founding import Step, Wish
 from muster.wiring.init.site import Site, refuse_other_settings
@@ -24,7 +25,7 @@ LOOK_S = 0.05
 
 
 async def _install(site: Site, wish: Wish) -> None:
-    site.machine.install_incus()
+    site.packages.install_incus()
 
 
 async def _start(site: Site, wish: Wish) -> None:
@@ -87,7 +88,7 @@ async def _settings(site: Site, wish: Wish) -> None:
 
 async def _service(site: Site, wish: Wish) -> None:
     if site.machine.has_systemd():
-        site.machine.enable(site.program, site.home)
+        site.machine.enable(UNIT, unit_text(site.program, site.home))
         pid = 0
     else:
         pid = site.machine.start_by_itself(site.program, site.home)
@@ -141,6 +142,10 @@ async def _verify(site: Site, wish: Wish) -> None:
         await asyncio.to_thread(site.visit.tell, "joined")
 
 
+async def _agent(site: Site, wish: Wish) -> None:
+    site.machine.enable(AGENT_UNIT, agent_text(site.program))
+
+
 async def _failed(site: Site, why: str) -> None:
     if site.visit is None:
         return
@@ -169,6 +174,7 @@ ACTS: Mapping[Step, Callable[[Site, Wish], Awaitable[None]]] = {
     Step.PASSWORD: _password,
     Step.JOIN: _join,
     Step.VERIFY: _verify,
+    Step.AGENT: _agent,
 }
 
 

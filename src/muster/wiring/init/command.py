@@ -17,6 +17,7 @@ from muster.decide.founding import IMAGE
 from muster.drivers.incus.founding import Founding
 from muster.drivers.incus.options import SOCKET
 from muster.drivers.machine import Machine
+from muster.drivers.packages import Packages
 from muster.model.founding import Role
 from muster.settings import load
 from muster.wiring.init import asked
@@ -52,15 +53,17 @@ def init(caller: Asking, /, **said: Any) -> None:
     """
     with told():
         settings = load()
-        machine, journal = Machine(), Journal.opened(settings.home)
-        answers = _answers(said, machine, journal)
+        machine, packages = Machine(), Packages(tell=_say)
+        journal = Journal.opened(settings.home)
+        answers = _answers(said, machine, packages, journal)
         site = Site(
             settings=settings,
             machine=machine,
+            packages=packages,
             incus=Founding(_socket()),
             journal=journal,
             clock=SystemClock(),
-            tell=lambda text: click.echo(text, err=True),
+            tell=_say,
             secret=answers.secret,
             step=answers.step,
             access=Access(
@@ -91,13 +94,15 @@ async def _found(site: Site, answers: Answers) -> Made:
         await site.incus.close()
 
 
-def _answers(options: dict[str, Any], machine: Machine, journal: Journal) -> Answers:
+def _answers(
+    options: dict[str, Any], machine: Machine, packages: Packages, journal: Journal
+) -> Answers:
     """Return what was said, or answered; a terminal is asked only if nothing says not to."""
     said, addresses = _said(options, journal.named), machine.addresses()
     if options["auto"] or options["preseed"] or said.role or asked.asks_nobody():
         return asked.without_asking(said, addresses)
     answers = asked.by_asking(said, journal.wish, addresses)
-    if not machine.has_incus() and not asked.may_install():
+    if not packages.has_incus() and not asked.may_install():
         raise Conflict("without Incus there are no instances: install it, and run this again")
     return answers
 
@@ -132,6 +137,10 @@ def _tell(made: Made, as_json: bool) -> None:
             click.echo("On a machine that is to join, within 20 minutes:\n")
             click.echo(f"  muster init --compute --join {made.string}\n")
             click.echo(f"For the next one: muster add-compute. And here: {FIRST}")
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _socket() -> Path:

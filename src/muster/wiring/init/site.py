@@ -17,6 +17,8 @@ from muster.decide.founding import DOOR_PORT
 from muster.drivers import papers
 from muster.drivers.incus.founding import Founding
 from muster.drivers.machine import Machine, in_use
+from muster.drivers.packages import Packages
+from muster.drivers.units import AGENT_UNIT
 from muster.model.founding import MachineSeen, Role, Wish
 from muster.settings import Settings
 from muster.wiring.init.journal import Journal
@@ -29,6 +31,7 @@ CONNECT_S = 1.0
 class Site:
     settings: Settings  # as they are before this
     machine: Machine
+    packages: Packages
     incus: Founding
     journal: Journal
     clock: Clock
@@ -76,15 +79,21 @@ class Site:
         return MachineSeen(
             root=os.geteuid() == 0,
             addresses=self.machine.addresses(),
-            installed=self.machine.has_incus(),
+            installed=(bool(server) or self.packages.has_incus()) and self.packages.has_dnsmasq(),
             server=server,
             configured=self.lacks(wish) == {},
             serving=serving,
             password=self.password_set,
+            agent=self._has_agent(wish),
             verified=self.journal.verified == wish.name,
             was=self.journal.role if self.journal.steps else None,
             taken="" if serving else self._taken(wish),
         )
+
+    def _has_agent(self, wish: Wish) -> bool:
+        """Return whether the agent runs; where nobody starts services it is nobody's wish."""
+        nobodys = wish.role is not Role.COMPUTE or not self.machine.has_systemd()
+        return nobodys or self.machine.starts(AGENT_UNIT)
 
     def wanted(self, wish: Wish) -> dict[str, Any]:
         """Return the settings by which Muster serves this machine."""

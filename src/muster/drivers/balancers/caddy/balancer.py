@@ -8,6 +8,7 @@ from uuid import UUID
 
 from muster.base.backoff import delay
 from muster.base.clock import Clock
+from muster.base.enduring import enduring
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
 from muster.drivers.balancers.address import allocated
@@ -168,11 +169,11 @@ class CaddyBalancer:
         """Let go of tasks and sockets; every Caddy goes on."""
         if self._watching:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait([self._watching])
             self._watching = None
-        for tally in self._tallies.values():
-            tally.save()
+        for id, tally in self._tallies.items():
+            with enduring(f"caddy/{id}", OSError):
+                tally.save()
         self.held.let_all_go()
 
     async def end_all(self) -> None:
@@ -190,7 +191,8 @@ class CaddyBalancer:
             await self._look(folder, save=looks % _SAVE_EVERY == 0)
 
     async def _look(self, folder: Folder, *, save: bool) -> None:
-        try:
+        # A full disk, a port taken: the next look tries.
+        with enduring(f"caddy/{folder.path.name}", OSError):
             if not folder.in_force:
                 await self._sweep(folder)
                 return
@@ -204,8 +206,6 @@ class CaddyBalancer:
             tally.read(self._now())
             if save:
                 tally.save()
-        except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
-            log().warning("caddy.trouble", pool=folder.path.name, reason=str(error))
 
     async def _finish(self, folder: Folder) -> None:
         """Bring to an end what an owner that was killed had begun: a change of Caddies."""

@@ -1,7 +1,6 @@
 """The balancer port over HAProxy: one HAProxy for each pool, which outlives this process."""
 
 import asyncio
-import contextlib
 import signal
 import socket
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from uuid import UUID
 
 from muster.base.backoff import delay
 from muster.base.clock import Clock
+from muster.base.enduring import enduring
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.base.log import log
 from muster.drivers.balancers.address import allocated
@@ -146,11 +146,11 @@ class HaproxyBalancer:
         """Let go of tasks and sockets; every HAProxy goes on."""
         if self._watching:
             self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await asyncio.wait([self._watching])
             self._watching = None
         for service in self._services.values():
-            service.tally.save()
+            with enduring(f"haproxy/{service.folder.path.name}", OSError):
+                service.tally.save()
         self.held.let_all_go()
 
     async def end_all(self) -> None:
@@ -168,7 +168,8 @@ class HaproxyBalancer:
             await self._look(folder, read=looks % _READ_EVERY == 0)
 
     async def _look(self, folder: Folder, *, read: bool) -> None:
-        try:
+        # A full disk, a port taken: the next look tries.
+        with enduring(f"haproxy/{folder.path.name}", OSError):
             kept = folder.kept()
             if kept is None:
                 await self._sweep(folder)
@@ -180,8 +181,6 @@ class HaproxyBalancer:
             await self._adopt(folder, run)
             if read:
                 await self._read(folder, kept, run)
-        except (DriverError, OSError) as error:  # a full disk, a port taken: the next look tries
-            log().warning("haproxy.trouble", pool=folder.path.name, reason=str(error))
 
     async def _read(self, folder: Folder, kept: Kept, run: Run) -> None:
         """Count, and put right what is not as it is written down."""

@@ -4,8 +4,8 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
-from ssl import PEM_cert_to_DER_cert
 
+from muster.base.certificates import first_der
 from muster.base.errors import DriverError, Transient
 from muster.drivers.balancers.files import alone, write
 from muster.drivers.balancers.haproxy import control, process, spread, stats
@@ -18,7 +18,6 @@ from muster.drivers.balancers.haproxy.stats import Stats
 from muster.drivers.balancers.haproxy.tally import Tally
 from muster.model.pool import Front
 
-_END = "-----END CERTIFICATE-----"
 _CLOSING = "closing.lock"
 
 
@@ -138,5 +137,4 @@ def service_of(folder: Folder) -> Service:
 
 def fingerprint(certificate: str) -> str:
     """Return how HAProxy names the first certificate of a PEM text."""
-    first = certificate[: certificate.index(_END) + len(_END)]
-    return sha1(PEM_cert_to_DER_cert(first.strip())).hexdigest().upper()
+    return sha1(first_der(certificate)).hexdigest().upper()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from muster.base.errors import DriverError, Transient
+from muster.base.errors import DriverError, Invalid, Transient
 from muster.drivers.incus.options import NEVER, Options
 from muster.drivers.incus.ovn.ovsdb import (
     Operation,
@@ -136,7 +136,7 @@ class Northbound:
             return () if own == NEVER else remotes(own)
         if not self._said:
             config = (await self._rest.get("/1.0")).get("config") or {}
-            known = remotes(str(config.get(SAID_BY_INCUS) or ""))
+            known = _remotes(str(config.get(SAID_BY_INCUS) or ""))
             usable = ("tcp", "ssl") if self._options.ovn_certificate else ("tcp",)
             self._said = tuple(each for each in known if each.kind in usable)
         return self._said
@@ -147,9 +147,22 @@ class Northbound:
             return None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
-        context.load_verify_locations(self._options.ovn_authority)
-        context.load_cert_chain(self._options.ovn_certificate, self._options.ovn_key)
+        try:
+            context.load_verify_locations(self._options.ovn_authority)
+            context.load_cert_chain(self._options.ovn_certificate, self._options.ovn_key)
+        except OSError as error:  # they are just being renewed
+            files = f"{self._options.ovn_certificate} and its key"
+            raise Transient(f"OVN cannot be asked by {files}: {error}") from None
         return context
+
+
+def _remotes(said: str) -> tuple[Remote, ...]:
+    """Return where Incus says that the database is."""
+    try:
+        return remotes(said)
+    except Invalid as error:
+        text = f"Incus says no place of OVN's northbound database: {error.text}"
+        raise Transient(text) from None
 
 
 def _vips(change: Change) -> dict[str, str]:

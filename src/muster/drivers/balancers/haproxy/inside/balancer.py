@@ -1,16 +1,15 @@
 """The balancer port over HAProxies in instances, each in a room of its own beside its members."""
 
 import asyncio
-import contextlib
 from collections import defaultdict
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 from muster.base.clock import Clock
+from muster.base.enduring import enduring
 from muster.base.errors import DriverError, Permanent, Transient
-from muster.base.log import log
 from muster.drivers.balancers.haproxy import spread
 from muster.drivers.balancers.haproxy.inside.files import OWN_PORTS
 from muster.drivers.balancers.haproxy.inside.pool import Inmate
@@ -146,11 +145,11 @@ class InsideBalancer:
         """Let go of tasks; every HAProxy goes on."""
         if self._tending:
             self._tending.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._tending
+            await asyncio.wait([self._tending])
             self._tending = None
-        for tally in self._tallies.values():
-            tally.save()
+        for id, tally in self._tallies.items():
+            with enduring(f"haproxy/{id}", OSError):
+                tally.save()
 
     async def _made(self, front: Front, there: Sequence[Room]) -> Room:
         """Return a room in the place of those that are there and of no use."""
@@ -257,14 +256,10 @@ class InsideBalancer:
         while True:
             await asyncio.sleep(TEND_EVERY_S)
             for cluster_id, (ref, heard) in list(self._heard.items()):
-                await self._tried(self._close_some(ref, heard), str(cluster_id))
-            await self._tried(self._clear_all(), "all")
-
-    async def _tried(self, act: Awaitable[None], pool: str) -> None:
-        try:
-            await act
-        except DriverError as error:
-            log().warning("haproxy.trouble", pool=pool, reason=error.text)
+                with enduring(f"haproxy/{cluster_id}"):
+                    await self._close_some(ref, heard)
+            with enduring("haproxy"):
+                await self._clear_all()
 
     async def _clear_all(self) -> None:
         rooms = await self._recent() if self._heard else ()

@@ -1,0 +1,1 @@
+"""OpenStack, over openstacksdk: servers, ports, images and volumes of one project."""

@@ -1,0 +1,1 @@
+"""Octavia's load balancers, one for each pool."""
