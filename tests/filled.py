@@ -48,6 +48,8 @@ def filled(home: Path) -> Iterator[House]:
             _servers(session)
             for name in (*_CLUSTERS, "batch"):
                 made.settled(name)
+            project = session.call("GET", "/v1/session")["project"]
+            until(lambda: _whole(session, project), 60, "the virtual cluster is there", 0.2)
             until(
                 lambda: made.details(session, "api")["scaling"]["last_decision"], 60, "a decision"
             )
@@ -62,6 +64,12 @@ def _compute(session: Session) -> None:
         session.call("POST", "/v1/clusters", body=body)
     project = session.call("GET", "/v1/session")["project"]
     session.call("POST", f"/v2/{project}/vclusters", body=REDUNDANT)
+
+
+def _whole(session: Session, project: str) -> bool:
+    """Whether the virtual cluster is at nothing any more, so that it can be changed."""
+    there = session.call("GET", f"/v2/{project}/vclusters")["vclusters"]
+    return [each["status"] for each in there] == ["ACTIVE"]
 
 
 def _clustering(session: Session) -> None:

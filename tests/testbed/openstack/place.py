@@ -99,13 +99,16 @@ def program() -> Path:
     return environment("openstack") / "bin"
 
 
-# Note [Ports]
+# Note [Ports that are held]
 # A service that is stopped has to find its port free when it is started again, and so it must not
 # be one of those that the system gives to whoever connects somewhere. Of those below, a block is
 # held by whoever listens on its first port; every process of a cloud inherits that socket, so it
 # is held for as long as any of them lives.
 def free_block() -> tuple[int, socket.socket]:
-    """Return the first port of a block that nobody uses, and what holds it. See Note [Ports]."""
+    """Return the first port of a block that nobody uses, and what holds it.
+
+    See Note [Ports that are held].
+    """
     given = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     for first in range(_FROM, int(given[0]) - len(PORTS), len(PORTS)):
         holder = socket.socket()
