@@ -540,8 +540,8 @@ TABLE = (
     Breakage(
         "a reset server comes back by its own token",
         "service/provisioning/registration.py",
-        "if new and each.token_id == by.id:",
-        "if new and each.token_id is by:",
+        "if _is_awaited(each) and each.token_id == by.id:",
+        "if _is_awaited(each) and each.token_id is by:",
         ("engine/test_server_jobs.py",),
     ),
     Breakage(

@@ -18,6 +18,8 @@ from muster.agent.provider import PROVIDER
 from muster.agent.said import read
 from muster.base.errors import Conflict, Invalid, MusterError, Unsupported
 
+# What a configuration may end with that nobody foresaw: no half of a backup is left by that.
+FAULTS = (MusterError, OSError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError)
 _SURROGATE = re.compile("[\ud800-\udfff]")  # which no file can hold
 VERSION, KIND = 1, "application/gzip"
 IDENTITY = "identity"
@@ -146,7 +148,7 @@ def _put_all(keeper: Keeper, told: Backup, names: Iterable[str]) -> None:
             noting = {"provider": told.provider} if name == PROVIDER.name else {}
             done.append((name, before, noted))
             keeper.put(name, told.configs.get(name) or {}, noting)
-    except Exception as error:  # whatever it is, no half of a backup is left
+    except FAULTS as error:
         text = "; ".join([_words(error), *_back(keeper, done[:-1])])
         raise Undone(f"nothing is restored: {done[-1][0]}: {text}") from error
 
@@ -159,7 +161,7 @@ def _back(keeper: Keeper, done: list[tuple[str, Any, Any]]) -> list[str]:
         keeper.memory.journal.pop(name, None)
         try:
             keeper.put(name, before or {}, noting)
-        except Exception as error:  # the others go back all the same
+        except FAULTS as error:
             faults.append(f"{name} is not as it was: {_words(error)}")
     return faults
 

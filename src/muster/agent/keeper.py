@@ -75,14 +75,16 @@ class Keeper:
             was = [(path, *doing.was(self.machine, path)) for path in paths]
             entry["files"] = [[path, text, mode, None, group] for path, text, mode, group in was]
             self.memory.journal[name] = entry
+            is_whole = False
             try:
                 self.memory.save(self.machine)
                 yield
                 del self.memory.journal[name]
                 self.memory.save(self.machine)
-            except Exception:
-                self._take_back(name, entry)
-                raise
+                is_whole = True
+            finally:
+                if not is_whole:
+                    self._take_back(name, entry)
 
     def confirm(self, name: str) -> None:
         with self.lock:

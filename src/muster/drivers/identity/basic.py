@@ -59,7 +59,7 @@ class Basic:
         return _in_project(user, headers.get("x-project", ""))
 
     def _remembered(self, name: str, known: bytes) -> User | None:
-        """Return whose password that is, if it was found right before."""
+        """Return whose password was found right before. See Note [Slow on purpose, once]."""
         user = self._present().get(name)
         return user if self._right.get(name) == known else None
 

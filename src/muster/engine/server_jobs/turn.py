@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from muster.base.errors import Permanent, Stale, StoreError, Transient
-from muster.base.log import log
+from muster.base.errors import Permanent, Stale, Transient
 from muster.decide.server_clusters.effects import at_begin, at_end
 from muster.decide.server_clusters.jobs import Came, after, begun, is_gone, next_entry
 from muster.engine.cordon import standing
+from muster.engine.run import Broke, unbroken
 from muster.engine.server_jobs import (
     caring,
     clouds,
@@ -141,17 +141,12 @@ async def _taken(scene: Scene) -> Came:
 async def _outcome(scene: Scene, work: Callable[[Scene], Awaitable[T]]) -> T | Came:
     """Return what work comes to, or why it did not: whatever breaks it, the job says so."""
     try:
-        return await work(scene)
+        came = await unbroken(work(scene), cluster=scene.cluster.name, verb=str(scene.entry.verb))
     except Transient as error:
         return Came(refused=error.text)
     except Permanent as error:
         return Came(refused=error.text, final=True)
-    except StoreError:
-        raise
-    except Exception as error:
-        bound = log(cluster=scene.cluster.name, step=str(scene.entry.verb))
-        bound.exception("server_job.broke")
-        return Came(refused=f"internal error: {type(error).__name__}")
+    return Came(refused=came.reason) if isinstance(came, Broke) else came
 
 
 def read(tx: Transaction, id: UUID) -> tuple[ServerCluster | None, list[Machine]]:
