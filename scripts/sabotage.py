@@ -327,8 +327,8 @@ TABLE = (
     Breakage(
         "a user sees his own tokens",
         "service/tokens.py",
-        "return [each for each in found if each.user == who.user]",
-        "return found",
+        "    query = _of(who.user, who.project)",
+        "    query = Query(project=who.project)",
         ("api/test_callers.py", "api/test_isolation.py"),
     ),
     Breakage(
@@ -540,8 +540,8 @@ TABLE = (
     Breakage(
         "a reset server comes back by its own token",
         "service/provisioning/registration.py",
-        "if new and each.token_id == by.id:",
-        "if new and each.token_id is by:",
+        "if _is_awaited(each) and each.token_id == by.id:",
+        "if _is_awaited(each) and each.token_id is by:",
         ("engine/test_server_jobs.py",),
     ),
     Breakage(

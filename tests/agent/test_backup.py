@@ -12,6 +12,7 @@ import pytest
 from agent.ground import KNOBS, NET, Ground
 from agent.test_network import CARDS
 from agent.test_network_more import PEER, one
+from drivers.pem.made import CERTIFICATE, KEY, NEXT, NEXT_KEY
 from muster.agent import backup, certificate
 from muster.agent.envelope import Asked
 from muster.agent.failures import Undone
@@ -22,6 +23,7 @@ from muster.base.errors import Conflict, Invalid, Unsupported
 KERNEL = {"network": {"tcp_congestion_algorithm": "bbr"}}
 NETBIRD = {"enabled": True, "setup_key": "ABC-123"}
 ALGORITHM = f"{NET}/ipv4/tcp_congestion_control"
+IDENTITIES = {"old": (CERTIFICATE, KEY), "new": (NEXT, NEXT_KEY)}
 TUNNEL = {
     **one(),
     "wireguard": [{"name": "wg0", "peers": [{"public_key": PEER, "allowed_ips": ["10.9.0.0/24"]}]}],
@@ -30,8 +32,9 @@ TUNNEL = {
 
 def machine(folder: Path) -> Ground:
     made = Ground(folder).begin({**KNOBS, **CARDS})
-    made.write(certificate.CERTIFICATE, f"certificate of {folder.name}")
-    made.write(certificate.KEY, f"key of {folder.name}")
+    own, key = IDENTITIES[folder.name]
+    made.write(certificate.CERTIFICATE, own)
+    made.write(certificate.KEY, key)
     return made
 
 
@@ -71,7 +74,7 @@ def test_another_machine_is_the_same_again(old: Ground, new: Ground) -> None:
     restored(new, of(old))
     assert new.machine.line(ALGORITHM) == "bbr"
     assert "address" not in new.config("system/logging")["syslog"]
-    assert new.machine.text(certificate.KEY) == "key of old"
+    assert new.machine.text(certificate.KEY) == KEY
     assert new.machine.text("/var/lib/muster-agent/netbird.key") == "ABC-123\n"
     key = "/var/lib/muster-agent/wireguard-wg0.key"
     assert new.machine.line(key) == old.machine.line(key)
@@ -90,7 +93,7 @@ def test_the_same_machine_changes_nothing(old: Ground) -> None:
 def test_what_is_skipped_stays(old: Ground, new: Ground) -> None:
     restored(new, of(old), skip="network,identity,services/netbird")
     assert new.machine.line(ALGORITHM) == "bbr"
-    assert new.machine.text(certificate.KEY) == "key of new"
+    assert new.machine.text(certificate.KEY) == NEXT_KEY
     assert set(new.remembered.configs) == {"system/kernel", "system/provider"}
 
 
@@ -103,7 +106,7 @@ def test_if_one_thing_fails_all_is_as_it_was(old: Ground, new: Ground) -> None:
         restored(new, said)
     assert new.picture() == before
     assert new.machine.line(ALGORITHM) == "reno"
-    assert new.machine.text(certificate.KEY) == "key of new"
+    assert new.machine.text(certificate.KEY) == NEXT_KEY
 
 
 def test_what_the_machine_cannot_be_is_refused_before_anything_is_touched(
@@ -131,6 +134,58 @@ def test_what_is_no_backup_is_refused(old: Ground) -> None:
     ):
         with pytest.raises(Invalid, match=fault):
             restored(old, body)
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({certificate.CERTIFICATE: CERTIFICATE, certificate.KEY: 5}, "no text"),
+        ({certificate.CERTIFICATE: CERTIFICATE, certificate.KEY: "\ud800"}, "no text"),
+        ({certificate.CERTIFICATE: CERTIFICATE, certificate.KEY: NEXT_KEY}, "belong together"),
+        ({certificate.CERTIFICATE: CERTIFICATE}, "belong together"),
+        ({certificate.KEY: KEY}, "belong together"),
+        ({f"{certificate.TRUSTED}/x.pem": "-----BEGIN CERTIFICATE-----x"}, "no PEM certificate"),
+        ({"/var/lib/muster-agent/state.json": "{}"}, "none of the agent's"),
+    ],
+)
+def test_an_identity_that_nobody_could_reach_is_refused_whole(
+    old: Ground, new: Ground, files: dict[str, Any], fault: str
+) -> None:
+    said, before = changed(of(old), files=files), new.picture()
+    with pytest.raises(Invalid, match=fault):
+        restored(new, said)
+    assert new.picture() == before
+
+
+def test_an_agent_killed_within_a_restore_is_who_it_was(old: Ground, new: Ground) -> None:
+    said, written = of(old), new.machine.put
+
+    class Killed(BaseException):
+        """As by the kernel: nothing of ours runs any more."""
+
+    over: list[str] = []
+
+    def killed(path: str, *more: Any) -> None:
+        if over or path == certificate.KEY:
+            over.append(path)
+            raise Killed
+        written(path, *more)
+
+    new.machine.put = killed  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        restored(new, said)
+    assert new.machine.text(certificate.CERTIFICATE) == CERTIFICATE
+    again = Ground(new.root)
+    again.agent.start()
+    assert again.machine.text(certificate.CERTIFICATE) == NEXT
+    assert again.machine.text(certificate.KEY) == NEXT_KEY
+    assert not again.remembered.journal
+
+
+def test_a_backup_too_deep_to_be_one_is_refused(new: Ground) -> None:
+    deep = gzip.compress(b"[" * 200_000)
+    with pytest.raises(Invalid, match="is no backup"):
+        restored(new, deep)
 
 
 def test_while_something_waits_to_be_confirmed_there_is_no_backup(old: Ground) -> None:

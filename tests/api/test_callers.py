@@ -1,5 +1,6 @@
 """Who may ask: users with passwords, tokens, pages of other hosts, names that are not ours."""
 
+import asyncio
 import re
 from base64 import b64encode
 from hashlib import scrypt
@@ -38,15 +39,19 @@ class Late:
     async def who(self, headers: Any) -> Any:
         return await self.inner.who(headers)
 
+    def projects(self, user: str) -> Any:
+        return self.inner.projects(user)
+
 
 @pytest.fixture(scope="module")
 def enrolled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a file of users, made once, with passwords that cost little to look at."""
     file = tmp_path_factory.mktemp("enrolled") / "users.toml"
     add_user(file, "ann", PASSWORD, {"demo": ("member",), "lab": ("reader",)})
+    add_user(file, "eve", PASSWORD, {"demo": ("member",)})
     add_user(file, "root", PASSWORD, {"ops": ("admin",)})
     text, cheap = re.subn(r"scrypt\$16384\$[^\"]+", _cheaply(PASSWORD), file.read_text())
-    assert cheap == 2
+    assert cheap == 3
     file.write_text(text)
     return file
 
@@ -133,6 +138,9 @@ async def test_guessing_is_stopped_for_a_while(users: Path) -> None:
     assert "too many failures" in await tried(PASSWORD)
     clock.advance(31)
     assert await tried(PASSWORD) == "ann"
+    at_once = await asyncio.gather(*(tried(f"wrong {each}") for each in range(FAILURES + 20)))
+    assert at_once.count("user or password is wrong") == FAILURES, "each counts before the next"
+    assert await tried(PASSWORD) == "ann", "a password that was right is not guessed"
 
 
 async def test_a_token_stands_for_its_maker_until_it_ends(tmp_path: Path, users: Path) -> None:
@@ -174,7 +182,7 @@ async def test_a_revoked_token_is_worth_nothing(tmp_path: Path, users: Path) -> 
         client = office.clients["all"]
         made = (await client.post("/v1/tokens", headers=basic("ann"), json={})).json()["token"]
         where = f"/v1/tokens/{made['id']}"
-        assert (await ask(office, basic("root"), "DELETE", where)).status_code == 404
+        assert (await ask(office, basic("eve"), "DELETE", where)).status_code == 404
         assert (await ask(office, basic("ann"), "DELETE", where)).status_code == 204
         assert (await ask(office, {"x-auth-token": made["secret"]})).status_code == 401
 
@@ -235,7 +243,7 @@ def test_whoever_listens_beyond_the_loopback_is_told_so(host: str, beyond: bool)
 
 
 def test_users_are_added_and_removed_with_care(users: Path) -> None:
-    assert set(load(users)) == {"ann", "root"}
+    assert set(load(users)) == {"ann", "eve", "root"}
     assert PASSWORD not in users.read_text()
     assert users.stat().st_mode & 0o077 == 0
     for name, password, projects, error in (
@@ -250,7 +258,7 @@ def test_users_are_added_and_removed_with_care(users: Path) -> None:
     with pytest.raises(NotFound):
         remove_user(users, "bob")
     remove_user(users, "ann")
-    assert set(load(users)) == {"root"}
+    assert set(load(users)) == {"eve", "root"}
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,17 @@
 """Projects do not see each other in the clustering API: every route, tried by those who may not."""
 
 import re
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
 
 from caller import Caller
 from muster.api.app import CLUSTERING
-from office import Office
+from muster.base.clock import ManualClock
+from muster.model.observed import Foreign
+from office import Office, a_cloud, opened
 
 CHECK: dict[str, Any] = {"check": {}}
 SERVER = {"type": "os.nova.server", "version": "1.0", "properties": {"flavor": "tiny"}}
@@ -210,3 +216,35 @@ async def test_nobody_is_answered_without_a_name(office: Office) -> None:
         assert answer.headers["www-authenticate"] == "Name"
     for noun in LISTS:
         assert (await nobody.ask("GET", f"/{noun}")).status_code == 401
+
+
+class Shared:
+    """Servers of an account that all projects share, some given to one of them."""
+
+    given: ClassVar[dict[str, str]] = {"given": "demo", "database": "", "theirs": "other"}
+
+    async def find_server(self, ref: str) -> Foreign:
+        return Foreign(ref=ref, name=ref, image="x", flavor="tiny", project=self.given[ref])
+
+
+@pytest.mark.parametrize("path", ["/nodes/adopt", "/nodes/adopt-preview"])
+@pytest.mark.parametrize(
+    ("who", "server", "status"),
+    [
+        ("ann", "given", 200),
+        ("ann", "database", 403),
+        ("ann", "theirs", 403),
+        ("root", "database", 200),
+    ],
+)
+async def test_a_server_of_others_is_taken_by_those_it_is_given_to(
+    tmp_path: Path, path: str, who: str, server: str, status: int
+) -> None:
+    simulated = await a_cloud(tmp_path, ManualClock())
+    shared = {"simulated": replace(simulated, finder=Shared())}
+    async with opened(tmp_path, clouds=shared) as office:
+        body = {"identity": server, "type": "os.nova.server-1.0"}
+        answer = await Caller(office, who).ask("POST", path, body)
+        assert answer.status_code == status, answer.text
+        nodes = (await Caller(office, "root").get("/nodes?global_project=true"))["nodes"]
+        assert len(nodes) == (status == 200 and path == "/nodes/adopt")

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from drivers.pem.made import CERTIFICATE, NEXT
-from fleet import FakeFleet
+from fleet import FakeFleet, FakeMachine
 from muster.base.certificates import fingerprint
 from muster.base.ids import new_id
 from muster.decide.server_clusters.effects import at_end
@@ -23,6 +23,7 @@ from office import Office, opened
 
 HERE = "/1.0/provisioning/servers"
 TOKENS = "/1.0/provisioning/tokens"
+PROVIDER, MOVED = "/os/1.0/system/provider", "https://10.0.0.9:8443"
 M1 = {
     "name": "m1",
     "connection_url": "https://10.0.0.1:8443",
@@ -37,6 +38,11 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     async with opened(tmp_path) as made:
         made.app.state.desk = replace(made.desk, agents=FakeFleet())
         yield made
+
+
+def stands(office, url):
+    """Have the machine be asked there; return it."""
+    return office.app.state.desk.agents.put(url, FakeMachine())
 
 
 async def token(office, uses=1, days=1, **but):
@@ -145,6 +151,7 @@ async def test_a_registration_that_is_refused_takes_no_use(office):
 
 
 async def test_a_server_that_is_set_back_to_its_token_of_before_takes_no_further_use(office):
+    stands(office, M1["connection_url"])
     first, second, third = [await token(office) for _ in range(3)]
     for uuid in (first, second, first, second):
         await registered(office, uuid)
@@ -158,11 +165,39 @@ async def test_a_server_that_is_set_back_to_its_token_of_before_takes_no_further
 async def test_a_server_whose_answer_was_lost_registers_again_without_a_further_use(office):
     uuid = await token(office)
     first = await registered(office, uuid)
-    again = await registered(office, uuid, name="other", connection_url="https://10.0.0.9:8443/")
+    stands(office, MOVED)
+    again = await registered(office, uuid, name="other", connection_url=MOVED)
     assert (again["name"], await uses_left(office, uuid)) == ("m1", 0)
-    assert (await shown(office))["connection_url"] == "https://10.0.0.9:8443"
+    assert (await shown(office))["connection_url"] == MOVED
     assert (await call(office, first["secret"])).status_code == 403
     assert (await call(office, again["secret"])).status_code == 200
+
+
+async def test_who_cannot_show_a_servers_certificate_takes_nothing_over(office):
+    uuid, live = await token(office), await token(office)
+    first = await registered(office, uuid)
+    for by in (uuid, live):
+        assert (await register(office, by, connection_url=MOVED)).status_code == 500  # nobody there
+    stands(office, MOVED).certificate = NEXT
+    for by in (uuid, live):
+        assert (await register(office, by, connection_url=MOVED)).status_code == 403
+    assert (await shown(office))["connection_url"] == M1["connection_url"]
+    assert (await call(office, first["secret"])).status_code == 200
+    assert await uses_left(office, live) == 1
+
+
+async def test_a_server_that_was_heard_of_is_registered_until_it_says_otherwise(office):
+    uuid = await token(office)
+    await registered(office, uuid)
+    (there,) = await office.desk.store.read(lambda tx: tx.machines.find(Query()))
+    heard = replace(there, whole_at=office.clock.now())
+    await office.desk.store.write(lambda tx: tx.machines.put(heard))
+    machine = stands(office, M1["connection_url"])
+    assert (await register(office, uuid)).status_code == 403, "by whoever knows its address"
+    machine.answers[PROVIDER] = {"state": {"registered": True}}
+    assert (await register(office, uuid)).status_code == 403
+    machine.answers[PROVIDER] = {"state": {"registered": False}}
+    assert (await register(office, uuid)).status_code == 201
 
 
 async def test_nobody_is_taken_for_a_lost_server_that_registered_by_the_same_token(office):

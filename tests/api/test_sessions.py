@@ -53,7 +53,7 @@ class Keystone:
         return await self._otherwise.who({})
 
     def projects(self, user: str) -> Any:
-        return {}
+        return None
 
 
 def basic() -> dict[str, str]:

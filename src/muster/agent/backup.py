@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from muster.agent import certificate, doing
+from muster.agent import certificate
 from muster.agent.agent import Agent
 from muster.agent.envelope import Asked, Binary
 from muster.agent.failures import Undone
@@ -17,6 +18,9 @@ from muster.agent.provider import PROVIDER
 from muster.agent.said import read
 from muster.base.errors import Conflict, Invalid, MusterError, Unsupported
 
+# What a configuration may end with that nobody foresaw: no half of a backup is left by that.
+FAULTS = (MusterError, OSError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError)
+_SURROGATE = re.compile("[\ud800-\udfff]")  # which no file can hold
 VERSION, KIND = 1, "application/gzip"
 IDENTITY = "identity"
 LARGEST = 16 * 1024 * 1024
@@ -76,12 +80,12 @@ def restore(agent: Agent, asked: Asked) -> object:
         order = [each for each in dict.fromkeys(names) if not _is_skipped(each, skipped)]
         order.sort(key=lambda name: LAST.index(name) + 1 if name in LAST else 0)
         _refuse_what_cannot_be(keeper, told, order)
-        was = _know(agent.machine, told.files) if IDENTITY not in skipped else []
-        try:
+        files = {} if IDENTITY in skipped else told.files
+        with keeper.rewriting(IDENTITY, files):
+            for path, text in files.items():
+                mode = 0o644 if path == certificate.CERTIFICATE else 0o600
+                agent.machine.put(path, text, mode)
             _put_all(keeper, told, order)
-        except MusterError:
-            doing.take_back(agent.machine, was, ())
-            raise
     return {}
 
 
@@ -94,7 +98,7 @@ def _read(body: object) -> Backup:
         if said["version"] != VERSION:
             raise Invalid(f"the backup is of version {said['version']}, not {VERSION}")
         return Backup(dict(said["configs"]), dict(said["files"]), said["provider"])
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise Invalid(f"the body is no backup: {error}") from error
 
 
@@ -115,9 +119,24 @@ def _refuse_what_cannot_be(keeper: Keeper, told: Backup, names: Iterable[str]) -
         noun.check(new)
         for lack in noun.lacks(new, keeper.machine):
             raise Unsupported(f"{name}, {lack.field}: {lack.reason}", field=lack.field)
-    for path in told.files:
-        if not path.startswith(f"{HOME}/") or ".." in path:
+    _refuse_files(told.files)
+
+
+def _refuse_files(files: Mapping[str, Any]) -> None:
+    """Raise `Invalid` for what would leave a machine that nobody can reach."""
+    for path, text in files.items():
+        place, _, name = path.rpartition("/")
+        kept = name.endswith({certificate.TRUSTED: ".pem", HOME: ".key"}.get(place, "\0"))
+        if not kept and path != certificate.CERTIFICATE:
             raise Invalid(f"the backup has a file that is none of the agent's: {path}")
+        if not isinstance(text, str) or _SURROGATE.search(text):
+            raise Invalid(f"the backup has a file that is no text: {path}")
+        fault = certificate.no_certificate(text) if place == certificate.TRUSTED else None
+        if fault:
+            raise Invalid(f"the backup has a file that {fault}: {path}")
+    own, key = files.get(certificate.CERTIFICATE), files.get(certificate.KEY)
+    if (own or key) and not certificate.is_pair(own or "", key or ""):
+        raise Invalid("the backup has a certificate and a key that do not belong together")
 
 
 def _put_all(keeper: Keeper, told: Backup, names: Iterable[str]) -> None:
@@ -129,8 +148,8 @@ def _put_all(keeper: Keeper, told: Backup, names: Iterable[str]) -> None:
             noting = {"provider": told.provider} if name == PROVIDER.name else {}
             done.append((name, before, noted))
             keeper.put(name, told.configs.get(name) or {}, noting)
-    except MusterError as error:
-        text = "; ".join([error.text, *_back(keeper, done[:-1])])
+    except FAULTS as error:
+        text = "; ".join([_words(error), *_back(keeper, done[:-1])])
         raise Undone(f"nothing is restored: {done[-1][0]}: {text}") from error
 
 
@@ -142,14 +161,10 @@ def _back(keeper: Keeper, done: list[tuple[str, Any, Any]]) -> list[str]:
         keeper.memory.journal.pop(name, None)
         try:
             keeper.put(name, before or {}, noting)
-        except MusterError as error:
-            faults.append(f"{name} is not as it was: {error.text}")
+        except FAULTS as error:
+            faults.append(f"{name} is not as it was: {_words(error)}")
     return faults
 
 
-def _know(machine: Machine, files: Mapping[str, str]) -> list[list[Any]]:
-    """Have the machine be who it was; return what takes that back."""
-    was = [[path, *doing.was(machine, path)[:2], None] for path in files]
-    for path, text in files.items():
-        machine.put(path, text, 0o644 if path == certificate.CERTIFICATE else 0o600)
-    return was
+def _words(error: Exception) -> str:
+    return error.text if isinstance(error, MusterError) else repr(error)

@@ -4,6 +4,8 @@ import re
 import ssl
 from collections.abc import Iterable
 from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from muster.agent.machine import HOME, Machine
 from muster.agent.steps import Run
@@ -91,6 +93,19 @@ def one_certificate(text: str) -> str | None:
     if fault is None and len(certificates(text, "it")) > 1:
         return "has several certificates: give each by itself"
     return fault
+
+
+def is_pair(certificate: str, key: str) -> bool:
+    """Return whether a key, in PEM and without a password, is that of a certificate."""
+    with TemporaryDirectory() as folder:  # where only files can be read from
+        pem = Path(folder) / "own.pem"
+        pem.touch(0o600)
+        pem.write_text(f"{certificate}\n{key}\n")
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pem, password="")
+        except (ssl.SSLError, ValueError):
+            return False
+    return True
 
 
 def trust(machine: Machine, pem: str) -> str:

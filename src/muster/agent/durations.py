@@ -2,6 +2,7 @@
 
 import re
 
+LONGEST_S = 10 * 366 * 86400.0
 _LENGTHS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -14,8 +15,9 @@ def seconds(text: str) -> float:
 
 
 def no_duration(text: str) -> str | None:
+    """Say what is wrong with a text that is to be a duration, of ten years at most."""
     try:
-        seconds(text)
+        length = seconds(text)
     except ValueError as error:
         return str(error)
-    return None
+    return f"{text[:20]!r} is longer than ten years" if length > LONGEST_S else None

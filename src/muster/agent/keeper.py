@@ -1,6 +1,7 @@
 """Make the machine as a configuration says, whole or not at all, and keep what was said."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import RLock
@@ -65,6 +66,25 @@ class Keeper:
             self._refuse_what_lacks(noun, new)
             self._make(noun, new, change)
             return True
+
+    @contextmanager
+    def rewriting(self, name: str, paths: Iterable[str]) -> Iterator[None]:
+        """Have files be as they are written meanwhile, or else, killed or not, as they were."""
+        with self.lock:
+            entry: dict[str, Any] = {"acts": [], "config": None, "originals": {}, "until": None}
+            was = [(path, *doing.was(self.machine, path)) for path in paths]
+            entry["files"] = [[path, text, mode, None, group] for path, text, mode, group in was]
+            self.memory.journal[name] = entry
+            is_whole = False
+            try:
+                self.memory.save(self.machine)
+                yield
+                del self.memory.journal[name]
+                self.memory.save(self.machine)
+                is_whole = True
+            finally:
+                if not is_whole:
+                    self._take_back(name, entry)
 
     def confirm(self, name: str) -> None:
         with self.lock:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import socketserver
 import ssl
@@ -76,6 +77,10 @@ class Handler(BaseHTTPRequestHandler):
             return self.server.agent.answer(self.command, path, query, (body, prefix))
         except (MusterError, OSError) as error:
             return failure(error)
+        except Exception:
+            self.server.agent.log.exception("%s %s broke", self.command, self.path)
+            self.unread = True
+            return refusal(500, "this broke; the machine's log says how")
 
     def _passed_on(self, said: incus.Passed) -> Answer | None:
         machine = self.server.agent.machine
@@ -87,7 +92,8 @@ class Handler(BaseHTTPRequestHandler):
     def _raw(self) -> bytes:
         """Read the request's body. What is not read closes the connection."""
         length = self.headers.get("Content-Length", "0")
-        if not length.isdigit() or int(length) > LONGEST or "Transfer-Encoding" in self.headers:
+        is_number = re.fullmatch("[0-9]{1,12}", length)
+        if not is_number or int(length) > LONGEST or "Transfer-Encoding" in self.headers:
             self.unread = True
             raise Invalid(f"a body has a Content-Length, of at most {LONGEST}")
         return self.rfile.read(int(length))
@@ -114,7 +120,7 @@ def _read(text: bytes, kind: str) -> Any:
         return text
     try:
         return json.loads(text) if text.strip() else None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid(f"the body is no JSON: {error}") from error
 
 
@@ -228,6 +234,8 @@ def _now_and_then(agent: Agent, chore: Chore, ended: Event) -> None:
             chore.do(agent)
         except (MusterError, OSError) as error:  # a full disk, say: tried again
             agent.log.error("what is due is not done: %s", error)
+        except Exception:  # whatever it is, it must not be the last time
+            agent.log.exception("what is due is not done")
 
 
 def listen(agent: Agent, opening: Callable[[], list[TlsServer | UnixServer]]) -> Listening:
@@ -241,6 +249,8 @@ def listen(agent: Agent, opening: Callable[[], list[TlsServer | UnixServer]]) ->
                 agent.keeper.expire(agent.machine.clock.now())
             except OSError as error:  # a full disk: tried again
                 agent.log.error("what was not confirmed is still there: %s", error)
+            except Exception:  # a network that nobody confirmed has to go in the end
+                agent.log.exception("what was not confirmed is still there")
 
     servers = opening()
     threads = [Thread(target=watch, name="watch", daemon=True)]

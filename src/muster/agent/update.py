@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from threading import Lock, Thread
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -71,7 +71,7 @@ def _holds(window: Window, now: datetime) -> bool:
 def is_due(config: Update, last: datetime | None, now: datetime) -> bool:
     if config.check_frequency in NEVER:
         return False
-    return last is None or now - last >= timedelta(seconds=seconds(config.check_frequency))
+    return last is None or (now - last).total_seconds() >= seconds(config.check_frequency)
 
 
 def needs_reboot(machine: Machine) -> bool:

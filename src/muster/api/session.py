@@ -50,7 +50,7 @@ async def _projects(call: Call, who: Who) -> list[str]:
     secret = kept(call.request)
     if not secret or not await sessions.is_session(call.desk, who, secret):
         return [who.project]
-    return list(_door(call).identity.projects(who.user)) or [who.project]
+    return list(_door(call).identity.projects(who.user) or ()) or [who.project]
 
 
 @put("/v1/session", opt={"body": MOVE})
@@ -60,7 +60,7 @@ async def change_project(call: Asked) -> Response[dict[str, Any]]:
     refuse_strangers(call.request.headers, door, from_page=True)
     headers = proof(call.request, door.identity.challenge, from_page=True)
     who = await door.identity.who(headers)
-    to = (await call.fields(MOVE))["project"], door.identity.projects(who.user)
+    to = (await call.fields(MOVE))["project"], door.identity.projects(who.user) or {}
     then, secret = await sessions.moved(call.desk, who, kept(call.request), to)
     cookies = [baked(call.request, secret, int(sessions.LASTS.total_seconds()))]
     return Response(_shown(door, then), cookies=cookies, headers=_NO_STORE)

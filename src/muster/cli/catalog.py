@@ -154,13 +154,16 @@ def token() -> None:
 
 
 @token.command("list")
+@click.option("--user", "of_user", help="Another's, in every project; for who operates Muster.")
 @asking
-def token_list(asked: Asking) -> None:
+def token_list(asked: Asking, of_user: str | None) -> None:
     """List your tokens, without their secrets."""
+    query = {"user": of_user} if of_user else None
     with asked.session() as session:
-        rows = session.call("GET", "/v1/tokens")["tokens"]
+        rows = session.call("GET", "/v1/tokens", query=query)["tokens"]
     columns = [
         ("ID", field("id")),
+        ("PROJECT", field("project")),
         ("NOTE", field("note")),
         ("EXPIRES", lambda row: local(row.get("expires_at"))),
     ]

@@ -13,6 +13,7 @@ from muster.decide.bulk.wanted import parts_of, wanted
 from muster.decide.bulk.words import Refusal
 from muster.decide.warnings import of_bulk
 from muster.engine.passed import Passed
+from muster.engine.run import Broke, unbroken
 from muster.engine.site import Site
 from muster.engine.warnings import note
 from muster.model.bulk import ENDED, Bulk, State, Turn
@@ -103,7 +104,8 @@ class _One:
             return Broken("it is not known any more")
         self.told = self.resumed and self.step.task is Task.APPLY
         try:
-            return await self._go(line_of(machine), turn)
+            came = await unbroken(self._go(line_of(machine), turn), server=turn.name)
+            return Broken(came.reason, self.told) if isinstance(came, Broke) else came
         except DriverError as error:
             log(server=turn.name, bulk=str(self.bulk.id)).info("bulk.refused", reason=error.text)
             return Broken(error.text, self.told)

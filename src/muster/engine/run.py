@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import perf_counter
-from typing import assert_never
+from typing import TypeVar, assert_never
 
-from muster.base.errors import DriverError, Permanent
+from muster.base.errors import DriverError, MusterError, Permanent
 from muster.base.log import log
 from muster.engine.deadline import within
 from muster.engine.gauges import STEP_SECONDS, STEPS
@@ -28,6 +29,7 @@ from muster.model.step import (
     Step,
 )
 
+T = TypeVar("T")
 # Seconds after which a call counts as unanswered. It may still happen: it can be repeated.
 DEADLINES: Mapping[type[Step], float] = {
     CreateServer: 60,
@@ -141,3 +143,24 @@ async def _record(reach: Reach, cluster: Cluster, step: PutRecord | DropRecord) 
         case DropRecord():
             await dns.drop_record(step.name, cluster.id)
     return Done()
+
+
+@dataclass(frozen=True, slots=True)
+class Broke:
+    """Why something did not come to an end that nobody foresaw."""
+
+    reason: str
+
+
+async def unbroken(work: Awaitable[T], **about: str) -> T | Broke:
+    """Return what work comes to, or that it broke, with its traceback in the log.
+
+    Raises what is an error of ours, for whoever asks to judge.
+    """
+    try:
+        return await work
+    except MusterError:
+        raise
+    except Exception as error:
+        log(**about).exception("step.broke")
+        return Broke(f"internal error: {type(error).__name__}")

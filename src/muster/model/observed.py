@@ -53,6 +53,7 @@ class Foreign(Value, frozen=True, kw_only=True):
     zone: str = ""
     key_name: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
+    project: str | None = ""  # the one that may have it; "": nobody's yet, None: whoever asks
 
 
 class Probe(Kept, frozen=True, kw_only=True):

@@ -19,6 +19,9 @@ class Identity(Protocol):
         """
         ...
 
-    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
-        """Return the roles of a user by project, as far as is known without asking anybody."""
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]] | None:
+        """Return the roles that a user has now, by project; nothing for one who is not there.
+
+        None where another service alone knows, and would have to be asked.
+        """
         ...

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from muster.base.errors import NotFound
+from muster.base.errors import Forbidden, NotFound
 from muster.base.ids import new_id
 from muster.base.secret import digest, new_secret
-from muster.model.who import Who
-from muster.ports.store import Query, Token, Transaction
+from muster.model.who import Right, Who
+from muster.ports.store import Query, Store, Token, Transaction
 from muster.service.desk import Desk
 from muster.service.intent import Intent, plain
 from muster.service.lookup import as_id
@@ -22,9 +22,36 @@ class NewToken:
 
 async def listing(desk: Desk, who: Who) -> list[Token]:
     """Return the caller's own tokens, oldest first."""
-    query = Query(project=who.project, sort=(("created_at", False),))
-    found = await desk.store.read(lambda tx: tx.tokens.find(query))
-    return [each for each in found if each.user == who.user]
+    query = _of(who.user, who.project)
+    return await desk.store.read(lambda tx: tx.tokens.find(query))
+
+
+async def listing_of(desk: Desk, who: Who, user: str) -> list[Token]:
+    """Return the tokens of a user, oldest first.
+
+    Raises `Forbidden` where that is somebody else and the caller does not operate the service.
+    """
+    if who.may(Right.OPERATE):
+        return await desk.store.read(lambda tx: tx.tokens.find(_of(user, None)))
+    if user != who.user:
+        raise Forbidden("only who operates Muster sees the tokens of others")
+    return await listing(desk, who)
+
+
+def _of(user: str, project: str | None) -> Query:
+    return Query(project=project, where={"user": (user,)}, sort=(("created_at", False),))
+
+
+async def revoke_all(store: Store, user: str) -> int:
+    """Revoke every token and session of a user, and return how many there were."""
+
+    def revoke(tx: Transaction) -> int:
+        found = tx.tokens.find(_of(user, None))
+        for each in found:
+            tx.tokens.drop(each.id)
+        return len(found)
+
+    return await store.write(revoke)
 
 
 def creation(desk: Desk, who: Who, note: str, lasts: timedelta | None) -> Intent[NewToken]:
@@ -52,8 +79,8 @@ def creation(desk: Desk, who: Who, note: str, lasts: timedelta | None) -> Intent
 
 
 async def deletion(desk: Desk, who: Who, said: str) -> Intent[None]:
-    """Return the intent to revoke one of the caller's own tokens."""
-    seen = await desk.store.read(lambda tx: _own(tx, who, said))
+    """Return the intent to revoke a token: the caller's own, or any where he operates Muster."""
+    seen = await desk.store.read(lambda tx: _revocable(tx, who, said))
 
     async def delete() -> None:
         await desk.store.write(lambda tx: tx.tokens.drop(seen.id))
@@ -61,8 +88,10 @@ async def deletion(desk: Desk, who: Who, said: str) -> Intent[None]:
     return plain(delete, f"revoke token {seen.id}", loses=("the token",), reversible=False)
 
 
-def _own(tx: Transaction, who: Who, said: str) -> Token:
+def _revocable(tx: Transaction, who: Who, said: str) -> Token:
     token = tx.tokens.get(as_id(said) or UUID(int=0))
-    if token is None or (token.user, token.project) != (who.user, who.project):
-        raise NotFound(f"there is no token '{said}'")
-    return token
+    if token is not None:
+        own = (token.user, token.project) == (who.user, who.project)
+        if own or who.may(Right.OPERATE):
+            return token
+    raise NotFound(f"there is no token '{said}'")

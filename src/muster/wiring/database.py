@@ -73,7 +73,7 @@ def rotate_key(forget: bool) -> None:
 async def _rotate(settings: Settings, forget: bool) -> tuple[int, int]:
     from muster.store import sealing
 
-    store = await _opened(settings)
+    store = await opened(settings)
     try:
         sealing.rotated(settings.keys)
         rows = await store.write(lambda tx: tx.seal_anew())
@@ -114,14 +114,14 @@ async def _purge(settings: Settings, kind: str, age: timedelta, project: str | N
         before = SystemClock().now() - age
     except OverflowError:
         return 0
-    store = await _opened(settings)
+    store = await opened(settings)
     try:
         return await purged(store, kind, Past(before, project))
     finally:
         await store.close()
 
 
-async def _opened(settings: Settings) -> Store:
+async def opened(settings: Settings) -> Store:
     """Return the store of a database that is of this version."""
     from muster.store import schema
     from muster.store.connect import connect

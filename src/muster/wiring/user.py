@@ -1,16 +1,33 @@
 """`muster user`: who may ask where identity is basic."""
 
+import asyncio
 from pathlib import Path
 
 import click
 
-from muster.settings import load
+from muster.settings import Settings, load
 from muster.wiring.serve import told
 
 
-def _file() -> Path:
-    settings = load()
+def _file(settings: Settings | None = None) -> Path:
+    settings = settings or load()
     return Path(settings.users_file) if settings.users_file else settings.home / "users.toml"
+
+
+async def _revoked(settings: Settings, name: str) -> int:
+    """Revoke what a user has signed in with, and return how many; none without a database."""
+    from muster.service.tokens import revoke_all
+    from muster.store import schema
+    from muster.wiring.database import opened
+
+    state = await asyncio.to_thread(schema.check, settings.database)
+    if state.condition is schema.Condition.EMPTY:
+        return 0
+    store = await opened(settings)
+    try:
+        return await revoke_all(store, name)
+    finally:
+        await store.close()
 
 
 @click.group()
@@ -50,20 +67,24 @@ def list_() -> None:
 @click.argument("name")
 @click.password_option(help="Asked for if not given.")
 def password(name: str, password: str) -> None:
-    """Give user NAME a new password."""
+    """Give user NAME a new password; his sessions and tokens end."""
     from muster.drivers.identity.users import set_password
 
     with told():
-        set_password(_file(), name, password)
-    click.echo(f"{name} has a new password.")
+        settings = load()
+        set_password(_file(settings), name, password)
+        gone = asyncio.run(_revoked(settings, name))
+    click.echo(f"{name} has a new password; {gone} sessions and tokens revoked.")
 
 
 @user.command()
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove user NAME; his tokens stay until they are revoked."""
+    """Remove user NAME with his sessions and tokens."""
     from muster.drivers.identity.users import remove_user
 
     with told():
-        remove_user(_file(), name)
-    click.echo(f"{name} may no longer ask.")
+        settings = load()
+        remove_user(_file(settings), name)
+        gone = asyncio.run(_revoked(settings, name))
+    click.echo(f"{name} may no longer ask; {gone} sessions and tokens revoked.")

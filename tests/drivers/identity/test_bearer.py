@@ -26,6 +26,9 @@ class Otherwise:
     async def who(self, headers: Mapping[str, str]) -> Who:
         return OTHER
 
+    def projects(self, user: str) -> None:
+        return None
+
 
 @pytest.fixture
 async def bearer() -> AsyncIterator[Any]:

@@ -56,6 +56,14 @@ async def test_it_is_told_by_its_size_its_network_and_an_image_that_may_be_gone(
         found = await bed.cloud.finder.find_server("theirs")
     assert (found.vcpus, found.memory_mib, found.network) == (2, 1024, "fab")
     assert (found.image, found.flavor, found.metadata) == ("f00d", "", {"role": "db"})
+    assert found.project == "", "nobody has given it to a project"
+
+
+async def test_its_owner_says_in_its_configuration_which_project_may_have_it(tmp_path):
+    async with scripted(tmp_path) as bed:
+        given = {**THEIRS, "config": {"user.muster.project": "demo"}}
+        bed.incus.says("GET /1.0/instances/theirs", told(given))
+        assert (await bed.cloud.finder.find_server("theirs")).project == "demo"
 
 
 async def test_what_is_looked_after_already_is_refused(tmp_path):

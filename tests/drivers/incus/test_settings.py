@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import pytest
+import yaml
 
 import builders
 from drivers.incus.orders import an_order
@@ -70,14 +71,15 @@ def test_keys_user_data_network_and_disk_are_where_images_look_for_them():
         image_name="x",
         flavor=builders.a_flavor(disk_gib=2),
         network="fab",
-        public_key="ssh-ed25519 AAAA ann\n",
+        public_key="ssh-ed25519 AAAA ann: laptop\n",
         user_data="#!/bin/sh\ntrue\n",
         metadata={"role": "web"},
     )
     body = instance(an_order(spec=spec), UUID(int=7), "default", "fast")
     config, devices = body["config"], body["devices"]
-    assert config["user.ssh-keys"] == "ssh-ed25519 AAAA ann"
-    assert "- ssh-ed25519 AAAA ann\n" in config["cloud-init.vendor-data"]
+    assert config["user.ssh-keys"] == "ssh-ed25519 AAAA ann: laptop"
+    told = yaml.safe_load(config["cloud-init.vendor-data"])
+    assert told == {"ssh_authorized_keys": ["ssh-ed25519 AAAA ann: laptop"]}
     assert config["cloud-init.user-data"] == "#!/bin/sh\ntrue\n"
     assert config["user.metadata.role"] == "web"
     assert devices["eth0"]["network"] == "fab"

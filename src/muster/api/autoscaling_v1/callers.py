@@ -8,7 +8,7 @@ import msgspec
 from litestar import Response, delete, get, post
 
 from muster.api.autoscaling_v1.catalog import gone
-from muster.api.call import PLAN, Asked, Word, at_once, carried_out
+from muster.api.call import PLAN, Asked, Param, Word, at_once, carried_out
 from muster.api.reading import Field, Fields, integer, text
 from muster.api.words import moment
 from muster.model.who import Right
@@ -48,10 +48,18 @@ def _token(one: Token, secret: str | None = None) -> TokenOut:
     )
 
 
-@get("/v1/tokens")
+_USER = {"user": Param("of this user, in every project, for who operates the service")}
+
+
+@get("/v1/tokens", opt={"query": _USER})
 async def list_tokens(call: Asked) -> dict[str, list[TokenOut]]:
-    """List the caller's tokens, without their secrets."""
-    return {"tokens": [_token(each) for each in await tokens.listing(call.desk, call.who)]}
+    """List the caller's tokens, or those of another user, without their secrets."""
+    user = call.word("user")
+    if user:
+        found = await tokens.listing_of(call.desk, call.who, user)
+    else:
+        found = await tokens.listing(call.desk, call.who)
+    return {"tokens": [_token(each) for each in found]}
 
 
 @post("/v1/tokens", opt={"query": PLAN, "body": TOKEN, "right": Right.READ})
@@ -71,7 +79,7 @@ async def create_token(call: Asked) -> Response[Any]:
 
 @delete("/v1/tokens/{identity:str}", status_code=200, opt={"query": PLAN, "right": Right.READ})
 async def delete_token(call: Asked, identity: Word) -> Response[Any]:
-    """Revoke one of the caller's tokens."""
+    """Revoke one of the caller's tokens; who operates the service may revoke any."""
     return await carried_out(call, partial(tokens.deletion, call.desk, call.who, identity), gone)
 
 

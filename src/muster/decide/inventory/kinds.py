@@ -1,11 +1,13 @@
 """Where things of each kind are read, and what makes a record of them."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from muster.decide.secrets import masked
 from muster.model.inventory import Kind, Record
 
 Thing = Mapping[str, Any]
@@ -143,9 +145,33 @@ def record(place: Place, cluster: str, said: Thing, now: datetime) -> Record | N
         parent=place.parent,
         type=str(said.get("type") or "") if place.kind is _K.STORAGE_VOLUMES else "",
         name=str(name),
-        object=said,
+        object=_kept(said),
         updated_at=now,
     )
+
+
+# Note [What an inventory keeps]
+# What differs at each reading though nobody changed anything is no part of a thing: its counters,
+# when it was last used, the order in which its users are told. And what is secret in it is kept
+# by its digest, so that a change of it is one, and nobody finds it in the inventory.
+_FLEETING = frozenset({"state", "last_used_at"})
+_SECRET = re.compile(r"(.*[._-])?(user-data|vendor-data|password|secret|key|token)")
+_CONFIGS = ("config", "expanded_config")
+
+
+def _kept(said: Thing) -> Thing:
+    """Return a thing as it is kept. See Note [What an inventory keeps]."""
+    kept = {name: each for name, each in said.items() if name not in _FLEETING}
+    if isinstance(kept.get("used_by"), list):
+        kept["used_by"] = sorted(kept["used_by"], key=str)
+    for name in _CONFIGS:
+        if isinstance(kept.get(name), Mapping):
+            kept[name] = {key: _value(key, value) for key, value in kept[name].items()}
+    return dict(masked(kept))
+
+
+def _value(key: str, value: Any) -> Any:
+    return masked({"secret": value})["secret"] if _SECRET.fullmatch(key) else value
 
 
 @dataclass(frozen=True, slots=True)

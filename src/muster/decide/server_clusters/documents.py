@@ -1,5 +1,7 @@
 """The two documents of a cluster of machines: their services, and what Incus begins with."""
 
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +33,7 @@ LISTS = (
     "cluster_groups",
 )
 SERVICES_FIELD, SEED_FIELD = "services_config", "application_seed_config"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXTS = frozenset({"name", "type", "driver", "description", "project", "pool", "content_type"})
 _MAPS = frozenset({"config", "devices"})
 
@@ -49,13 +52,45 @@ def read(text: str) -> Document | str:
     """Return the document that a text is, or why it is none. An empty one says nothing."""
     try:
         said = yaml.load(text, _Plain)  # of the safe kind
+        fault = next(_misread(said, ""), "")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         return " ".join(str(error).split()) or "it is no YAML"
     if said is None:
         return {}
     if not isinstance(said, dict) or not all(isinstance(each, str) for each in said):
         return "it must be an object of names"
-    return said
+    return fault or said
+
+
+# Note [What YAML makes of a text]
+# YAML reads more than JSON can say: dates, sets, bytes, numbers that are none or have hundreds of
+# digits, keys that are no texts. Each would become something else on its way to a server, or
+# nothing at all. So a document is of what both can say, and all else is refused where it stands.
+def _misread(said: Any, field: str) -> Iterator[str]:
+    """Yield what in a document a server could not be told. See Note [What YAML makes of a text]."""
+    if isinstance(said, dict):
+        for key, value in said.items():
+            if not isinstance(key, str) or _SURROGATE.search(key):
+                yield f"{field or 'it'} has a key that is no text: {key!r}"
+            yield from _misread(value, f"{field}.{key}" if field else str(key))
+    elif isinstance(said, list):
+        for number, value in enumerate(said):
+            yield from _misread(value, f"{field}[{number}]")
+    elif fault := _scalar_fault(said):
+        yield f"{field or 'it'} {fault}"
+
+
+def _scalar_fault(said: Any) -> str:
+    match said:
+        case None | bool():
+            return ""
+        case int():
+            return "" if -(1 << 63) <= said < 1 << 63 else "is a number beyond 64 bits"
+        case float():
+            return "" if math.isfinite(said) else "is no number"
+        case str():
+            return "has half of a character" if _SURROGATE.search(said) else ""
+    return f"is a {type(said).__name__}; say it as a text, in quotes"
 
 
 def text_faults(services: str, seed: str) -> Iterator[Fault]:

@@ -124,7 +124,7 @@ def _meant(answer: httpx2.Response, order: Order) -> Any:
     """Return the metadata of an envelope; one of an error is one, whatever its HTTP status."""
     try:
         said = answer.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None
     if not isinstance(said, Mapping) or "type" not in said:
         text = f"{order.method} {order.path}: no agent answers there ({answer.status_code})"
@@ -135,6 +135,7 @@ def _meant(answer: httpx2.Response, order: Order) -> Any:
 
 
 def _refusal(said: Mapping[str, Any], status: int, order: Order) -> DriverError:
-    code = int(said.get("error_code") or status)
+    told = said.get("error_code")
+    code = told if isinstance(told, int) and told else status
     text = f"{order.method} {order.path}: {said.get('error') or code}"
     return (Transient if code == 503 else Permanent)(text, status=code)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_bytes
+from weakref import WeakValueDictionary
 
 from muster.base.clock import Clock
 from muster.base.errors import Forbidden, Unknown
@@ -30,6 +31,11 @@ class _Failures:
 # A scrypt hash costs tens of milliseconds so that a stolen file is of little use. Paying that
 # on every request would make the service slow too, so a password that was right is remembered
 # as a keyed digest, with a key that lives in this process only, until the file changes.
+#
+# Note [One guess after the other]
+# Guesses that come at once would all be looked at before the first is counted. So a name's
+# are looked at one by one: the sixth finds five failures, however many came together. A
+# password that is remembered is no guess, so nobody's guesses lock out who is signed in.
 class Basic:
     """Users of a file. `X-Project` chooses one of his projects; else his first one counts."""
 
@@ -42,19 +48,36 @@ class Basic:
         self._users: Mapping[str, User] = {}
         self._failures: dict[str, _Failures] = {}
         self._right: dict[str, bytes] = {}
+        self._guessing: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._key = token_bytes(32)
         self._nobody = hashed("nobody")  # so that an unknown name takes as long as a known one
 
     async def who(self, headers: Mapping[str, str]) -> Who:
         name, password = _credentials(headers)
-        self._refuse_hammering(name)
-        user = self._present().get(name)
-        if not await self._is_right(user, name, password):
-            self._count_failure(name)
-            raise Unknown("user or password is wrong")
-        self._failures.pop(name, None)
-        assert user is not None
+        known = blake2b(f"{name}\0{password}".encode(), key=self._key).digest()
+        user = self._remembered(name, known) or await self._proven(name, password, known)
         return _in_project(user, headers.get("x-project", ""))
+
+    def _remembered(self, name: str, known: bytes) -> User | None:
+        """Return whose password was found right before. See Note [Slow on purpose, once]."""
+        user = self._present().get(name)
+        return user if self._right.get(name) == known else None
+
+    async def _proven(self, name: str, password: str, known: bytes) -> User:
+        """Return whose password that is. See Note [One guess after the other]."""
+        async with self._guessing.setdefault(name, asyncio.Lock()):
+            if waited := self._remembered(name, known):
+                return waited
+            self._refuse_hammering(name)
+            user = self._present().get(name)
+            kept = user.password if user else self._nobody
+            if not await asyncio.to_thread(verified, password, kept) or user is None:
+                self._count_failure(name)
+                raise Unknown("user or password is wrong")
+            self._failures.pop(name, None)
+            if self._present().get(name) == user:
+                self._right[name] = known
+            return user
 
     def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
         there = self._present().get(user)
@@ -72,17 +95,6 @@ class Basic:
             self._read = seen
             self._right.clear()
         return self._users
-
-    async def _is_right(self, user: User | None, name: str, password: str) -> bool:
-        """Whether that is his password. See Note [Slow on purpose, once]."""
-        known = blake2b(f"{name}\0{password}".encode(), key=self._key).digest()
-        if user is not None and self._right.get(name) == known:
-            return True
-        kept = user.password if user else self._nobody
-        good = await asyncio.to_thread(verified, password, kept) and user is not None
-        if good:
-            self._right[name] = known
-        return good
 
     def _refuse_hammering(self, name: str) -> None:
         failures = self._failures.get(name)

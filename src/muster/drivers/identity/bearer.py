@@ -6,9 +6,9 @@ from uuid import UUID
 from muster.base.clock import Clock
 from muster.base.errors import Unknown
 from muster.base.secret import matches
-from muster.model.who import Who
+from muster.model.who import RIGHTS, Who
 from muster.ports.identity import Identity
-from muster.ports.store import Store
+from muster.ports.store import Store, Token
 
 
 class Bearer:
@@ -31,7 +31,7 @@ class Bearer:
         secret = _secret(headers)
         return await self._known(secret) if secret else await self._otherwise.who(headers)
 
-    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
+    def projects(self, user: str) -> Mapping[str, tuple[str, ...]] | None:
         return self._otherwise.projects(user)
 
     async def _known(self, secret: str) -> Who:
@@ -41,7 +41,33 @@ class Bearer:
             raise Unknown("this token is not known here; it may have been revoked")
         if token.expires_at is not None and token.expires_at <= self._clock.now():
             raise Unknown("this token has expired; make another")
-        return Who(user=token.user, project=token.project, roles=token.roles)
+        return Who(user=token.user, project=token.project, roles=self._roles_left(token))
+
+    def _roles_left(self, token: Token) -> tuple[str, ...]:
+        """Return what the token's user may still be. See Note [No more than its maker]."""
+        now = self._otherwise.projects(token.user)
+        if now is None:
+            return token.roles
+        if token.project not in now:
+            raise Unknown(f"{token.user} is not in project {token.project} any more")
+        return common(token.roles, now[token.project])
+
+
+# Note [No more than its maker]
+# A token may what its maker could when it was made, and no more than he can now: who is removed
+# goes with all his tokens and sessions, who loses a role loses it there too. One that implies
+# another stands for both: the token of an admin who is a member now is a member's.
+def common(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the roles that both have or imply. See Note [No more than its maker]."""
+    every = dict.fromkeys((*ours, *theirs))
+    return tuple(each for each in every if _has(ours, each) and _has(theirs, each))
+
+
+def _has(roles: tuple[str, ...], wanted: str) -> bool:
+    implied = RIGHTS.get(wanted)
+    if wanted in roles or implied is None:
+        return wanted in roles
+    return any(implied <= RIGHTS.get(each, frozenset()) for each in roles)
 
 
 def _secret(headers: Mapping[str, str]) -> str:

@@ -62,8 +62,8 @@ class Keystone:
     def challenge(self) -> str:
         return f'Keystone uri="{self._access.url}"'
 
-    def projects(self, user: str) -> Mapping[str, tuple[str, ...]]:
-        return {}  # a token is for one project; another takes another token
+    def projects(self, user: str) -> None:
+        return None  # a token is for one project; another takes another token
 
     async def who(self, headers: Mapping[str, str]) -> Who:
         token = headers.get("x-auth-token", "")

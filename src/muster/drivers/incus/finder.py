@@ -9,7 +9,7 @@ from muster.drivers.incus.members import Members
 from muster.drivers.incus.rest import Rest, path
 from muster.drivers.incus.rooms import owner_of
 from muster.drivers.incus.shape import METADATA, PERIOD_MS
-from muster.drivers.incus.tags import read
+from muster.drivers.incus.tags import PREFIX, read
 from muster.model.observed import Foreign
 
 _MEMORY = re.compile(r"(\d+)(kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)?")
@@ -26,7 +26,8 @@ class IncusFinder:
     async def find_server(self, ref: str) -> Foreign:
         """Return what an instance is made of; raises `Permanent` for one that is not there.
 
-        Its limits tell its size. One that is looked after already is not found either.
+        Its limits tell its size, `user.muster.project` in its own configuration who may have it.
+        One that is looked after already is not found either.
         """
         said = await self._rest.find(path("instances", ref))
         if said is None:
@@ -49,6 +50,7 @@ class IncusFinder:
             },
             vcpus=vcpus(config.get("limits.cpu", ""), config.get("limits.cpu.allowance", "")),
             memory_mib=memory_mib(config.get("limits.memory", "")),
+            project=said["config"].get(f"{PREFIX}project", ""),
         )
 
     async def _image(self, fingerprint: str) -> str:

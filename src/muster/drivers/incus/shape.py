@@ -1,5 +1,6 @@
 """What Incus is told to make, from what was ordered."""
 
+import json
 from collections.abc import Mapping
 from math import ceil
 from typing import Any
@@ -83,7 +84,8 @@ def _seed(order: ServerOrder) -> Mapping[str, str]:
     if spec.public_key:
         key = spec.public_key.strip()
         said["user.ssh-keys"] = key
-        said["cloud-init.vendor-data"] = f"{CLOUD_CONFIG}\nssh_authorized_keys:\n  - {key}\n"
+        quoted = json.dumps(key, ensure_ascii=False)  # which is YAML: a comment may have ": "
+        said["cloud-init.vendor-data"] = f"{CLOUD_CONFIG}\nssh_authorized_keys:\n  - {quoted}\n"
     return said
 
 

@@ -21,7 +21,14 @@ class SimulatedFinder:
             machine = world.state.machines.get(ref)
             if machine is None:
                 image, network = BUILT_IN[0].name, next(iter(NETWORKS))
-                return Foreign(ref=ref, name=ref, image=image, flavor=_FLAVOR, network=network)
+                return Foreign(
+                    ref=ref,
+                    name=ref,
+                    image=image,
+                    flavor=_FLAVOR,
+                    network=network,
+                    project=None,
+                )
             shown, make = machine.shown, machine.make
             return Foreign(
                 ref=ref,
@@ -30,4 +37,5 @@ class SimulatedFinder:
                 flavor=_FLAVOR,
                 network=make.network,
                 zone=shown.zone,
+                project=None,
             )

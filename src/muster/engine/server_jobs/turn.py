@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from muster.base.errors import Permanent, Stale, Transient
 from muster.decide.server_clusters.effects import at_begin, at_end
 from muster.decide.server_clusters.jobs import Came, after, begun, is_gone, next_entry
 from muster.engine.cordon import standing
+from muster.engine.run import Broke, unbroken
 from muster.engine.server_jobs import (
     caring,
     clouds,
@@ -32,6 +33,7 @@ from muster.model.system import ADDRESS
 from muster.ports.agent import Agents
 from muster.ports.store import Query, Transaction
 
+T = TypeVar("T")
 RESET_WITHIN = timedelta(hours=1)  # a server that was told to reset itself has to be back
 Look = Callable[[Scene], Awaitable[Mapping[str, Any]]]
 Do = Callable[[Scene], Awaitable[Came]]
@@ -128,22 +130,23 @@ async def _looked(scene: Scene) -> Mapping[str, Any] | Came:
     look, _ = VERBS[scene.entry.verb]
     if scene.entry.status is EntryStatus.BEGUN:
         return {}
-    try:
-        return await look(scene)
-    except Transient as error:
-        return Came(refused=error.text)
-    except Permanent as error:
-        return Came(refused=error.text, final=True)
+    return await _outcome(scene, look)
 
 
 async def _taken(scene: Scene) -> Came:
     _, do = VERBS[scene.entry.verb]
+    return await _outcome(scene, do)
+
+
+async def _outcome(scene: Scene, work: Callable[[Scene], Awaitable[T]]) -> T | Came:
+    """Return what work comes to, or why it did not: whatever breaks it, the job says so."""
     try:
-        return await do(scene)
+        came = await unbroken(work(scene), cluster=scene.cluster.name, verb=str(scene.entry.verb))
     except Transient as error:
         return Came(refused=error.text)
     except Permanent as error:
         return Came(refused=error.text, final=True)
+    return Came(refused=came.reason) if isinstance(came, Broke) else came
 
 
 def read(tx: Transaction, id: UUID) -> tuple[ServerCluster | None, list[Machine]]:

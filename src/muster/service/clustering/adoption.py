@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from muster.base.copies import altered
-from muster.base.errors import DriverError, Invalid, NotFound, Permanent, Unsupported
+from muster.base.errors import DriverError, Forbidden, Invalid, NotFound, Permanent, Unsupported
 from muster.base.ids import new_id
 from muster.decide.joins import solo
 from muster.decide.naming import FORMAT, node_name
@@ -20,7 +20,7 @@ from muster.model.observed import Foreign, Server
 from muster.model.profile import Profile
 from muster.model.profile_type import ProfileType
 from muster.model.step import ServerOrder
-from muster.model.who import Who
+from muster.model.who import Right, Who
 from muster.ports.cloud import Cloud
 from muster.ports.compute import Finder
 from muster.ports.store import Transaction
@@ -76,9 +76,23 @@ async def _found(desk: Desk, who: Who, ask: AdoptAsk) -> _Found:
         server = await finder.find_server(ask.identity)
     except DriverError as error:
         raise _failed(ask, error) from error
+    _refuse_foreigners(who, server)
     if not (server.flavor or "flavor" in ask.overrides):
         server = altered(server, flavor=_fitting(await listing(desk, who), server))
     return _Found(kind, cloud, server)
+
+
+# Note [Whose servers]
+# All projects may share one account of a cloud, and with it everything that others run there:
+# the operator's own database, the machine that Muster itself is on. Whoever adopts a server may
+# enter it as root and delete it. So it has to be given to his project by whoever owns it, or he
+# operates the whole. Where a project sees in its cloud what is its own alone, all may.
+def _refuse_foreigners(who: Who, server: Foreign) -> None:
+    """Raise `Forbidden` for a server that is not his project's. See Note [Whose servers]."""
+    if server.project in (None, who.project) or who.may(Right.OPERATE):
+        return
+    text = f"server '{server.ref}' is not given to project {who.project}"
+    raise Forbidden(f"{text}: who operates Muster may adopt it, or its owner gives it")
 
 
 def _cloud(desk: Desk, name: str) -> Cloud:

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from muster.base.certificates import fingerprint
-from muster.base.errors import Conflict, Forbidden, Invalid, Unsupported
+from muster.base.errors import Conflict, Forbidden, Invalid, Permanent, Transient, Unsupported
 from muster.base.ids import new_id
 from muster.base.secret import digest, new_secret
 from muster.decide import machines as decide
 from muster.decide.server_clusters.effects import reset
 from muster.model.machine import Happening, Machine, MachineStatus
 from muster.model.machine_token import MachineToken
+from muster.ports.agent import Agents, Line, Order
 from muster.ports.store import Query, Transaction
 from muster.service.desk import Desk
 from muster.service.lookup import as_id
@@ -19,6 +20,7 @@ from muster.service.provisioning.machines import alone
 from muster.service.provisioning.tokens import admitting, used
 
 Registering = decide.Call
+_PROVIDER = "/os/1.0/system/provider"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,8 @@ async def registered(desk: Desk, token: str, call: Registering) -> Registered:
     """Return the machine, one use of the token taken in the same transaction.
 
     A machine that registers again by the same token, its answer lost, takes no further use, nor
-    does one that is set back to the token that it had before. See Note [Who a machine is].
+    does one that is set back to the token that it had before, each by proof of its key: see
+    Note [Who a machine is] and Note [Registered again].
     """
     if desk.agents is None:
         raise Unsupported("this server looks after no machines")
@@ -52,6 +55,8 @@ async def registered(desk: Desk, token: str, call: Registering) -> Registered:
         by = admitting(tx, token, now)
         every = tx.machines.find(Query())
         known = _known(every, call, (shown, by))
+        if _is_claimed(known, shown, by) and (proven is None or known != proven):
+            raise Transient("this server is being asked whether it registers again; try again")
         if known is None or not shown or by.id not in (known.token_id, known.former_token_id):
             used(tx, by)
         _refuse_twins(every, known, call.name)
@@ -64,10 +69,57 @@ async def registered(desk: Desk, token: str, call: Registering) -> Registered:
 
     papers = desk.agents.certificate
     try:
+        claimed = await desk.store.read(lambda tx: _claimed(tx, (token, now), call, shown))
+        proven = await _proven(desk.agents, call, *claimed) if claimed else None
         return await desk.store.write(work)
     except (Invalid, Forbidden) as error:
         await _turned_away(desk, token, error.text)
         raise
+
+
+# Note [Registered again]
+# A certificate is no secret: whoever connects to a machine is shown it. So who names one that is
+# known here has to prove its key: it counts once the address that he gives has shown that very
+# certificate in a handshake, and until then everything stays. That could be the machine's own
+# address, given by somebody else who wants its secret. So by the token of its last registration
+# it may come again only while its answer can have been lost: since then it has told us nothing,
+# as it would have trusted us, or it says over a connection of its own that it is not registered.
+def _claimed(
+    tx: Transaction, by: tuple[str, datetime], call: Registering, shown: str
+) -> tuple[Machine, MachineToken] | None:
+    """Return which machine a caller says he is, where that has to be proven."""
+    token = admitting(tx, *by)
+    known = _known(tx.machines.find(Query()), call, (shown, token))
+    return (known, token) if known and _is_claimed(known, shown, token) else None
+
+
+def _is_claimed(known: Machine | None, shown: str, by: MachineToken) -> bool:
+    if known is None or not shown or known.fingerprint != shown:
+        return False
+    return not (known.token_id == by.id and _is_awaited(known))
+
+
+def _is_awaited(machine: Machine) -> bool:
+    return bool(machine.owes_reset) or machine.status is MachineStatus.UNREGISTERED
+
+
+async def _proven(agents: Agents, call: Registering, known: Machine, by: MachineToken) -> Machine:
+    """Return the machine that its key was proven for. See Note [Registered again]."""
+    if fingerprint(await agents.shown(call.connection_url)) != known.fingerprint:
+        text = f"{call.connection_url} does not show the certificate of server '{known.name}'"
+        raise Forbidden(f"{text}: who registers again has to be asked there")
+    if by.id == known.token_id and known.whole_at and await _is_registered(agents, call):
+        raise Forbidden(f"server '{known.name}' is registered by this token, and says so")
+    return known
+
+
+async def _is_registered(agents: Agents, call: Registering) -> bool:
+    line = Line(url=call.connection_url.rstrip("/"), certificate=call.certificate)
+    try:
+        said = await agents.call(line, Order(path=_PROVIDER))
+    except Permanent:
+        return True  # it does not say otherwise
+    return not isinstance(said, dict) or said.get("state", {}).get("registered") is not False
 
 
 async def _turned_away(desk: Desk, token: str, why: str) -> None:
@@ -91,8 +143,7 @@ def _known(
     """Return the machine that calls: by its token, its certificate, or as it was expected."""
     shown, by = proof
     for each in every:  # that was told to reset itself, with a token for it alone
-        new = each.owes_reset or each.status is MachineStatus.UNREGISTERED
-        if new and each.token_id == by.id:
+        if _is_awaited(each) and each.token_id == by.id:
             return each
     mine = [each for each in every if shown and each.fingerprint == shown]
     if mine:
