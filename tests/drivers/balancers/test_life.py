@@ -41,6 +41,19 @@ asyncio.run(own(*sys.argv[1:]))
 """
 
 
+async def test_a_file_that_a_power_cut_left_empty_is_in_nobodys_way(bed: Bed) -> None:
+    app = await bed.app()
+    await bed.good(app)
+    place = next(bed.config.home.rglob(f"{bed.id}/pool.json"))
+    (place.parent.parent / "lost+found").mkdir()
+    place.write_bytes(b"")
+    other = PoolWanted(front=replace(bed.front, cluster_id=uuid4(), port=bed.front.port + 1))
+    await bed.balancer.put_pool(other)
+    assert await bed.balancer.pool(bed.id) is None
+    await bed.good(app)
+    assert (await bed.ask()).status == 200
+
+
 async def test_a_killed_balancer_is_back_within_a_second_and_nobody_is_refused(bed: Bed) -> None:
     apps = [await bed.app(), await bed.app()]
     before = await bed.good(*apps)

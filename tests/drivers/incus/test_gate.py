@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drivers.incus.scripted import Scripted, member, refused, told
-from muster.base.errors import DriverError, Permanent
+from muster.base.errors import Conflict, DriverError, Permanent
 from muster.drivers.incus.founding import Founding
 from muster.drivers.incus.gate import IncusGate
 
@@ -24,6 +24,7 @@ async def incus(tmp_path: Path) -> AsyncIterator[Scripted]:
     made.says("GET /1.0", told({"environment": {"certificate": "CERT", "server_name": "m1"}}))
     made.says("GET /1.0/cluster", told({"member_config": None}))
     made.says("GET /1.0/operations", told({}))
+    made.says("GET /1.0/instances", told([{"name": "n1", "location": "m1"}]))
     made.says(f"GET {MEMBERS}", told([member("m1"), member("m2")]))
     server = await asyncio.start_unix_server(made.serve, tmp_path / "socket")
     yield made
@@ -71,6 +72,16 @@ async def test_force_is_only_for_members_that_cannot_be_asked(
     incus.says(f"GET {MEMBERS}", told([member("m1"), member("m2", status="Offline")]))
     await gate.withdraw("m2")
     assert forced(incus) == [False, True]
+
+
+async def test_one_that_is_away_and_has_instances_is_not_struck_out(
+    incus: Scripted, gate: IncusGate
+) -> None:
+    incus.says(f"GET {MEMBERS}", told([member("m1"), member("m2", status="Offline")]))
+    incus.says("GET /1.0/instances", told([{"name": "n3", "location": "m2"}]))
+    with pytest.raises(Conflict, match="m2 is away and n3 would be lost"):
+        await gate.withdraw("m2")
+    assert forced(incus) == []
 
 
 async def test_one_that_dies_while_it_is_asked_is_struck_out_by_force(

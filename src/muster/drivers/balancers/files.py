@@ -10,30 +10,38 @@ from typing import TypeVar
 
 import msgspec
 
-from muster.base.errors import Permanent, Transient
+from muster.base.errors import Transient
+from muster.base.log import log
 
 T = TypeVar("T")
 
 _PATIENCE_S = 20.0
 
 
-def write(path: Path, content: bytes) -> None:
-    """Have the file say this, whole, whoever reads it meanwhile. Only we may read it."""
+def write(path: Path, content: bytes, *, lasting: bool = False) -> None:
+    """Have the file say this, whole, whoever reads it meanwhile. Only we may read it.
+
+    What is `lasting` is on the disk when this returns, and outlives a power cut.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
+        file.flush()
+        if lasting:
+            os.fsync(file.fileno())
     fresh.replace(path)
 
 
 def read(path: Path, kind: type[T]) -> T | None:
-    """Return what the file says, or None if there is none."""
+    """Return what the file says, or None if there is none, or a power cut left it torn."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
         return None
     except msgspec.MsgspecError as error:
-        raise Permanent(f"{path} cannot be read: {error}") from None
+        log(path=str(path)).warning("balancer.file_torn", reason=str(error))
+        return None
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from muster.base.errors import DriverError, Permanent
+from muster.base.errors import Conflict, DriverError, Permanent
 from muster.drivers.incus.answers import is_missing
 from muster.drivers.incus.options import parsed
 from muster.drivers.incus.rest import WRITE_S, Call, Rest, path
@@ -56,7 +56,8 @@ class IncusGate:
     # Note [Gone on both sides]
     # A member that is asked to go forgets the cluster and is a server by itself again. One that
     # is struck out by force is not asked, and believes to be a member for ever. So force is only
-    # for those that cannot be asked; whoever refuses because he has instances would lose them.
+    # for those that cannot be asked, and never for those that have instances: all of them would be
+    # gone from the database.
     async def withdraw(self, name: str) -> None:
         """See Note [Gone on both sides]."""
         listed = await self._rest.get("/1.0/operations", recursion="1")
@@ -66,11 +67,21 @@ class IncusGate:
         well = {seat.name for seat in await self.seats() if seat.well}
         where = path("cluster", "members", name)
         try:
-            await self._delete(where, {} if name in well else {"force": "1"})
+            if name in well:
+                return await self._delete(where)
         except DriverError as error:
-            if name not in well or isinstance(error, Permanent):
+            if isinstance(error, Permanent):
                 raise
-            await self._delete(where, {"force": "1"})
+        if there := await self._on(name):
+            text = f"the member {name} is away and {', '.join(there)} would be lost with it"
+            raise Conflict(f"{text}: bring it back, or remove it as lost", name=name)
+        await self._delete(where, {"force": "1"})
+
+    async def _on(self, name: str) -> list[str]:
+        """Return the instances of a member, which others know of while it is away."""
+        said = {"recursion": "1", "all-projects": "true"}
+        listed = await self._rest.get("/1.0/instances", **said)
+        return sorted(each["name"] for each in listed if each["location"] == name)
 
     async def close(self) -> None:
         await self._rest.close()

@@ -47,9 +47,12 @@ class Grounds:
         """Return Nova's flavors as our own."""
         return tuple(_flavor(each) for each in await self._read("flavors", self._flavors))
 
+    # Hosts of no zone are shown as of the zone "nova". Where others have one, a server that is
+    # ordered for "nova" comes to be anywhere: that is no zone to spread over.
     async def zones(self) -> tuple[str, ...]:
         said = await self._read("zones", self._zones)
-        return tuple(sorted(each["zoneName"] for each in said if each["zoneState"]["available"]))
+        found = {each["zoneName"] for each in said if each["zoneState"]["available"]}
+        return tuple(sorted(found - {"nova"} or found))
 
     async def zone(self, order: ServerOrder) -> str:
         """Return the zone for an order, "" for any; raises `Permanent` for one that is not."""

@@ -94,4 +94,12 @@ def folders(pools: Path) -> list[Folder]:
             names = sorted(each.name for each in found if each.is_dir())
     except FileNotFoundError:
         return []
-    return [Folder(pools / name) for name in names]
+    return [Folder(pools / name) for name in names if _is_pool(name)]
+
+
+def _is_pool(name: str) -> bool:
+    """Whether a folder is of a cluster, and not lost+found or somebody's copy."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False

@@ -74,7 +74,7 @@ class Folder:
         return read(self._pool, Kept)
 
     def keep(self, kept: Kept) -> None:
-        write(self._pool, msgspec.json.encode(kept))
+        write(self._pool, msgspec.json.encode(kept), lasting=True)
 
     def runs(self) -> list[Run]:
         """Return every run that may still live, oldest first."""
@@ -105,4 +105,14 @@ class Folder:
 
 def folders(pools: Path) -> list[Folder]:
     """Return the folders of all pools, those that were removed and linger too."""
-    return [Folder(path) for path in sorted(pools.glob("*")) if path.is_dir()]
+    return [
+        Folder(path) for path in sorted(pools.glob("*")) if path.is_dir() and _is_pool(path.name)
+    ]
+
+
+def _is_pool(name: str) -> bool:
+    """Whether a folder is of a cluster, and not lost+found or somebody's copy."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
