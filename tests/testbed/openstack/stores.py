@@ -37,7 +37,21 @@ def start_rabbitmq(place: Place) -> None:
     (home / "rabbitmq.conf").write_text(f"listeners.tcp.default = {at}\n")
     processes.start(place, "rabbitmq")
     _await_port(place, "rabbitmq")
-    ask_rabbitmq(place, "await_startup", "--timeout", "180")  # it listens before it has begun
+    _await_begun(place)
+
+
+# What is asked for before the new node is known by its name, as after a kill when the port
+# of the old one was still seen, is refused at once; and a node listens before it has begun.
+def _await_begun(place: Place, patience_s: float = 180) -> None:
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            ask_rabbitmq(place, "await_startup", "--timeout", str(int(patience_s)))
+            return
+        except RuntimeError:
+            if processes.process(place, "rabbitmq") is None or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 def ask_rabbitmq(place: Place, *words: str) -> str:
