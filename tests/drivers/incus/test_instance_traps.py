@@ -10,6 +10,7 @@ import pytest
 from drivers.incus.orders import an_order
 from drivers.incus.scripted import Bed, begun, ended, instance, member, refused, scripted, told
 from muster.base.errors import DriverError, Permanent
+from muster.drivers.incus.operating import LEAVES
 from muster.drivers.incus.tags import instance_name, written
 from muster.model.observed import Seen
 from muster.model.step import Operation
@@ -29,11 +30,19 @@ async def bed(tmp_path: Path) -> AsyncIterator[Bed]:
         for line in (f"PUT {HERE}/state", f"POST {HERE}"):
             made.incus.says(line, begun())
         made.incus.says(WAIT, ended())
+        made.incus.says(f"PATCH {HERE}", told({}))
         yield made
 
 
-def ours(bed: Bed, **but: Any) -> dict[str, Any]:
-    return instance(REF, written(ORDER, bed.installation), location="m1", **but)
+def ours(bed: Bed, leaves: str = "", **but: Any) -> dict[str, Any]:
+    tags = written(ORDER, bed.installation) | ({LEAVES: leaves} if leaves else {})
+    return instance(REF, tags, **({"location": "m1"} | but))
+
+
+def left(bed: Bed) -> list[str]:
+    """Return what the instance was to say of the member that it leaves, in order."""
+    asked = (each for each in bed.incus.requests if each.line == f"PATCH {HERE}")
+    return [each.body["config"][LEAVES] for each in asked]
 
 
 def changes(bed: Bed) -> list[str]:
@@ -58,6 +67,31 @@ async def test_one_that_ended_without_a_word_is_seen_at_the_next_look(bed: Bed) 
 async def test_one_that_runs_is_stopped_before_it_is_moved_and_started_after(bed: Bed) -> None:
     await bed.cloud.compute.operate_server(REF, Operation.EVACUATE)
     assert changes(bed) == ["stop", "to m2", "start"]
+
+
+@pytest.mark.parametrize(
+    ("location", "status", "made"),
+    [
+        ("m1", "Running", ["stop", "to m2", "start"]),
+        ("m1", "Stopped", ["to m2", "start"]),
+        ("m2", "Stopped", ["start"]),
+        ("m2", "Running", []),
+    ],
+)
+async def test_one_whose_move_broke_off_is_moved_once_and_runs_again(
+    bed: Bed, location: str, status: str, made: list[str]
+) -> None:
+    bed.has(ours(bed, leaves="m1 running", location=location, status=status))
+    await bed.cloud.compute.operate_server(REF, Operation.EVACUATE, {})
+    assert changes(bed) == made
+    assert left(bed)[-1] == ""
+
+
+async def test_one_that_does_not_run_is_moved_and_not_started(bed: Bed) -> None:
+    bed.has(ours(bed, status="Stopped"))
+    await bed.cloud.compute.operate_server(REF, Operation.EVACUATE, {})
+    assert changes(bed) == ["to m2"]
+    assert left(bed) == ["m1 ", ""]
 
 
 async def test_one_that_could_not_be_moved_runs_again_where_it_was(bed: Bed) -> None:

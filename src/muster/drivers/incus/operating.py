@@ -15,6 +15,8 @@ from muster.drivers.incus.shape import source
 from muster.model.step import Operation
 
 PATIENCE_S = 10  # of a clean stop; then the power goes
+LEAVES = "user.muster.leaves"  # the member that it leaves, and whether it ran there
+RUNS = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ UNABLE: Mapping[Operation, str] = {
 }
 
 
+# Note [Moved once]
+# A running container cannot move: it is stopped, moved and started, and Muster may be killed
+# between any two. So it says on the instance first which member it leaves and whether it ran
+# there. Whoever takes the step up again goes on from there: what has left is not moved again,
+# maybe back, and what ran runs again.
 class Operator:
     def __init__(self, rest: Rest, lookout: Lookout, members: Members) -> None:
         self._rest = rest
@@ -117,26 +124,49 @@ class Operator:
         await self._done(state(ref, "start"))
 
     async def _move(self, ref: str, instance: Mapping[str, Any], host: str) -> None:
-        """Move it to another member. It is down meanwhile: a running container cannot move."""
+        """Move it to another member. See Note [Moved once]."""
+        left, _, ran = str(instance["config"].get(LEAVES, "")).partition(" ")
+        runs = ran == RUNS if left else instance["status"] != "Stopped"
         target = host or await self._other(instance["location"])
-        if target == instance["location"]:
-            return
+        if left in ("", instance["location"]) and target != instance["location"]:
+            return await self._carry(ref, instance, target, runs=runs)
+        if runs and instance["status"] == "Stopped":
+            await self._done(state(ref, "start"))
+        if left:
+            await self._mark(ref, "")
+
+    async def _carry(
+        self, ref: str, instance: Mapping[str, Any], target: str, *, runs: bool
+    ) -> None:
+        """Move it there, and have it run again if it did."""
         if volumes := _volumes(instance):
             text = (
                 f"{ref} has volumes, which stay where they are: detach {', '.join(volumes)} first"
             )
             raise Permanent(text)
-        runs = instance["status"] != "Stopped"
-        if runs:
+        await self._mark(ref, f"{instance['location']} {RUNS if runs else ''}")
+        if instance["status"] != "Stopped":
             await self._stop(ref)
         body = {"name": ref, "migration": True}
-        where, params = path("instances", ref), {"target": target}
-        move = Call(method="POST", path=where, params=params, body=body, deadline_s=WRITE_S)
+        move = Call(
+            method="POST",
+            path=path("instances", ref),
+            params={"target": target},
+            body=body,
+            deadline_s=WRITE_S,
+            to_be_seen=True,
+        )
         try:
             await self._done(move)
         finally:
             if runs:
                 await self._done(state(ref, "start"))
+        await self._mark(ref, "")
+
+    async def _mark(self, ref: str, said: str) -> None:
+        body = {"config": {LEAVES: said}}
+        where = path("instances", ref)
+        await self._done(Call(method="PATCH", path=where, body=body, deadline_s=WRITE_S))
 
     async def _other(self, here: str) -> str:
         roster = await self._members.roster()
