@@ -40,12 +40,14 @@ async def release(site: Site) -> None:
 
 # Note [Listed first]
 # A pool or a record is made only after its cluster's row, and the row goes only after
-# them. So what was listed before the rows were read and has no row, is nobody's.
+# them; a way is made only for the server that a node's row names. So what was listed
+# before the rows were read and has no row, is nobody's.
 async def tidy(site: Site, reach: Reach) -> None:
-    """Remove pools and names that no cluster has. See Note [Listed first]."""
+    """Remove pools, names and ways that nobody has. See Note [Listed first]."""
     try:
         await _pools(site, reach)
         await _records(site, reach)
+        await _ways(site, reach)
     except DriverError as error:
         log(cloud=reach.cloud.about.name).warning("sweep.setback", reason=error.text)
 
@@ -75,6 +77,16 @@ async def _records(site: Site, reach: Reach) -> None:
         if not named:
             await dns.drop_record(record.name, record.owner)
             log(name=record.name).info("sweep.record_removed")
+
+
+async def _ways(site: Site, reach: Reach) -> None:
+    ways = reach.cloud.ways
+    if ways is None or not (listed := await ways.list_ways()):
+        return
+    nodes = await site.store.read(lambda tx: tx.nodes.find(Query()))
+    for server_id in set(listed) - {each.server_id for each in nodes}:
+        await ways.close_ways(server_id)
+        log(server=str(server_id)).info("sweep.ways_closed")
 
 
 async def _clusters(site: Site) -> dict[UUID, Cluster]:

@@ -21,6 +21,7 @@ from muster.ports.stirs import Stirs
 from muster.ports.stock import Stock
 from muster.ports.tasks import Tasks
 from muster.ports.volumes import Volumes
+from muster.ports.ways import Ways
 
 
 async def _nothing_to_close() -> None:
@@ -47,6 +48,7 @@ class Cloud:
     commands: Commands | None = None
     stirs: Stirs | None = None  # None: the cloud tells of nothing, it has to be asked
     tasks: Tasks | None = None  # None: it does not say what it is at
+    ways: Ways | None = None  # None: what is asked at its own address needs no way
     stock: Stock | None = None  # None: nothing beside what is Muster's is told of
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     """Lets go of files, connections and tasks. Servers and balancers go on running."""

@@ -62,6 +62,18 @@ async def test_the_forward_goes_with_the_last_door(ovn):
     assert await doors(ovn).open(HIDDEN, [door(4)])
 
 
+async def test_doors_of_who_is_gone_are_listed_after_a_restart_and_can_be_closed(ovn):
+    await doors(ovn).open(HIDDEN, [door(2), door(3)])
+    doors(ovn)._forwards.clear()
+    ways = ovn.bed.cloud.ways
+    assert await ways.list_ways() == {door(2).server_id, door(3).server_id}
+    await ways.close_ways(door(2).server_id)
+    await ways.close_ways(uuid4())
+    assert await ways.list_ways() == {door(3).server_id}
+    await ways.close_ways(door(3).server_id)
+    assert ovn.of("forwards") == []
+
+
 async def test_a_forward_that_somebody_removed_is_made_again_once_it_is_doubted(ovn):
     await doors(ovn).open(HIDDEN, [door(2)])
     ovn.kept.clear()

@@ -102,6 +102,7 @@ async def open_cloud(config: CloudConfig) -> Cloud:
         volumes=volumes,
         hosts=IncusHosts(rest, members, options, installation),
         commands=commands,
+        ways=doors,
         stirs=news,
         tasks=tasks,
         stock=stock,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,8 @@ class _Forward:
 # balancer or a forward of the network has on its uplink, and no instance by itself. Muster asks
 # each instance how it is, before the balancer gets it. So each network that hides instances of
 # ours gets one forward, with a port for each port that is asked, closed when its instance is
-# deleted; the forward goes with the last. An instance that is to be deleted gets no door again,
+# deleted; the forward goes with the last. That of an instance that others deleted is found by the
+# sweep. An instance that is to be deleted gets no door again,
 # whoever asks for it in that moment by what he has read before. Incus 6.0 does not hold a change to
 # what it was made upon: a door that another engine's change took away leads nowhere, is doubted,
 # and opened again.
@@ -80,6 +81,20 @@ class Doors:
         known = self._forwards[network]
         return {door: (known.address, at) for door, at in known.ports.items()}
 
+    async def list_ways(self) -> Collection[UUID]:
+        hidden = [each for each in (await self._grounds.all()).values() if each.hides]
+        read = [await self._read_alone(each) for each in hidden]
+        return {door.server_id for known in read for door in known.ports}
+
+    async def close_ways(self, server_id: UUID) -> None:
+        for network in tuple(self._forwards):
+            if any(door.server_id == server_id for door in self._forwards[network].ports):
+                await self.close(network, server_id)
+
+    async def _read_alone(self, ground: Ground) -> _Forward:
+        async with self._turns[ground.name]:
+            return await self._read(ground)
+
     async def close(self, network: str, server_id: UUID) -> None:
         """Close the doors of an instance that is to go; it gets none any more."""
         ground = await self._grounds.of(network)
@@ -98,8 +113,7 @@ class Doors:
         """Look again where doors lead, if that is long ago: somebody may have changed it."""
         ground = await self._grounds.of(network)
         if ground and asyncio.get_running_loop().time() > self._forwards[ground.name].until:
-            async with self._turns[ground.name]:
-                await self._read(ground)
+            await self._read_alone(ground)
 
     async def _owes(self, known: _Forward) -> bool:
         """Return whether Incus can be told now what it does not know."""
