@@ -42,6 +42,7 @@ def _furnish_hosts(it: Asking) -> None:
         size = {"name": name, "ram": ram, "vcpus": cpus, "disk": 1}
         it.call("nova", "POST", "/flavors", {"flavor": size})
     _await(lambda: _hypervisors_up(it), "all hypervisors are up")
+    _await(lambda: _can_be_placed_on(it), "all hosts are in Placement")
     for zone, hosts in ZONES.items():
         _make_zone(it, zone, hosts)
 
@@ -73,6 +74,12 @@ def _hypervisors_up(it: Asking) -> bool:
     # Not in detail: Nova would ask each host then, and wait a minute for one that only begins.
     listed = it.call("nova", "GET", "/os-hypervisors")["hypervisors"]
     return [each["state"] for each in listed] == ["up"] * len(COMPUTES)
+
+
+def _can_be_placed_on(it: Asking) -> bool:
+    # A host that becomes of a zone before Placement knows it is never found in that zone.
+    listed = it.call("placement", "GET", "/resource_providers?resources=VCPU:1")
+    return len(listed["resource_providers"]) == len(COMPUTES)
 
 
 def _furnish_volumes(it: Asking) -> None:
