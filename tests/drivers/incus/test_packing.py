@@ -1,6 +1,7 @@
 """What is taken for an image, and what becomes of it."""
 
 import io
+import lzma
 import tarfile
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from muster.base.errors import Invalid
-from muster.drivers.incus.packing import pack
+from muster.drivers.incus.packing import FEW_BYTES, pack
 
 MANIFEST = 'name = "web"\nversion = "3"\nport = 8080\nhealth_path = "/health"\n'
 MARKS = {"muster.id": "one", "muster.project": "demo"}
@@ -97,3 +98,18 @@ def test_what_is_wrong_is_named(tmp_path, entries, field):
     with pytest.raises(Invalid) as refusal:
         packed(tarball(tmp_path / "it.tar.gz", *entries))
     assert refusal.value.details["field"] == field
+
+
+@pytest.mark.parametrize(("size", "count"), [(FEW_BYTES, 4), (FEW_BYTES * 60, 1)])
+def test_what_would_unpack_to_far_more_than_it_is_is_refused_before_it_is_unpacked(
+    tmp_path, size, count
+):
+    made = tmp_path / "bomb.tar.xz"
+    with lzma.open(made, "wb", preset=0) as file:
+        for number in range(count):
+            entry = tarfile.TarInfo(f"rootfs/zeros{number}")
+            entry.size = size
+            file.write(entry.tobuf())
+    with pytest.raises(Invalid, match="unpacks to more than") as caught:
+        packed(made)
+    assert caught.value.details["field"] == "source"
