@@ -7,6 +7,7 @@ import socketserver
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from errno import EAFNOSUPPORT
 from http.server import BaseHTTPRequestHandler
@@ -17,12 +18,13 @@ from typing import Any
 import pytest
 
 from agent.ground import Ground
+from house import until
 from muster.agent import certificate, incus
 from muster.agent.agent import Agent
 from muster.agent.machine import Machine
 from muster.agent.reset import INSTANCES
 from muster.agent.runner import RealRunner
-from muster.agent.server import Listening, TlsServer, UnixServer, by_tls, listen
+from muster.agent.server import STRANGERS, Listening, TlsServer, UnixServer, by_tls, listen
 
 KERNEL = "/1.0/system/kernel"
 
@@ -133,6 +135,23 @@ def test_whoever_shows_no_certificate_is_told_403_and_nothing_else(served: Serve
     assert served.ask(None, "GET", "/os/1.0") == (403, "not authorized")
     assert served.ask(None, "PUT", f"/os{KERNEL}", {"config": {}}) == (403, "not authorized")
     assert served.ask(None, "GET", "/os/nope") == (403, "not authorized")
+
+
+def test_strangers_take_so_many_threads_and_no_more(served: Served) -> None:
+    where = ("127.0.0.1", served.port)
+    with ExitStack() as silent:
+        for _ in range(STRANGERS):
+            silent.enter_context(socket.create_connection(where, 10))
+        with socket.create_connection(where, 10) as one_more:
+            assert one_more.recv(1) == b""
+
+    def answered() -> bool:
+        try:
+            return served.ask("office", "GET", "/os/1.0")[0] == 200
+        except OSError:
+            return False
+
+    until(answered, 30, "who is trusted is answered once they are gone")
 
 
 def test_whoever_is_unknown_is_turned_away(served: Served) -> None:

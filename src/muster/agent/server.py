@@ -7,11 +7,12 @@ import socket
 import socketserver
 import ssl
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from errno import EADDRNOTAVAIL, EAFNOSUPPORT
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler
-from threading import Event, Thread
+from threading import BoundedSemaphore, Event, Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -22,6 +23,8 @@ from muster.base.errors import Invalid, MusterError
 
 LONGEST = 4 * 1024 * 1024
 PATIENCE_S = 60.0
+HANDSHAKE_S = 10.0
+STRANGERS = 64  # connections of whoever has not shown a certificate
 EVERYWHERE = ("::", "0.0.0.0")
 FILES = ("application/gzip", "application/octet-stream")  # bodies that are no JSON
 LINGER, LINGER_S = 64 * 1024, 1.0  # of a body that is refused unread
@@ -33,12 +36,15 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "muster-agent"
     sys_version = ""
-    timeout = PATIENCE_S
     server: "TlsServer | UnixServer"
     # An answer leaves whole: TCP holds a second, small piece back until the first is acknowledged,
     # for which whoever asks takes his time.
     wbufsize = 64 * 1024
     unread = False  # whether a body was refused before it was read
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.server.patience_s(self.request))
 
     def do_any(self) -> None:
         answer = self._answer()
@@ -158,26 +164,50 @@ class UnixServer(_Serving, socketserver.UnixStreamServer):
     def admits(self, request: object) -> bool:
         return True
 
+    def patience_s(self, request: object) -> float:
+        return PATIENCE_S
+
 
 class TlsServer(_Serving, socketserver.TCPServer):
     """Trusted clients only. Paths begin with /os/1.0, or go to Incus."""
 
     def __init__(self, agent: Agent, host: str, port: int) -> None:
         self.agent = agent
+        self._strangers = BoundedSemaphore(STRANGERS)
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), Handler)
         told, at, *_ = self.server_address
         agent.own = ("" if str(told) in EVERYWHERE else str(told), int(at))
 
+    # Note [Strangers]
+    # Anybody in the network may connect, and until he has shaken hands he costs a thread. So
+    # there are only so many of them at once, none for long, and who comes then is let go at once;
+    # those who have shown a certificate are not counted, and have as long as they need.
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """See Note [Strangers]."""
+        if self._strangers.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Shake hands in the connection's own thread, so that a slow client delays nobody."""
-        request.settimeout(PATIENCE_S)
-        known = certificate.context(self.agent.machine, self.agent.trusted().values())
+        request.settimeout(HANDSHAKE_S)
         try:
-            with known.wrap_socket(request, server_side=True) as safe:
-                super().finish_request(safe, client_address)
+            with ExitStack() as counted:
+                counted.callback(self._strangers.release)
+                known = certificate.context(self.agent.machine, self.agent.trusted().values())
+                safe = counted.enter_context(known.wrap_socket(request, server_side=True))
+                if safe.getpeercert(binary_form=True):
+                    self._strangers.release()
+                    counted.pop_all()
+                with safe:
+                    super().finish_request(safe, client_address)
         except (ssl.SSLError, ConnectionError, TimeoutError) as error:
             self.agent.log.warning("%s was turned away: %s", client_address, error)
+
+    def patience_s(self, request: Any) -> float:
+        return PATIENCE_S if request.getpeercert(binary_form=True) else HANDSHAKE_S
 
     def server_bind(self) -> None:
         if self.address_family == socket.AF_INET6:  # IPv4 as well, whatever is usual here

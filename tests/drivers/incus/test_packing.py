@@ -100,16 +100,12 @@ def test_what_is_wrong_is_named(tmp_path, entries, field):
     assert refusal.value.details["field"] == field
 
 
-@pytest.mark.parametrize(("size", "count"), [(FEW_BYTES, 4), (FEW_BYTES * 60, 1)])
-def test_what_would_unpack_to_far_more_than_it_is_is_refused_before_it_is_unpacked(
-    tmp_path, size, count
-):
+def test_what_would_unpack_to_far_more_than_it_is_is_refused_before_it_is_unpacked(tmp_path):
     made = tmp_path / "bomb.tar.xz"
     with lzma.open(made, "wb", preset=0) as file:
-        for number in range(count):
-            entry = tarfile.TarInfo(f"rootfs/zeros{number}")
-            entry.size = size
-            file.write(entry.tobuf())
+        entry = tarfile.TarInfo("rootfs/zeros")
+        entry.size = FEW_BYTES * 60
+        file.write(entry.tobuf())
     with pytest.raises(Invalid, match="unpacks to more than") as caught:
         packed(made)
     assert caught.value.details["field"] == "source"
