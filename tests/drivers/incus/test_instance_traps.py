@@ -8,9 +8,20 @@ from uuid import UUID
 import pytest
 
 from drivers.incus.orders import an_order
-from drivers.incus.scripted import Bed, begun, ended, instance, member, refused, scripted, told
+from drivers.incus.scripted import (
+    CREATED,
+    Bed,
+    begun,
+    ended,
+    instance,
+    member,
+    refused,
+    scripted,
+    told,
+)
 from muster.base.errors import DriverError, Permanent
 from muster.drivers.incus.operating import LEAVES
+from muster.drivers.incus.shape import alias
 from muster.drivers.incus.tags import instance_name, written
 from muster.model.observed import Seen
 from muster.model.step import Operation
@@ -120,3 +131,18 @@ async def test_one_that_runs_is_published_from_a_snapshot_which_goes_again(
     assert asked.body["source"] == {"type": "snapshot", "name": f"{REF}/{kept}"}
     assert bed.incus.lines()[-1] == f"DELETE {HERE}/snapshots/{kept}"
     assert f"PUT {HERE}/state" not in bed.incus.lines()
+
+
+async def test_what_was_published_and_cut_off_leaves_no_snapshot_behind(bed: Bed) -> None:
+    bed.incus.says(f"GET /1.0/images/aliases/{alias(IMAGE)}", told({"target": "f"}))
+    about = {
+        "type": "container",
+        "fingerprint": "f",
+        "properties": {},
+        "uploaded_at": CREATED,
+        "size": 1,
+    }
+    bed.incus.says("GET /1.0/images/f", told(about))
+    await bed.cloud.images.snapshot(IMAGE, "kept", "demo", REF)
+    assert bed.incus.lines()[-1] == f"DELETE {HERE}/snapshots/muster-{IMAGE.hex[:10]}"
+    assert "POST /1.0/images" not in bed.incus.lines()

@@ -54,14 +54,16 @@ class IncusImages:
 
     async def snapshot(self, image_id: UUID, name: str, project: str, ref: str) -> Image:
         """Publish the instance as it is; it runs on, so what it is writing may be half there."""
+        kept = f"muster-{image_id.hex[:10]}"
+        where = path("instances", ref, "snapshots")
+        gone = Call(method="DELETE", path=f"{where}/{kept}", deadline_s=WRITE_S)
         there = await self._ours(image_id)
-        if there:
+        if there:  # and the snapshot may be, where we were killed before it went
+            await self._tried(gone)
             return there
         instance = await self._lookout.ours(ref)
         if instance is None:
             raise Permanent(f"there is no server {ref}", ref=ref)
-        kept = f"muster-{image_id.hex[:10]}"
-        where = path("instances", ref, "snapshots")
         await self._tried(Call(method="POST", path=where, body={"name": kept}, deadline_s=WRITE_S))
         given = _inherited(instance["config"], image_id) | {
             "id": str(image_id),
@@ -79,7 +81,6 @@ class IncusImages:
         try:
             await self._made(image_id, call)
         finally:
-            gone = Call(method="DELETE", path=f"{where}/{kept}", deadline_s=WRITE_S)
             await self._tried(gone)
         return await self._must(image_id)
 
