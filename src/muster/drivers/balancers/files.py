@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 import msgspec
 
@@ -42,6 +43,14 @@ def read(path: Path, kind: type[T]) -> T | None:
     except msgspec.MsgspecError as error:
         log(path=str(path)).warning("balancer.file_torn", reason=str(error))
         return None
+
+
+def is_pool(name: str) -> bool:
+    """Return whether a folder is of a cluster, and not lost+found or somebody's copy."""
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """What servers are made on and of, and is seldom another: flavors, zones, networks, groups."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from math import ceil
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
@@ -47,12 +47,9 @@ class Grounds:
         """Return Nova's flavors as our own."""
         return tuple(_flavor(each) for each in await self._read("flavors", self._flavors))
 
-    # Hosts of no zone are shown as of the zone "nova". Where others have one, a server that is
-    # ordered for "nova" comes to be anywhere: that is no zone to spread over.
     async def zones(self) -> tuple[str, ...]:
         said = await self._read("zones", self._zones)
-        found = {each["zoneName"] for each in said if each["zoneState"]["available"]}
-        return tuple(sorted(found - {"nova"} or found))
+        return tuple(sorted(orderable(each for each in said if each["zoneState"]["available"])))
 
     async def zone(self, order: ServerOrder) -> str:
         """Return the zone for an order, "" for any; raises `Permanent` for one that is not."""
@@ -64,7 +61,7 @@ class Grounds:
         """Raises `Permanent` naming one that does not exist."""
 
         def known(said: Said) -> bool | None:
-            return set(zones) <= {each["zoneName"] for each in said} or None
+            return set(zones) <= orderable(said) or None
 
         if zones and not await self._picked("zones", self._zones, known):
             raise Permanent(f"there is no zone {', '.join(zones)} here", zone=zones[0])
@@ -210,3 +207,11 @@ def _id(said: str) -> UUID:
         return UUID(said)
     except ValueError:
         return uuid5(_FLAVORS, said)
+
+
+# Hosts of no zone are shown as of the zone "nova". Where others have one, a server that is
+# ordered for "nova" comes to be anywhere: that is no zone to order.
+def orderable(said: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return the zones that a server can be ordered for."""
+    found = {each["zoneName"] for each in said}
+    return found - {"nova"} or found

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from muster.drivers.balancers.caddy.slots import Kept
-from muster.drivers.balancers.files import read, write
+from muster.drivers.balancers.files import is_pool, read, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,4 @@ def folders(pools: Path) -> list[Folder]:
             names = sorted(each.name for each in found if each.is_dir())
     except FileNotFoundError:
         return []
-    return [Folder(pools / name) for name in names if _is_pool(name)]
-
-
-def _is_pool(name: str) -> bool:
-    """Whether a folder is of a cluster, and not lost+found or somebody's copy."""
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
+    return [Folder(pools / name) for name in names if is_pool(name)]

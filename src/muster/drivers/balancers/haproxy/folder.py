@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from muster.drivers.balancers.files import read, write
+from muster.drivers.balancers.files import is_pool, read, write
 from muster.drivers.balancers.haproxy.kept import Kept
 
 
@@ -106,13 +106,5 @@ class Folder:
 def folders(pools: Path) -> list[Folder]:
     """Return the folders of all pools, those that were removed and linger too."""
     return [
-        Folder(path) for path in sorted(pools.glob("*")) if path.is_dir() and _is_pool(path.name)
+        Folder(path) for path in sorted(pools.glob("*")) if path.is_dir() and is_pool(path.name)
     ]
-
-
-def _is_pool(name: str) -> bool:
-    """Whether a folder is of a cluster, and not lost+found or somebody's copy."""
-    try:
-        return str(UUID(name)) == name
-    except ValueError:
-        return False
