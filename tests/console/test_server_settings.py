@@ -19,6 +19,14 @@ def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield made
 
 
+def test_what_is_there_is_read_once_when_the_page_opens(page: Page) -> None:
+    page.go("/server-clusters/cellar/settings")
+    page.comes("field('desired') && field('windows') && true")
+    read = "performance.getEntriesByType('resource').map((e) => new URL(e.name).pathname)"
+    assert page.run(f"{read}.filter((at) => at === '{PATH}').length") == 1
+    assert page.run(f"{read}.filter((at) => at === '{PATH}/desired-config').length") == 1
+
+
 def test_maintenance_windows_are_checked_kept_and_never_overwritten_unseen(
     page: Page, it: House
 ) -> None:
