@@ -86,9 +86,7 @@ def test_a_server_is_added_after_its_plan_was_shown(page: Page, it: House, id: s
     page.shows("server-1")
 
 
-def test_what_others_changed_meanwhile_has_it_planned_again(
-    page: Page, it: House, id: str
-) -> None:
+def test_what_others_changed_meanwhile_has_it_planned_again(page: Page, it: House, id: str) -> None:
     opened(page, id)
     page.click("Add a server")
     page.fill("image-5", "demo-web")
