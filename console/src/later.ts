@@ -39,6 +39,7 @@ const ROWS: Row[] = [
   ["/server-templates/new", "Create template", () => import("./pages/EditTemplate.svelte")],
   ["/server-templates/{name}", "", () => import("./pages/Template.svelte")],
   ["/server-templates/{name}/edit", "", () => import("./pages/EditTemplate.svelte")],
+  ["/rebalance", "Rebalance", () => import("./pages/Rebalance.svelte")],
   ["/warnings", "Warnings", () => import("./pages/Warnings.svelte")],
   ["/inventory", "Inventory", () => import("./pages/Inventory.svelte")],
 ];
