@@ -1,4 +1,5 @@
 // What this console itself carries out step by step, or waits for: followed in the bell like what the service tells.
+import { Refused } from "./api";
 import type { Operation } from "./operations";
 import { notices } from "./notices.svelte";
 
@@ -20,9 +21,14 @@ class Errands {
       await work((done, reason) => this.#put(errand.id, { done, reason }));
       this.#put(errand.id, { state: "done", reason: "", at: new Date().toISOString() });
     } catch (error) {
+      if (error instanceof Refused && error.status < 500) return this.#forget(errand.id); // it has not begun, and its form says why
       this.#put(errand.id, { state: "failed", reason: (error as Error).message, at: new Date().toISOString() });
     }
     notices.tell(this.all.filter((one) => one.id === errand.id));
+  }
+
+  #forget(id: string) {
+    this.all = this.all.filter((one) => one.id !== id);
   }
 
   #put(id: string, but: Partial<Operation>) {

@@ -1,4 +1,4 @@
-"""Hosts that are to be left, and what would move where: shown, carried out, followed in the bell."""
+"""What would move to another host: shown with its reason, carried out, followed in the bell."""
 
 import json
 from collections.abc import Iterator
