@@ -87,7 +87,7 @@ async def test_it_is_kept_once_and_no_document_or_step_has_it(yard):
     clusters = await yard.office.desk.store.read(lambda tx: tx.server_clusters.find(Query()))
     [cluster] = clusters
     assert cluster.secrets == {"PW": PW}
-    assert not is_in((cluster.services, cluster.seed, cluster.job))
+    assert not is_in(cluster)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ class Foresight:
     seed: Document
     findings: tuple[Finding, ...]
     asked: Document = field(default_factory=dict)  # services as they were asked for, once for all
-    secrets: Mapping[str, str] = field(default_factory=dict)  # what stands in all of it by name
+    # What stands in all of it by name only.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class Filled:
     services: str
     seed: str
     faults: tuple[Fault, ...] = ()
-    secrets: Mapping[str, str] = field(default_factory=dict)  # by name
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by name
 
 
 async def listing(desk: Desk) -> list[MachineTemplate]:
