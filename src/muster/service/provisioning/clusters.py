@@ -122,6 +122,7 @@ async def created(desk: Desk, ask: ClusterAsk, words: ClusterWords) -> ServerClu
             cloud=cloud,
             services=told.asked,
             seed=told.seed,
+            secrets=told.secrets,
             created_at=now,
         )
         newcomers = arriving(tx, machines, told.asked)
