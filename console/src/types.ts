@@ -10,6 +10,8 @@ export interface Session {
   project?: string;
   roles?: string[];
   projects?: string[]; // in which this session can go on
+  project_names?: Record<string, string>; // where those are ids
+  projects_reason?: string; // why they are not known
   rights?: string[];
 }
 

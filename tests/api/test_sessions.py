@@ -4,6 +4,7 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from hashlib import scrypt
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from litestar import Litestar
 
+from muster.base.errors import Forbidden, Transient
 from muster.drivers.identity.basic import Basic
 from muster.drivers.identity.bearer import Bearer
 from muster.drivers.identity.none import NoIdentity
@@ -50,10 +52,29 @@ class Keystone:
     async def who(self, headers: Any) -> Any:
         if headers.get("x-auth-token") == "gAAAA-good":
             return await self._otherwise.who(basic())
+        if headers.get("x-auth-token") == "gAAAA-lab":
+            return await self._otherwise.who(basic() | {"x-project": "lab"})
         return await self._otherwise.who({})
 
     def projects(self, user: str) -> Any:
         return None
+
+
+class InTwo:
+    """Projects of who has the token of that Keystone; it can be out of order."""
+
+    trouble = ""
+
+    async def projects(self, token: str) -> dict[str, str]:
+        if self.trouble:
+            raise Transient(self.trouble)
+        assert token in ("gAAAA-good", "gAAAA-lab")
+        return {"demo": "The demo", "lab": "The lab"}
+
+    async def scoped(self, token: str, project: str) -> str:
+        if project not in await self.projects(token):
+            raise Forbidden(f"Keystone gives no token for project '{project}'")
+        return "gAAAA-lab"
 
 
 def basic() -> dict[str, str]:
@@ -332,3 +353,37 @@ async def test_a_token_of_keystone_signs_in(tmp_path: Path, users: Path) -> None
         assert (await send(office, "GET", "/v1/whoami")).json()["user"] == "ann"
         bad = await send(office, "POST", "/v1/session", {"token": "gAAAA-bad"}, **OURS)
         assert bad.status_code == 401
+
+
+async def test_who_has_a_token_of_keystone_goes_on_in_another_project_of_his(
+    tmp_path: Path, users: Path
+) -> None:
+    async with asking(tmp_path, users, "keystone") as office:
+        scopes = InTwo()
+        office.app.state.door = replace(office.app.state.door, scopes=scopes)
+        await send(office, "POST", "/v1/session", {"token": "gAAAA-good"}, **OURS)
+        seen = (await send(office, "GET", "/v1/session")).json()
+        assert (seen["project"], seen["projects"]) == ("demo", ["demo", "lab"])
+        assert seen["project_names"]["lab"] == "The lab"
+        refused = await send(office, "PUT", "/v1/session", {"project": "moon"}, **OURS)
+        assert refused.status_code == 403
+        moved = await send(office, "PUT", "/v1/session", {"project": "lab"}, **OURS)
+        assert (moved.status_code, moved.json()["project"]) == (200, "lab")
+        assert moved.cookies["muster_session"] == "gAAAA-lab"
+        assert (await send(office, "GET", "/v1/whoami")).json()["project"] == "lab"
+        scopes.trouble = "Keystone cannot be asked"
+        seen = (await send(office, "GET", "/v1/session")).json()
+        assert (seen["projects"], seen["projects_reason"]) == (["lab"], scopes.trouble)
+
+
+async def test_a_token_of_ours_stays_in_its_project_beside_keystone(
+    tmp_path: Path, users: Path
+) -> None:
+    async with asking(tmp_path, users, "keystone") as office:
+        office.app.state.door = replace(office.app.state.door, scopes=InTwo())
+        mine = {"x-auth-token": "gAAAA-good"}
+        made = await send(office, "POST", "/v1/tokens", {"note": "mine"}, **mine)
+        await send(office, "POST", "/v1/session", {"token": made.json()["token"]["secret"]}, **OURS)
+        assert (await send(office, "GET", "/v1/session")).json()["projects"] == ["demo"]
+        refused = await send(office, "PUT", "/v1/session", {"project": "lab"}, **OURS)
+        assert refused.status_code == 403

@@ -17,6 +17,7 @@ from muster.base.log import log
 from muster.model.rules import Rules
 from muster.model.who import Right
 from muster.ports.identity import Identity
+from muster.ports.scopes import Scopes
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOCAL = frozenset({"localhost", "ip6-localhost"})
@@ -29,6 +30,7 @@ class Door:
     identity: Identity
     loopback_names: bool = False
     rules: Rules = field(default_factory=Rules)
+    scopes: Scopes | None = None  # of tokens of another service, which have one project each
     ask_again_s: float = 15.0  # who holds a line that stays open is asked for so often
 
 

@@ -10,7 +10,7 @@ from muster.api.call import Asked, Call
 from muster.api.cookie import baked, kept, proof
 from muster.api.guard import Door, refuse_strangers
 from muster.api.reading import Field, Fields, text
-from muster.base.errors import Invalid, Unknown
+from muster.base.errors import Invalid, MusterError, Unknown
 from muster.model.who import Right, Who
 from muster.service import sessions
 
@@ -41,16 +41,22 @@ async def show_session(call: Asked) -> Response[dict[str, Any]]:
         return Response(
             {"signed_in": False, "ways": _ways(door), "reason": error.text}, headers=_NO_STORE
         )
-    shown = {**_shown(door, who), "projects": await _projects(call, who)}
+    shown = {**_shown(door, who), **await _projects(call, who)}
     return Response(shown, headers=_NO_STORE)
 
 
-async def _projects(call: Call, who: Who) -> list[str]:
-    """Return where a session can go on; a token is for its project alone."""
-    secret = kept(call.request)
+async def _projects(call: Call, who: Who) -> dict[str, Any]:
+    """Return where a session can go on; a token of ours is for its project alone."""
+    secret, scopes = kept(call.request), _door(call).scopes
+    if secret and scopes and not sessions.is_ours(secret):
+        try:
+            named = await scopes.projects(secret)
+        except MusterError as error:  # who is signed in goes on where he is
+            return {"projects": [who.project], "projects_reason": error.text}
+        return {"projects": [*named] or [who.project], "project_names": dict(named)}
     if not secret or not await sessions.is_session(call.desk, who, secret):
-        return [who.project]
-    return list(_door(call).identity.projects(who.user) or ()) or [who.project]
+        return {"projects": [who.project]}
+    return {"projects": list(_door(call).identity.projects(who.user) or ()) or [who.project]}
 
 
 @put("/v1/session", opt={"body": MOVE})
@@ -60,8 +66,13 @@ async def change_project(call: Asked) -> Response[dict[str, Any]]:
     refuse_strangers(call.request.headers, door, from_page=True)
     headers = proof(call.request, door.identity.challenge, from_page=True)
     who = await door.identity.who(headers)
-    to = (await call.fields(MOVE))["project"], door.identity.projects(who.user) or {}
-    then, secret = await sessions.moved(call.desk, who, kept(call.request), to)
+    wanted, secret = (await call.fields(MOVE))["project"], kept(call.request)
+    if secret and door.scopes and not sessions.is_ours(secret):
+        secret = await door.scopes.scoped(secret, wanted)
+        then = await door.identity.who({"x-auth-token": secret})
+    else:
+        to = wanted, door.identity.projects(who.user) or {}
+        then, secret = await sessions.moved(call.desk, who, secret, to)
     cookies = [baked(call.request, secret, int(sessions.LASTS.total_seconds()))]
     return Response(_shown(door, then), cookies=cookies, headers=_NO_STORE)
 

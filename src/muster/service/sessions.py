@@ -8,6 +8,7 @@ from muster.model.who import Who
 from muster.ports.store import Query, Token, Transaction
 from muster.service import tokens
 from muster.service.desk import Desk
+from muster.service.lookup import as_id
 
 LASTS = timedelta(hours=12)
 NOTE = "signed in to the console"
@@ -44,6 +45,12 @@ async def is_session(desk: Desk, who: Who, secret: str) -> bool:
     """Whether a secret was made at a sign-in with a password."""
     own = await tokens.listing(desk, who)
     return any(each.note == NOTE and secret.startswith(f"{each.id.hex}.") for each in own)
+
+
+def is_ours(secret: str) -> bool:
+    """Whether a secret has the form of Muster's own tokens, and not that of another service's."""
+    id, dot, _ = secret.partition(".")
+    return bool(dot) and as_id(id) is not None
 
 
 async def end(desk: Desk, who: Who, secret: str) -> None:

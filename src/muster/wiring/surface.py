@@ -14,7 +14,9 @@ from muster.drivers.identity.basic import Basic
 from muster.drivers.identity.bearer import Bearer
 from muster.drivers.identity.keystone import Keystone
 from muster.drivers.identity.none import NoIdentity
+from muster.drivers.identity.scopes import KeystoneScopes
 from muster.ports.identity import Identity
+from muster.ports.scopes import Scopes
 from muster.service.flavors import seed
 from muster.settings import Settings
 from muster.wiring.house import House, users_file
@@ -42,7 +44,8 @@ async def server_of(house: House, announce: Callable[[], None]) -> Announcing:
         house.desk, identity_of(house), loopback_names=house.settings.identity == "none"
     )
     rules = rules_of(settings, calls_of(application))
-    application.state.door = replace(application.state.door, rules=rules)
+    door = replace(application.state.door, rules=rules, scopes=scopes_of(house))
+    application.state.door = door
     face = house.face
     config = uvicorn.Config(
         application,
@@ -77,6 +80,15 @@ def identity_of(house: House) -> Identity:
             text = f"identity must be none, basic or keystone, not {other!r}"
             raise Invalid(text, field="identity")
     return Bearer(house.store, house.clock, known)
+
+
+def scopes_of(house: House) -> Scopes | None:
+    """Return where the holder of a token may go on, where another service knows."""
+    if house.settings.identity != "keystone":
+        return None
+    scopes = KeystoneScopes(access_of(house.settings))
+    house.closing.push_async_callback(scopes.close)
+    return scopes
 
 
 def access_of(settings: Settings) -> Access:

@@ -50,8 +50,8 @@ class Keystone:
         self._clock = clock
         self._remember = remember
         self._room = room
-        trust = _trust(access) if transport is None else True  # who brings a way has its own
-        self._http = httpx2.AsyncClient(timeout=DEADLINE_S, transport=transport, verify=trust)
+        verify = trust(access) if transport is None else True  # who brings a way has its own
+        self._http = httpx2.AsyncClient(timeout=DEADLINE_S, transport=transport, verify=verify)
         self._key = token_bytes(32)
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Who]] = {}
@@ -166,7 +166,8 @@ class Keystone:
         return f"Keystone at {self._access.url} cannot be asked who you are: {why}. Try again."
 
 
-def _trust(access: Access) -> ssl.SSLContext | bool:
+def trust(access: Access) -> ssl.SSLContext | bool:
+    """Return whose certificates a Keystone may show."""
     if not access.verify:
         return False
     try:
