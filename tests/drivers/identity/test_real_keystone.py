@@ -8,10 +8,11 @@ import pytest
 import yaml
 
 from muster.base.clock import SystemClock
-from muster.base.errors import Transient, Unknown
+from muster.base.errors import Forbidden, Transient, Unknown
 from muster.drivers.identity.access import Account, by_cloud, by_password
 from muster.drivers.identity.bearer import Bearer
 from muster.drivers.identity.keystone import Keystone
+from muster.drivers.identity.scopes import KeystoneScopes
 from muster.model.rules import Rules, for_keystone
 from office import WEB, Office, opened
 from testbed import keystone as real
@@ -30,6 +31,7 @@ def server() -> Iterator[real.Keystone]:
         started.user("bob", blue="member")
         started.user("rita", red="reader")
         started.user("root", red="admin")
+        started.user("dora", red="member", blue="reader")
         yield started
 
 
@@ -156,3 +158,22 @@ async def test_keystone_being_away_is_said_and_passes(server, tmp_path):
             server.start()
         assert (await ask(office, "GET", "/v1/clusters", bob)).status_code == 200
     await identity.close()
+
+
+async def test_who_is_in_two_projects_goes_on_in_the_other(server, identity):
+    token = server.token("dora", "red")
+    scopes = KeystoneScopes(by_password(server.url, ACCOUNT))
+    try:
+        before = await identity.who({"x-auth-token": token})
+        named = await scopes.projects(token)
+        assert sorted(named.values()) == ["blue", "red"]
+        [blue] = [id for id, name in named.items() if name == "blue"]
+        after = await identity.who({"x-auth-token": await scopes.scoped(token, blue)})
+        assert (after.user, after.project, after.roles) == (before.user, blue, ("reader",))
+        assert before.project != blue
+        with pytest.raises(Forbidden):
+            await scopes.scoped(server.token("ann", "red"), blue)
+        with pytest.raises(Unknown):
+            await scopes.projects("gAAAA-nothing")
+    finally:
+        await scopes.close()
