@@ -1,6 +1,7 @@
 """One conversation with a Muster server: requests, answers, and errors in plain words."""
 
 import json
+import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -53,7 +54,7 @@ class Access:
     user: str = ""
     password: str = ""
     project: str = ""
-    verify: bool | str = True
+    verify: bool | str = True  # or the file of the certificates that may vouch for the server
 
     @property
     def headers(self) -> dict[str, str]:
@@ -83,6 +84,10 @@ def at(*names: str, version: str = "v1") -> str:
     return f"/{version}/" + "/".join(quote(name, safe="") for name in names)
 
 
+def _trust(verify: bool | str) -> ssl.SSLContext | bool:
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+
+
 class Session:
     """Speaks to one server. Closing it closes the connections."""
 
@@ -94,7 +99,7 @@ class Session:
             headers=access.headers,
             auth=auth,
             timeout=httpx2.Timeout(PATIENCE_S, connect=5),
-            verify=access.verify,
+            verify=_trust(access.verify),
         )
 
     def __enter__(self) -> "Session":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from muster.base.errors import Permanent, Transient
-from muster.drivers.openstack.answers import refusal, words
+from muster.drivers.openstack.answers import is_turned_down, refusal, words
 from muster.drivers.openstack.rest import further
 
 
@@ -48,3 +48,15 @@ def test_the_next_page_is_where_the_services_say() -> None:
     assert further(nova, "servers") == {"limit": "2", "marker": "b", "tags": "x"}
     assert further({"next": "/v2/images?marker=c"}, "images") == {"marker": "c"}
     assert further({"servers": []}, "servers") == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "none"),
+    [(400, True), (403, True), (404, True), (409, False), (500, False), (502, False), (504, False)],
+)
+def test_what_failed_inside_or_on_the_way_may_have_been_obeyed(status: int, none: bool) -> None:
+    assert is_turned_down(refusal(status, {}, "POST compute/servers")) is none
+
+
+def test_what_was_not_answered_may_have_been_obeyed() -> None:
+    assert not is_turned_down(Transient("POST compute/servers: timed out"))

@@ -12,6 +12,7 @@ TAKEN = 409
 FORBIDDEN = 403
 TOO_LARGE = 413  # older services say so of calls that come too fast
 OFTEN = 429
+INSIDE = 500  # and beyond: it failed within, or on the way
 AWAY = 503
 # Answers after which the same call is worth repeating at once, in a moment: nothing was begun.
 REPEATED = frozenset({TOO_LARGE, OFTEN, AWAY})
@@ -31,7 +32,7 @@ def refusal(status: int, said: Any, what: str) -> DriverError:
     """
     text = words(said) or f"status {status}"
     full = status == FORBIDDEN and QUOTA.search(text) is not None
-    kind = Transient if status >= 500 or status in PASSING or full else Permanent
+    kind = Transient if status >= INSIDE or status in PASSING or full else Permanent
     return kind(f"{what}: {text}", status=status, full=full)
 
 
@@ -56,3 +57,12 @@ def status_of(error: DriverError) -> int:
 
 def is_missing(error: DriverError) -> bool:
     return status_of(error) == MISSING
+
+
+def is_turned_down(error: DriverError) -> bool:
+    """Return whether nothing comes of that call: it was answered, and by no gateway.
+
+    409 is said of a call that is there twice, the first of which may have been obeyed.
+    """
+    status = status_of(error)
+    return BAD <= status < INSIDE and status != TAKEN

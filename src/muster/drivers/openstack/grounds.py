@@ -52,7 +52,12 @@ class Grounds:
         return tuple(sorted(orderable(each for each in said if each["zoneState"]["available"])))
 
     async def zone(self, order: ServerOrder) -> str:
-        """Return the zone for an order, "" for any; raises `Permanent` for one that is not."""
+        """Return the zone for an order, "" for any; raises `Permanent` for one that is not.
+
+        An order for a host is for the zone that this host is told to be of, "nova" too.
+        """
+        if order.host and order.zone:
+            return order.zone
         zones = (order.zone,) if order.zone else order.spec.zones
         await self.check_zones(*zones)
         return zones[order.index % len(zones)] if zones else ""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from muster.base.errors import DriverError, Permanent, Transient
-from muster.drivers.openstack.answers import TAKEN, status_of
+from muster.drivers.openstack.answers import TAKEN, is_turned_down, status_of
 from muster.drivers.openstack.grounds import Grounds
 from muster.drivers.openstack.images import OpenStackImages
 from muster.drivers.openstack.listing import Listing, Viewer
@@ -140,7 +140,7 @@ class Maker:
             body = asked(order, made, self._listing.installation)
             said = await self._rest.post("compute", "/servers", body)
         except DriverError as error:
-            if status_of(error) and status_of(error) != TAKEN:
+            if is_turned_down(error):
                 await self._clear_up(order)
             raise
         finally:

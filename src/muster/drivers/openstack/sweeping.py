@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Hashable
-from contextlib import suppress
+from collections.abc import Collection, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -97,10 +97,22 @@ class Sweeper:
             await self._servers(there, left)
             await self._names(there, left)
         except DriverError as error:
-            log(cloud=self._cloud).warning("openstack.not_swept", reason=error.text)
+            self._tell(error)
             return
         for each in left:
             self._leaving.pop(each.server, None)
+
+    # Cinder may keep a volume in `error_deleting` for good: that holds up nothing but itself.
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell of what cannot be deleted; it is tried again once its time has come."""
+        try:
+            yield
+        except DriverError as error:
+            self._tell(error)
+
+    def _tell(self, error: DriverError) -> None:
+        log(cloud=self._cloud).warning("openstack.not_swept", reason=error.text)
 
     async def _servers(self, there: Collection[Tags], left: Collection[Tags]) -> None:
         """Delete ports, floating addresses, and disks that went with a server."""
@@ -110,8 +122,11 @@ class Sweeper:
         unused = (held.ports.keys() | kept.keys()) - used
         for each in self._due(self._of_servers, unused, {tags.server for tags in left}):
             async with self.turns[each]:
-                if each not in self._since:
+                if each in self._since:
+                    continue
+                with self._told():
                     await self._ports.drop(each, held)
+                with self._told():
                     await self._volumes.drop(kept.get(each, ()))
             self.turns.pop(each, None)
         await self._ports.drop_loose(held)
@@ -124,7 +139,9 @@ class Sweeper:
         gone = {name for tags in left for name in named(tags.key, tags.group)}
         for name in self._due(self._of_names, found.keys() - used - self._awaited(), gone):
             async with self._parts.turns[name]:
-                if name not in self._awaited():
+                if name in self._awaited():
+                    continue
+                with self._told():
                     await self._parts.drop(name, found[name])
 
     def _awaited(self) -> set[str]:

@@ -125,8 +125,8 @@ class OpenStackVolumes:
         """Return the volumes that nobody has, of servers that they were made to go with."""
         found: dict[UUID, list[str]] = {}
         for each in await self._all():
-            if (keeper := _tag(each, "keeper")) and not _holder(each):
-                found.setdefault(UUID(keeper), []).append(each["id"])
+            if (keeper := _uuid(each, "keeper")) and not _holder(each):
+                found.setdefault(keeper, []).append(each["id"])
         return found
 
     async def drop(self, refs: Collection[str]) -> None:
@@ -221,7 +221,9 @@ class OpenStackVolumes:
         return [
             each
             for each in listed
-            if _tag(each, "installation") == self._installation and each["status"] != "deleting"
+            if _tag(each, "installation") == self._installation
+            and _uuid(each, "volume")
+            and each["status"] != "deleting"
         ]
 
     async def _find(self, volume_id: UUID) -> Said | None:
@@ -244,6 +246,14 @@ def _tag(said: Said, name: str) -> str:
     return str((said.get("metadata") or {}).get(f"{PREFIX}{name}", ""))
 
 
+def _uuid(said: Said, name: str) -> UUID | None:
+    """Return an id among its tags, None where there is none: anybody of the project may write."""
+    try:
+        return UUID(_tag(said, name))
+    except ValueError:
+        return None
+
+
 def _settles(said: Said) -> bool:
     return said["status"] in (FREE, USED)
 
@@ -258,10 +268,11 @@ def _lying(said: Said) -> str:
 
 
 def _shown(said: Said, servers: Records) -> Volume:
-    holder, keeper, node = _holder(said), _tag(said, "keeper"), _tag(said, "node")
+    holder, volume_id = _holder(said), _uuid(said, "volume")
     server = servers.get(holder, {})
+    assert volume_id
     return Volume(
-        id=UUID(_tag(said, "volume")),
+        id=volume_id,
         ref=said["id"],
         name=_tag(said, "name"),
         project=_tag(said, "project"),
@@ -270,8 +281,8 @@ def _shown(said: Said, servers: Records) -> Volume:
         zone=server.get("OS-EXT-AZ:availability_zone") or _tag(said, "zone") or _zone(said),
         server_ref=holder,
         path=str(said["attachments"][0]["device"]) if holder else "",
-        keeper=UUID(keeper) if keeper else None,
-        node_id=UUID(node) if node else None,
+        keeper=_uuid(said, "keeper"),
+        node_id=_uuid(said, "node"),
         shared=True,
         created=datetime.fromisoformat(said["created_at"]).replace(tzinfo=UTC),
     )
