@@ -33,6 +33,7 @@ class Union:
 
     certificate: str
     members: dict[str, str] = field(default_factory=dict)  # name -> status
+    elsewhere: dict[str, str] = field(default_factory=dict)  # name -> address, of namesakes
     tokens: dict[str, str] = field(default_factory=dict)
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     config: dict[str, str] = field(default_factory=dict)
@@ -188,7 +189,8 @@ class MetalFleet:
         gone = there is None or there.dead or there.union is not union
         voting = ["database"] if name in list(union.members)[:3] else []
         status = "Offline" if gone else union.members[name]
-        return {"server_name": name, "status": status, "roles": voting}
+        at = union.elsewhere.get(name) or f"{self.metals[name].address}:8443"
+        return {"server_name": name, "status": status, "roles": voting, "url": f"https://{at}"}
 
     # --- what is told ---------------------------------------------------------------------
 

@@ -58,6 +58,7 @@ const isNeeded = (one: Variable) => one.default === undefined || one.default ===
 function misfit(one: Variable, said: string): string {
   if (!said) return isNeeded(one) ? "is required: it has no default" : "";
   if (one.choices?.length && !one.choices.includes(said)) return `must be one of ${one.choices.join(", ")}`;
+  if (one.type === "secret" && said.length < 4) return "must be a text of 4 signs at least";
   if (one.type === "bool") return /^(true|false)$/.test(said) ? "" : "must be true or false";
   const number = one.type === "int" ? /^-?\d+$/.test(said) : one.type === "number" ? Number.isFinite(Number(said)) : null;
   if (number === false) return one.type === "int" ? "must be a whole number" : "must be a number";

@@ -36,6 +36,11 @@ describe("what is wrong with values", () => {
     [{ RACK: "7", KIND: "c" }, { KIND: "must be one of a, b" }],
     [{ RACK: "7" }, {}],
   ] as [Record<string, string>, Record<string, string>][])("%o", (values, wrong) => expect(valueFaults(template, values)).toEqual(wrong));
+  test("a secret is given, and not too short to be kept", () => {
+    const locked = { ...template, variables: { PW: { description: "", default: "", type: "secret" } } };
+    const said: Record<string, string>[] = [{}, { PW: "ses" }, { PW: "sesame" }];
+    expect(said.map((values) => valueFaults(locked, values).PW)).toEqual(["is required: it has no default", "must be a text of 4 signs at least", undefined]);
+  });
 });
 
 describe("the request", () => {

@@ -205,8 +205,6 @@ def test_how_full_the_machine_itself_is_is_told(ground: Ground) -> None:
 @pytest.mark.parametrize(
     ("path", "feature"),
     [
-        ("storage/:encrypt-drive", "storage.encryption"),
-        ("storage/:import-encrypted-drive", "storage.encryption"),
         ("security/:retrieved", "security.encryption_recovery_keys"),
         ("security/:tpm-rebind", "security.tpm_rebind"),
     ],

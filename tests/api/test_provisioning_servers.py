@@ -1,8 +1,11 @@
 """Servers: expected, listed, filtered, changed while nobody else did, renamed, forgotten."""
 
+from dataclasses import replace
+
 import pytest
 
 from machines import a_machine
+from muster.decide.server_clusters.numbers import numbered
 from muster.model.host_number import HostNumber
 from muster.model.machine import Facts
 from muster.ports.store import Query
@@ -148,6 +151,23 @@ async def test_a_server_is_renamed_unless_it_is_in_a_cluster(office):
     assert (answer.status_code, "c1" in answer.json()["error"]) == (400, True)
     answer = await office.call("POST", f"{HERE}/m2", {"name": "m3"}, "root")
     assert answer.status_code == 400
+
+
+async def test_the_number_of_a_lost_server_is_nobody_elses_although_that_is_forgotten(
+    office,
+):
+    lost = replace(a_machine(1), owes_reset="it was lost")
+    number = HostNumber(domain="", number=1, machine_id=lost.id)
+
+    def put(tx):
+        tx.machines.put(lost)
+        tx.host_numbers.put(number)
+
+    await office.desk.store.write(put)
+    assert (await office.call("DELETE", f"{HERE}/m1", None, "root")).status_code == 200
+    given = await office.desk.store.read(lambda tx: tx.host_numbers.find(Query()))
+    assert given == [number]
+    assert [each.number for each in numbered(given, [a_machine(2).id]) or ()] == [2]
 
 
 async def test_a_server_is_forgotten_with_its_numbers_unless_it_is_in_a_cluster(office):

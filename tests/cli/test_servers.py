@@ -71,6 +71,28 @@ def test_a_template_is_kept_filled_and_forgotten(muster, tmp_path):
     assert "muster template add" in muster.good("template", "list")
 
 
+def test_a_secret_is_typed_unseen_and_not_printed(muster, tmp_path):
+    application, variables = tmp_path / "application.yaml", tmp_path / "variables.yaml"
+    application.write_text("config: {user.word: @PW@, user.rack: '@RACK@'}\n")
+    variables.write_text("PW: {type: secret}\nRACK: {type: int}\n")
+    files = ("-a", str(application), "--variables", str(variables))
+    muster.good("template", "add", "locked", *files)
+    words = ("template", "preview", "locked", "--set", "RACK=7")
+    assert "PW: is required" in muster.refused(*words)
+    told = muster(*words, "--ask-secrets", typed="sesame\n")
+    assert (told.code, "sesame" in told.out + told.err) == (0, False)
+    assert "user.word: (secret PW), user.rack: '7'" in told.out
+    values = tmp_path / "values.yaml"
+    values.write_text("RACK: 7\n")
+    named = ("--cluster-template", "locked", "--cluster-template-variables", str(values))
+    told = muster(
+        *("server-cluster", "create", "c1", "-s", "x1", *named, "--ask-secrets"), typed="sesame\n"
+    )
+    assert (told.code, "no such server" in told.err, "sesame" in told.err) == (1, True, False)
+    assert "PW: is required" in muster.refused("server-cluster", "create", "c1", "-s", "x1", *named)
+    muster.good("template", "remove", "locked")
+
+
 def test_everything_that_speaks_against_a_cluster_is_told(muster, tmp_path):
     services, seed = tmp_path / "s.yaml", tmp_path / "a.yaml"
     services.write_text("lvm: {enabled: true}\nsmb: {}\n")

@@ -116,8 +116,13 @@ def test_what_is_wrong_with_a_server_is_acknowledged(page: Page, row: Row) -> No
 
 def test_a_cluster_of_servers_from_its_form_to_its_end(it: House, page: Page, row: Row) -> None:
     with it.session() as session:
-        variables = {"LVM": {"type": "bool"}}
-        template = {"name": "shelf", "service_config_template": LVM, "variables": variables}
+        variables = {"LVM": {"type": "bool"}, "PW": {"type": "secret"}}
+        template = {
+            "name": "shelf",
+            "service_config_template": LVM,
+            "application_config_template": "config: {user.word: @PW@}\n",
+            "variables": variables,
+        }
         session.call("POST", "/1.0/provisioning/cluster-templates", body=template)
     what_speaks_against_it_stands_at_its_field(page, row)
     its_steps_are_seen_as_they_are_taken(page)
@@ -149,6 +154,10 @@ def what_speaks_against_it_stands_at_its_field(page: Page, row: Row) -> None:
     page.fill("value-LVM", "maybe")
     assert marked(page, "value-LVM") == "must be true or false"
     page.fill("value-LVM", "false")
+    assert page.run("document.querySelector('[name=value-PW]').type") == "password"
+    page.fill("value-PW", "ses")
+    assert marked(page, "value-PW") == "must be a text of 4 signs at least"
+    page.fill("value-PW", "sesame")
     page.shows("Nothing speaks against it", "m2: lvm")
     row.metals["m2"].dead = True
     page.fill("description", "of three")

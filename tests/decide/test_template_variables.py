@@ -17,6 +17,7 @@ FITS = {
     "url": ("https://a.example/x", "tcp://10.0.0.1:80"),
     "pem": (CERTIFICATE, KEY),
     "enum": ("a", "b"),
+    "secret": ("sesame", 'a b:\n"c"'),
 }
 MISFITS = {
     "int": ("", "4.5", "--1", "1_0", "x", "²"),
@@ -27,6 +28,7 @@ MISFITS = {
     "url": ("host", "https://", "http://[", "https://a b"),
     "pem": ("x", "-----BEGIN X-----"),
     "enum": ("c", ""),
+    "secret": ("", "abc"),
 }
 
 
@@ -73,6 +75,8 @@ def test_a_pattern_is_of_the_whole_value_and_limits_are_of_numbers():
         (Variable(type="int", default="x"), "default"),
         (Variable(type="enum", choices=("a",), default="b"), "default"),
         (Variable(type="int", min=5, default="4"), "at least 5"),
+        (Variable(type="secret", default="sesame"), "everybody would be shown"),
+        (Variable(type="secret", choices=("sesame",)), "choices"),
     ],
 )
 def test_what_is_wrong_with_a_variable_is_told(variable, word):

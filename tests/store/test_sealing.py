@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from machines import a_server_cluster
 from muster.base.errors import Invalid, Unavailable
 from muster.model.desired import Desired
 from muster.ports.agent import OUR_CERTIFICATE, OUR_KEY
@@ -83,6 +84,16 @@ async def test_what_is_desired_is_known_and_lies_nowhere_in_clear(
         all_of_them = await store.read(lambda tx: tx.desired.find(Query()))
         assert all_of_them == [desired(ONE)]
     assert bodies(tmp_path)[0].startswith("sealed:1:")
+
+
+async def test_secrets_that_a_cluster_of_servers_was_made_with_lie_nowhere_in_clear(
+    tmp_path: Path, url: str, keys: Path
+):
+    made = a_server_cluster(secrets={"PW": WORD})
+    async with opened(url, keys) as store:
+        await store.write(lambda tx: tx.server_clusters.put(made))
+        assert await store.read(lambda tx: tx.server_clusters.get(made.id)) == made
+    assert WORD.encode() not in on_disk(tmp_path)
 
 
 def test_nobody_but_its_owner_may_read_the_file_of_keys(keys: Path):

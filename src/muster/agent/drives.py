@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from muster.agent.machine import Machine
+from muster.agent.noun import Ability, Can, by_programs
 
 COLUMNS = "PATH,TYPE,SIZE,RM,TRAN,MODEL,SERIAL,WWN,MOUNTPOINT,FSTYPE"
 REMOTE = ("iscsi", "nvme-tcp", "fc", "fcoe")
@@ -41,6 +42,7 @@ def drives(machine: Machine, pools: Mapping[str, frozenset[str]]) -> Iterator[di
             "remote": each.get("tran") in REMOTE,
             "multipath": any(child.get("type") == "mpath" for child in each.get("children", ())),
             "encrypted": each.get("fstype") == "crypto_LUKS",
+            "encrypted_id": _opened(each),
             "member_pool": next((members[name] for name in sorted(mine) if name in members), ""),
             "wwn": each.get("wwn") or "",
             **_smart(machine, path),
@@ -55,6 +57,22 @@ def _by_id(machine: Machine) -> dict[str, str]:
 def mounted(device: Mapping[str, Any]) -> list[str]:
     own = [device["mountpoint"]] if device.get("mountpoint") else []
     return own + [place for each in device.get("children", ()) for place in mounted(each)]
+
+
+def _opened(device: Mapping[str, Any]) -> str:
+    """Return where an encrypted drive is read in clear, "" where nobody has opened it."""
+    opened = (each for each in device.get("children", ()) if each.get("type") == "crypt")
+    return next((str(each["path"]) for each in opened if each.get("path")), "")
+
+
+def encryption(machine: Machine) -> Mapping[str, Ability]:
+    """Return whether drives can be encrypted here."""
+    told = by_programs("storage.encryption", machine, "cryptsetup")
+    if told["storage.encryption"].can is Can.ABSENT or machine.there("/dev/mapper/control"):
+        return told
+    if machine.ask("modprobe", "--dry-run", "--quiet", "dm-crypt").code == 0:
+        return told
+    return {"storage.encryption": Ability(Can.ABSENT, "the kernel has no dm-crypt")}
 
 
 def _children(device: Mapping[str, Any]) -> Iterator[str]:

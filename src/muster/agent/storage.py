@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from muster.agent import doing
 from muster.agent.agent import Agent
 from muster.agent.datasets import volumes
-from muster.agent.drives import drives, root_partition
+from muster.agent.drives import drives, encryption, root_partition
 from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
-from muster.agent.noun import Ability, Can, Lack, Noun, by_programs, lacking
+from muster.agent.noun import Ability, Lack, Noun, by_programs, lacking
 from muster.agent.said import ruled, written, wrong
 from muster.agent.steps import Act, Acts, File, Put, run
 from muster.base.errors import NotFound
@@ -170,11 +170,8 @@ def abilities(machine: Machine) -> Mapping[str, Ability]:
         **by_programs("storage.pools", machine, "zpool"),
         **by_programs("storage.smart", machine, "smartctl"),
         **by_programs("storage.secure_wipe", machine, "blkdiscard"),
-        "storage.encryption": Ability(Can.ABSENT, UNENCRYPTED),
+        **encryption(machine),
     }
-
-
-UNENCRYPTED = "the agent encrypts no drives: have the installer do it, or cryptsetup"
 
 
 def state(machine: Machine, config: Storage) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""What is done to drives and pools beside what is told of them: volumes, imports, wiping."""
+"""What is done to pools beside what is told of them: volumes, imports."""
 
 import re
 from collections.abc import Mapping
@@ -7,17 +7,15 @@ from typing import Any
 from muster.agent import doing, provider
 from muster.agent.agent import Agent
 from muster.agent.datasets import USE, USES, volumes
-from muster.agent.drives import drives
 from muster.agent.envelope import Asked
 from muster.agent.machine import Machine
 from muster.agent.said import wrong
 from muster.agent.steps import run
-from muster.agent.storage import UNENCRYPTED, Storage, look, named_pool
+from muster.agent.storage import Storage, look, named_pool
 from muster.base.errors import Conflict, NotFound, Unsupported
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _CHANGED = "storage-config-changed"
-_A_DAY_S = 86400.0  # a large disk is overwritten from end to end
 
 
 def create_volume(agent: Agent, asked: Asked) -> object:
@@ -78,40 +76,6 @@ def import_pool(agent: Agent, asked: Asked) -> object:
     doing.perform(machine, run("zpool", "import", name, timeout_s=120.0))
     provider.note(agent, _CHANGED)
     return {}
-
-
-def wipe(agent: Agent, asked: Asked) -> object:
-    """Forget what a drive was used for; with `secure_wipe` overwrite all of it. One in use stays.
-
-    A drive that can erase itself securely does that in a moment, any other is written full of
-    zeroes, which takes hours.
-    """
-    said = asked.body if isinstance(asked.body, dict) else {}
-    told, machine = said.get("id"), agent.machine
-    pools = look(machine, Storage()).pools
-    found = [each for each in drives(machine, pools) if each["id"] == told]
-    if not isinstance(told, str) or not found:
-        raise NotFound(f"there is no drive {told or ''}: `id` is one of state.drives")
-    if found[0]["boot"] or machine.ask("lsblk", "-nro", "MOUNTPOINT", told).out.strip():
-        raise Conflict(f"{told} is in use")
-    if found[0]["member_pool"]:
-        raise Conflict(f"{told} is in use by pool {found[0]['member_pool']}")
-    if said.get("secure_wipe") is True:
-        _erase(machine, told)
-    doing.perform(machine, run("wipefs", "--all", told, timeout_s=60.0))
-    return {}
-
-
-def _erase(machine: Machine, drive: str) -> None:
-    if not machine.runner.has("blkdiscard"):
-        raise Unsupported("secure_wipe: there is no blkdiscard here")
-    if machine.runner.run(run("blkdiscard", "--force", "--secure", drive, timeout_s=3600.0)).code:
-        zeroing = run("blkdiscard", "--force", "--zeroout", drive, timeout_s=_A_DAY_S)
-        doing.perform(machine, zeroing)
-
-
-def unencrypted(agent: Agent, asked: Asked) -> object:
-    raise Unsupported(UNENCRYPTED)
 
 
 def cleanup_root(agent: Agent, asked: Asked) -> object:

@@ -11,6 +11,7 @@ from muster.cli.given import mapping_of, pairs_option, said, words
 from muster.cli.provisioning import HERE, at, listed, revised, seen
 from muster.cli.server_cluster_jobs import COMMANDS, names_in, told, waiting, whole
 from muster.cli.show import Column, field, listing
+from muster.cli.template import asking_secrets, with_secrets
 
 _FILE = click.Path(exists=True, dir_okay=False)
 _KINDS = ("incus", "incus-lts-7.0", "migration-manager", "operations-center")
@@ -25,6 +26,7 @@ def _described(command: Any) -> Any:
     """Give a command the options that say what a cluster is to be made of."""
     for option in (
         click.option("--channel", help="Where its updates come from; that of its servers."),
+        asking_secrets,
         click.option("--cluster-template-variables", type=_FILE, help="YAML: NAME: value."),
         click.option("--cluster-template", help="A template, instead of both files."),
         click.option("--application-seed-config", "-a", type=_FILE, help="YAML: Incus's begin."),
@@ -49,7 +51,7 @@ def cluster_preview(asked: Asking, name: str, server_names: str, **options: Any)
 
     Ends with 1 where anything does.
     """
-    body = {"name": name, "server_names": names_in(server_names), **_read(options)}
+    body = {"name": name, "server_names": names_in(server_names), **_read(asked, options)}
     with asked.session() as session:
         told = session.call("POST", f"{HERE}/clusters/:preview", body)["metadata"]
     asked.show(told, lambda out: _people(out, told))
@@ -69,7 +71,7 @@ def cluster_create(asked: Asking, name: str, server_names: str, wait: bool, **op
     Where a server dies meanwhile, what was done is undone. Once it is ready it is a cloud.
     """
     config: dict[str, Any] = {"config": {"cloud": False}} if options.pop("no_cloud") else {}
-    body = {"name": name, "server_names": names_in(server_names), **config, **_read(options)}
+    body = {"name": name, "server_names": names_in(server_names), **config, **_read(asked, options)}
     with asked.session() as session:
         made = session.call("POST", f"{HERE}/clusters", body)["metadata"]
     told(asked, made, wait)
@@ -186,7 +188,7 @@ for _each in (*COMMANDS, *bulk.COMMANDS):
     server_cluster.add_command(_each)
 
 
-def _read(options: Mapping[str, Any]) -> dict[str, object]:
+def _read(asked: Asking, options: Mapping[str, Any]) -> dict[str, object]:
     """Return what the options say, every file as what is in it."""
     files = {
         "services_config": "--services-config",
@@ -194,10 +196,13 @@ def _read(options: Mapping[str, Any]) -> dict[str, object]:
         "cluster_template_variables": "--cluster-template-variables",
     }
     given = said(**options)
+    asks = given.pop("ask_secrets")
     read = {
         name: mapping_of(given.pop(name), flag) for name, flag in files.items() if name in given
     }
     values = read.pop("cluster_template_variables", None)
+    if asks and "cluster_template" in given:
+        values = with_secrets(asked, str(given["cluster_template"]), values or {})
     return {**given, **read, **said(cluster_template_variable_values=values)}
 
 

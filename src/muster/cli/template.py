@@ -1,5 +1,6 @@
 """Templates of clusters of servers: two documents with places for values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -11,6 +12,20 @@ from muster.cli.show import Column, field, listing, pairs
 
 _KIND = "cluster-templates"
 _FILE = click.Path(exists=True, dir_okay=False)
+asking_secrets = click.option(
+    "--ask-secrets", is_flag=True, help="Ask for what is secret and not given, unseen."
+)
+
+
+def with_secrets(asked: Asking, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values for a template, and what was typed for those that are secret and lack."""
+    known = seen(asked, _KIND, name)["variables"]
+    names = [each for each, one in known.items() if one.get("type") == "secret"]
+    return {**values, **{each: _typed(each) for each in names if each not in values}}
+
+
+def _typed(name: str) -> str:
+    return str(click.prompt(name, hide_input=True, err=True))
 
 
 def _documents(command: Any) -> Any:
@@ -114,12 +129,18 @@ def template_remove(asked: Asking, name: str) -> None:
 @click.argument("name")
 @click.option("--values", type=_FILE, help="YAML: NAME: value.")
 @pairs_option("--set set_", "One value; may be repeated, and wins over the file.")
+@asking_secrets
 @asking
 def template_preview(
-    asked: Asking, name: str, values: str | None, set_: tuple[tuple[str, Any], ...]
+    asked: Asking,
+    name: str,
+    values: str | None,
+    set_: tuple[tuple[str, Any], ...],
+    ask_secrets: bool,
 ) -> None:
     """Print both documents with values in them; what is wrong in those goes to standard error."""
     chosen = {**(mapping_of(values, "--values") if values else {}), **dict(set_)}
+    chosen = with_secrets(asked, name, chosen) if ask_secrets else chosen
     body = {"cluster_template_variable_values": chosen}
     with asked.session() as session:
         told = session.call("POST", at(_KIND, name, ":preview"), body)["metadata"]

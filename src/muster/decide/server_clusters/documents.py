@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from muster.decide.server_clusters.hidden import in_names
+
 Fault = tuple[str, str]
 Document = Mapping[str, Any]
 
@@ -104,6 +106,8 @@ def text_faults(services: str, seed: str) -> Iterator[Fault]:
             yield field, said
         else:
             yield from faults(said)
+            for name in in_names(said):
+                yield field, f"has the secret {name} in a name, where it would be shown"
 
 
 def service_faults(document: Document) -> Iterator[Fault]:

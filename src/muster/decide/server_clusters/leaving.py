@@ -22,7 +22,8 @@ def taken_back(entries: Sequence[Entry]) -> tuple[Entry, ...]:
         if name in members:
             made.append(Entry(verb=Verb.RESET, server=name))
             # Of a cluster that stays, it is struck out; one that was being made goes whole.
-            made += [] if founded else [Entry(verb=Verb.STRIKE, server=name)]
+            strike = Entry(verb=Verb.STRIKE, server=name, body={"tried": True})
+            made += [] if founded else [strike]
         else:
             made += _as_before([each for each in touched if each.server == name])
     names = dict.fromkeys(each.server for each in entries if each.server)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from muster.decide.server_clusters import variables
+from muster.decide.server_clusters.hidden import SECRET, stand_in
 from muster.decide.server_clusters.variables import misfit
 from muster.model.machine_template import MachineTemplate
 
@@ -43,8 +44,14 @@ def rendered(text: str, values: Mapping[str, str]) -> str:
 
 
 def values_of(template: MachineTemplate, said: Mapping[str, str]) -> dict[str, str]:
-    """Return a value for every variable: what was said, or its default."""
-    return {name: said.get(name, each.default) for name, each in template.variables.items()}
+    """Return a value for every variable: what was said, its default, or what stands for it.
+
+    See Note [Put in last] in hidden.py.
+    """
+    return {
+        name: stand_in(name) if each.type == SECRET else said.get(name, each.default)
+        for name, each in template.variables.items()
+    }
 
 
 def _documents(template: MachineTemplate) -> Iterator[tuple[str, str]]:

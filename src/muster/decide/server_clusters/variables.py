@@ -7,6 +7,7 @@ from math import isfinite
 from urllib.parse import urlsplit
 
 from muster.base import patterns
+from muster.decide.server_clusters.hidden import SECRET, SHORTEST
 from muster.model.machine_template import Variable
 
 _INT = re.compile(r"-?[0-9]{1,18}")
@@ -55,6 +56,7 @@ TYPES: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "url": (_is_url, "a URL such as https://host/path"),
     "pem": (lambda text: _is_pem(text.strip()), "PEM"),
     "enum": (lambda text: True, ""),
+    SECRET: (lambda text: len(text) >= SHORTEST, f"a text of {SHORTEST} signs at least"),
 }
 NUMERIC = frozenset({"int", "number"})
 
@@ -84,6 +86,9 @@ def faults(variable: Variable) -> Iterator[str]:
     """Yield everything that is wrong with what a variable says of itself."""
     if variable.type not in TYPES:
         yield f"has type '{variable.type}'; there is {', '.join(each for each in TYPES if each)}"
+        return
+    if variable.type == SECRET and variable.default:
+        yield "has a default, which everybody would be shown: a secret is given when it is used"
         return
     if (variable.type == "enum") != bool(variable.choices):
         yield "has choices, which belong to type enum and to no other"

@@ -8,6 +8,7 @@ from typing import Any
 from muster.base.errors import Permanent, Transient
 from muster.decide.server_clusters.jobs import Came
 from muster.decide.server_clusters.making import addresses
+from muster.engine.server_jobs.holdings import NAMESAKE, anothers
 from muster.engine.server_jobs.scene import OVER, Scene, as_object, found, together, told
 from muster.ports.agent import Line, Order, line_of
 
@@ -68,9 +69,11 @@ async def join(scene: Scene) -> Came:
     there = await found(scene.agents, leader, path)
     if is_member:
         return _joined(there)
-    if there is not None and there.get("status") == "Online":
-        return Came(refused="the cluster has another member of its name", final=True)
-    if there is not None:  # of an earlier try that broke off
+    if there is not None:
+        if there.get("status") != "Offline":
+            return Came(refused=NAMESAKE, final=True)
+        if why := await anothers(scene, leader, there):
+            return Came(refused=why, final=True)
         await told(scene.agents, leader, Order(path=f"{path}?force=1", method="DELETE"))
     if not await _ordered(scene, scene.line, await _ticket(scene, leader)):
         return Came(kept={"ordered": True}, waits_s=0.2)

@@ -7,13 +7,13 @@ from muster.base.errors import Permanent
 from muster.base.ids import new_id
 from muster.decide.server_clusters.jobs import Came
 from muster.decide.server_clusters.making import VOLUMES
+from muster.engine.server_jobs.holdings import anothers, held
 from muster.engine.server_jobs.scene import OVER, Scene, as_object, found, told
 from muster.engine.server_jobs.setting import set_settings
 from muster.model.machine import INCUS_KINDS, Machine
 from muster.ports.agent import Order
 
 RESET_S = 240.0  # an Incus that waits for others that are gone takes its time to stop
-_EVERYWHERE = "recursion=1&all-projects=true"
 
 
 async def nothing_left(scene: Scene) -> Came:
@@ -23,31 +23,9 @@ async def nothing_left(scene: Scene) -> Came:
     about = as_object(await found(scene.agents, leader, f"/1.0/cluster/members/{name}"))
     if about and about.get("status") != "Evacuated":
         return Came(refused="it has to be evacuated first", final=True)
-    instances = await scene.agents.call(leader, Order(path=f"/1.0/instances?{_EVERYWHERE}"))
-    here = [as_object(each)["name"] for each in instances or () if _is_on(each, name)]
-    if here:
-        text = f"it still has instances: {', '.join(map(str, here[:5]))}"
-        return Came(refused=text, final=True)
-    volumes = [name async for name in _volumes(scene, name)]
-    if volumes:
-        text = f"it still has volumes: {', '.join(volumes[:5])}"
-        return Came(refused=text, final=True)
+    if left := await held(scene, leader, name):
+        return Came(refused=f"it still has {left}", final=True)
     return OVER
-
-
-def _is_on(said: Any, member: str) -> bool:
-    return as_object(said).get("location") == member
-
-
-async def _volumes(scene: Scene, member: str) -> Any:
-    """Yield the volumes of somebody on a member."""
-    pools = await scene.call("/1.0/storage-pools")
-    for pool in pools or ():
-        path = f"{pool}/volumes/custom?{_EVERYWHERE}"
-        for each in await scene.call(path) or ():
-            said = as_object(each)
-            if said.get("location") == member and said.get("name") not in VOLUMES:
-                yield str(said.get("name"))
 
 
 async def cleared(scene: Scene) -> Came:
@@ -108,6 +86,8 @@ async def strike(scene: Scene) -> Came:
     there = await found(scene.agents, leader, path)
     if there is None:
         return OVER
+    if scene.entry.body.get("tried") and (why := await anothers(scene, leader, there)):
+        return Came(refused=why, final=True)
     if there.get("status") == "Online":  # what is on it would go from their database
         return Came(refused="the other members still see it")
     try:

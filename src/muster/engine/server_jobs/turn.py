@@ -8,6 +8,7 @@ from uuid import UUID
 
 from muster.base.errors import Permanent, Stale, Transient
 from muster.decide.server_clusters.effects import at_begin, at_end
+from muster.decide.server_clusters.hidden import concealed, revealed
 from muster.decide.server_clusters.jobs import Came, after, begun, is_gone, next_entry
 from muster.engine.cordon import standing
 from muster.engine.run import Broke, unbroken
@@ -100,7 +101,7 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
         agents=agents,
         cluster=cluster,
         machines={each.name: each for each in machines},
-        entry=step.entry,
+        entry=_open(step),
         now=now,
         url=told or site.url,
         hooks=site.hooks,
@@ -116,13 +117,18 @@ async def advance(site: Site, agents: Agents, id: UUID) -> bool:
     )
     at_work = replace(
         scene,
-        entry=begun_step.entry,
+        entry=_open(begun_step),
         machines={each.name: each for each in machines},
         standing=there,
     )
     result = await _taken(at_work)
     await site.store.write(lambda tx: _end(tx, begun_step, result, site.clock.now()))
     return True
+
+
+def _open(step: _Step) -> Entry:
+    """Return what a step does with its secrets in it; no row has them so."""
+    return replace(step.entry, body=revealed(step.entry.body, step.cluster.secrets))
 
 
 async def _looked(scene: Scene) -> Mapping[str, Any] | Came:
@@ -140,12 +146,16 @@ async def _taken(scene: Scene) -> Came:
 
 async def _outcome(scene: Scene, work: Callable[[Scene], Awaitable[T]]) -> T | Came:
     """Return what work comes to, or why it did not: whatever breaks it, the job says so."""
+    secrets = scene.cluster.secrets
     try:
         came = await unbroken(work(scene), cluster=scene.cluster.name, verb=str(scene.entry.verb))
     except Transient as error:
-        return Came(refused=error.text)
+        return Came(refused=concealed(error.text, secrets))
     except Permanent as error:
-        return Came(refused=error.text, final=True)
+        return Came(refused=concealed(error.text, secrets), final=True)
+    if isinstance(came, Came):
+        refused, said = (concealed(each, secrets) for each in (came.refused, came.said))
+        return replace(came, refused=refused, said=said)
     return Came(refused=came.reason) if isinstance(came, Broke) else came
 
 

@@ -115,6 +115,7 @@ async def created(desk: Desk, ask: ClusterAsk, words: ClusterWords) -> ServerClu
             cloud=cloud,
             services=told.asked,
             seed=told.seed,
+            secrets=told.secrets,
             created_at=now,
         )
         newcomers = arriving(tx, machines, told.asked)

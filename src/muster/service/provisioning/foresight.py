@@ -18,6 +18,7 @@ from muster.decide.server_clusters.documents import (
     seed_faults,
     service_faults,
 )
+from muster.decide.server_clusters.hidden import in_names
 from muster.decide.server_clusters.numbers import numbered
 from muster.decide.server_clusters.preflight import Crew, Finding
 from muster.decide.server_clusters.seed import merged
@@ -52,6 +53,8 @@ class Foresight:
     seed: Document
     findings: tuple[Finding, ...]
     asked: Document = field(default_factory=dict)  # services as they were asked for, once for all
+    # What stands in all of it by name only.
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,7 @@ class _Papers:
     services: Document
     seed: Document
     findings: tuple[Finding, ...]  # that speak against these themselves
+    secrets: Mapping[str, str]
 
 
 async def foreseen(desk: Desk, ask: ClusterAsk) -> Foresight:
@@ -93,6 +97,7 @@ async def foreseen(desk: Desk, ask: ClusterAsk) -> Foresight:
         ),
         findings=findings,
         asked=papers.services,
+        secrets=papers.secrets,
     )
 
 
@@ -111,10 +116,12 @@ def _numberless(papers: _Papers, numbers: tuple[HostNumber, ...] | None) -> Iter
 async def _papers(desk: Desk, ask: ClusterAsk) -> _Papers:
     """Return both documents, without what is wrong in them, and that as findings."""
     services, seed = ask.services_config, ask.application_seed_config
+    secrets: Mapping[str, str] = {}
     unread: list[Finding] = []
     if ask.cluster_template:
         values = ask.cluster_template_variable_values
         filled = templates.filled(await templates.show(desk, ask.cluster_template), values)
+        secrets = filled.secrets
         services, seed = (
             _read(name, text, unread)
             for name, text in ((SERVICES_FIELD, filled.services), (SEED_FIELD, filled.seed))
@@ -126,6 +133,7 @@ async def _papers(desk: Desk, ask: ClusterAsk) -> _Papers:
         services={k: v for k, v in services.items() if k in SERVICES and k not in wrong},
         seed={k: v for k, v in seed.items() if k in _SEED and k not in wrong},
         findings=(*unread, *(_wrong(where, why) for where, why in faults)),
+        secrets=secrets,
     )
 
 
@@ -134,6 +142,8 @@ def _read(name: str, text: str, unread: list[Finding]) -> Document:
     if isinstance(said, str):
         unread.append(_wrong(name, said))
         return {}
+    for each in in_names(said):
+        unread.append(_wrong(name, f"has the secret {each} in a name, where it would be shown"))
     return said
 
 

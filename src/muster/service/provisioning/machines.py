@@ -115,12 +115,15 @@ async def renamed(desk: Desk, name: str, to: str, check: Check) -> None:
 
 
 async def removed(desk: Desk, name: str) -> None:
-    """Forget a machine, and give the numbers back that it bore. Nothing is done to it."""
+    """Forget a machine, and give the numbers back that it bore. Nothing is done to it.
+
+    One that owes a reset may have shared disks locked by its number still: nobody gets that again.
+    """
 
     def work(tx: Transaction) -> None:
         there = found(tx, name)
         _refuse_members(there, "remove it from that first")
-        numbers = tx.host_numbers.find(Query())
+        numbers = () if there.owes_reset else tx.host_numbers.find(Query())
         tx.host_numbers.drop(*(each.id for each in numbers if each.machine_id == there.id))
         warnings = tx.warnings.find(Query(where={"scope": (f"server/{there.id}",)}))
         tx.warnings.drop(*(each.id for each in warnings))

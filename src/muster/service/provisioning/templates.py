@@ -7,6 +7,7 @@ from muster.base.errors import Conflict, Invalid, NotFound
 from muster.base.ids import new_id
 from muster.decide.server_clusters import templates as decide
 from muster.decide.server_clusters.documents import text_faults
+from muster.decide.server_clusters.hidden import secrets_of
 from muster.model.machine_template import MachineTemplate, Variable
 from muster.ports.store import Query, Transaction
 from muster.service.ask import Fault
@@ -26,11 +27,15 @@ class TemplateAsk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """The two documents of a template as texts, with values in them, and what is wrong in them."""
+    """The two documents of a template as texts, with values in them, and what is wrong in them.
+
+    In the place of each secret stands its name.
+    """
 
     services: str
     seed: str
     faults: tuple[Fault, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # by name
 
 
 async def listing(desk: Desk) -> list[MachineTemplate]:
@@ -87,7 +92,8 @@ def filled(template: MachineTemplate, said: Mapping[str, str]) -> Filled:
     services = decide.rendered(template.service_config_template, values)
     seed = decide.rendered(template.application_config_template, values)
     faults = tuple(Fault(field, why) for field, why in text_faults(services, seed))
-    return Filled(services=services, seed=seed, faults=faults)
+    secrets = secrets_of(template, said)
+    return Filled(services=services, seed=seed, faults=faults, secrets=secrets)
 
 
 def found(tx: Transaction, name: str) -> MachineTemplate:
