@@ -11,6 +11,7 @@ export interface Deed {
   danger?: boolean;
   foreseen?: Foreseen; // where the API tells no plan of it
   ahead?: () => Promise<Foreseen>; // where it tells one otherwise than by ?plan
+  act?: () => Promise<unknown>; // what does it, where that is more than this one request
   then?: () => void;
 }
 

@@ -34,10 +34,12 @@ const ROWS: Row[] = [
   ["/server-clusters/new", "Create cluster of servers", () => import("./pages/CreateServerCluster.svelte")],
   ["/server-clusters/{name}", "", () => import("./pages/ServerCluster.svelte")],
   ["/server-clusters/{name}/bulk", "", () => import("./pages/BulkUpdate.svelte")],
+  ["/server-clusters/{name}/settings", "", () => import("./pages/ServerSettings.svelte")],
   ["/server-templates", "Templates", () => import("./pages/Templates.svelte")],
   ["/server-templates/new", "Create template", () => import("./pages/EditTemplate.svelte")],
   ["/server-templates/{name}", "", () => import("./pages/Template.svelte")],
   ["/server-templates/{name}/edit", "", () => import("./pages/EditTemplate.svelte")],
+  ["/rebalance", "Rebalance", () => import("./pages/Rebalance.svelte")],
   ["/warnings", "Warnings", () => import("./pages/Warnings.svelte")],
   ["/inventory", "Inventory", () => import("./pages/Inventory.svelte")],
 ];

@@ -62,6 +62,7 @@ export interface ServerCluster {
   cloud_reason: string;
   update_status: { needs_reboot: string[]; in_maintenance: string[] };
   job: Job | null;
+  bulk_update: { uuid: string; action: string; status: string; reason: string; done: number; total: number; created_at: string; ended_at: string } | null; // the newest
   last_updated: string;
 }
 

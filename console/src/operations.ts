@@ -22,7 +22,8 @@ const ENDED: Record<string, Operation["state"]> = {
   CANCELLED: "failed",
 };
 const PHASES: Record<string, Operation["state"]> = { start: "running", end: "done", error: "failed" };
-const VCLUSTERS: Record<string, string> = { "vcluster.created": "Create", "vcluster.updated": "Change", "vcluster.deleted": "Delete" };
+// What has no actions: its events tell how it went.
+const BY_EVENTS: Record<string, string> = { "vcluster.created": "Create", "vcluster.updated": "Change", "vcluster.deleted": "Delete", "volume.moved": "Move volume" };
 const KEPT = 60;
 
 /** Return the operations that people or rules asked for, of a list of all actions. */
@@ -68,16 +69,25 @@ function standing(one: Job): Operation["state"] {
   return one.status === "stopped" || !isOpen(one) ? "failed" : "running";
 }
 
-/** Return the last job of each cluster of servers as an operation. */
-export function fromJobs(clusters: ServerCluster[]): Operation[] {
-  return clusters.flatMap(({ name, job }) => {
-    if (!job) return [];
-    const state = standing(job);
-    const reason = state === "done" ? "" : job.reason || (state === "failed" ? job.status : "");
-    const at = isOpen(job) ? job.asked_at : job.ended_at;
-    const href = `/server-clusters/${encodeURIComponent(name)}`;
-    return { id: job.id, title: `${JOBS[job.kind] ?? job.kind} ${name}`, target: name, state, reason, at, done: over(job), total: job.steps.length, href };
-  });
+/** Return the last job of each cluster of servers, and the last change to all of its servers, as operations. */
+export const fromJobs = (clusters: ServerCluster[]): Operation[] => [...clusters.flatMap(fromJob), ...clusters.flatMap(fromBulk)];
+
+const BULKS: Record<string, Operation["state"]> = { running: "running", reverting: "running", done: "done" };
+
+function fromBulk({ name, bulk_update: one }: ServerCluster): Operation[] {
+  if (!one) return [];
+  const state = BULKS[one.status] ?? "failed";
+  const reason = state === "failed" ? `${one.status}${one.reason ? `: ${one.reason}` : ""}` : one.status === "reverting" ? "what was changed is set back" : "";
+  return [{ id: one.uuid, title: `Change all servers of ${name} alike: ${one.action.replaceAll("_", " ")}`, target: name, state, reason, at: state === "running" ? one.created_at : one.ended_at, done: one.done, total: one.total, href: `/server-clusters/${encodeURIComponent(name)}/bulk` }];
+}
+
+function fromJob({ name, job }: ServerCluster): Operation[] {
+  if (!job) return [];
+  const state = standing(job);
+  const reason = state === "done" ? "" : job.reason || (state === "failed" ? job.status : "");
+  const at = isOpen(job) ? job.asked_at : job.ended_at;
+  const href = `/server-clusters/${encodeURIComponent(name)}`;
+  return [{ id: job.id, title: `${JOBS[job.kind] ?? job.kind} ${name}`, target: name, state, reason, at, done: over(job), total: job.steps.length, href }];
 }
 
 /** Return what has ended since, with what began only then. */
@@ -88,18 +98,18 @@ export function ended(before: Operation[], now: Operation[]): Operation[] {
 
 /** Return the operations of the past: of its actions, and of events, newest first, about what has none. */
 export function fromPast(actions: Action[], events: Happening[], names: Map<string, string>): Operation[] {
-  return events.filter((each) => each.otype === "VCLUSTER").reduceRight(told, fromActions(actions, names));
+  return events.filter((each) => each.kind in BY_EVENTS).reduceRight(told, fromActions(actions, names));
 }
 
 /** Return the operations with what an event tells of them worked in. */
 export function told(before: Operation[], one: Happening): Operation[] {
-  const id = one.otype === "CLUSTER" ? one.action_id : VCLUSTERS[one.kind] && `${one.oid}/${one.kind}`; // those have no actions
+  const id = one.otype === "CLUSTER" ? one.action_id : BY_EVENTS[one.kind] && `${one.oid}/${one.kind}`;
   const state = PHASES[one.status];
   if (!id || !state) return before;
   const known = before.find((each) => each.id === id);
   const now: Operation = {
     id,
-    title: known?.title ?? `${VCLUSTERS[one.kind] ?? verb(one.action)} ${one.oname}`.trim(),
+    title: known?.title ?? `${BY_EVENTS[one.kind] ?? verb(one.action)} ${one.oname}`.trim(),
     target: one.oid,
     state,
     reason: state === "done" ? "" : state === "failed" ? one.status_reason : (known?.reason ?? ""),
@@ -107,6 +117,7 @@ export function told(before: Operation[], one: Happening): Operation[] {
     done: one.done,
     total: one.total,
     ...(one.otype === "VCLUSTER" && { href: vcluster(one.oid) }),
+    ...(one.otype === "VOLUME" && { href: "/volumes" }),
   };
   if (known) return before.map((each) => (each.id === id ? now : each));
   return [now, ...before].filter(endedFew((each) => each.state !== "running"));

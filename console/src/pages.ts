@@ -28,6 +28,7 @@ export const PAGES: Page[] = [
   { path: "/join-strings", title: "Join strings", group: "Servers", right: "operate" },
   { path: "/server-clusters", title: "Clusters of servers", group: "Servers", right: "operate" },
   { path: "/server-templates", title: "Templates", group: "Servers", right: "operate" },
+  { path: "/rebalance", title: "Rebalance", group: "Servers", right: "operate" },
   { path: "/warnings", title: "Warnings", group: "Servers", right: "operate" },
   { path: "/inventory", title: "Inventory", group: "Servers", right: "operate" },
   { path: "/activity", title: "Activity", group: "" },

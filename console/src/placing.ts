@@ -46,6 +46,7 @@ export interface Move {
 export interface Planned {
   vcluster: VCluster;
   placement: { best: boolean; moves: Move[] };
+  hash: string; // with which it is done only if it is still the plan
 }
 
 interface Rule {

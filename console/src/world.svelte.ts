@@ -96,6 +96,9 @@ class World {
     void this.#followJobs();
   }
 
+  /** Look at what is done at servers now: something was just asked for. */
+  lookAtJobs = () => void this.#followJobs();
+
   /** Nothing tells what is done at servers: it is asked for again and again, more often while something is. */
   async #followJobs() {
     if (this.session?.signed_in && this.may("operate") && (!document.hidden || notices.on)) await this.#readJobs();

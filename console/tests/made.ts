@@ -124,5 +124,6 @@ export const serverCluster = (but: Partial<Job> = {}): ServerCluster => ({
   cloud_reason: "",
   update_status: { needs_reboot: [], in_maintenance: [] },
   job: { id: "j1", kind: "update", status: "running", reason: "", progress: "1/2", asked_at: "2026-01-01T00:00:00Z", ended_at: "2026-01-01T00:00:05Z", steps: [step("done"), step("begun")], ...but },
+  bulk_update: null,
   last_updated: "2026-01-01T00:00:00Z",
 });

@@ -54,3 +54,20 @@ test.each([
   const found = fromJobs([serverCluster({ status, reason: "waits for m2" })]);
   expect(found).toMatchObject([{ id: "j1", title: "Update the servers of cellar", state, reason, done: 1, total: 2, href: "/server-clusters/cellar" }]);
 });
+
+test.each([
+  ["running", "running", ""],
+  ["reverting", "running", "what was changed is set back"],
+  ["done", "done", ""],
+  ["reverted", "failed", "reverted: m2: it said no"],
+  ["failed", "failed", "failed: m2: it said no"],
+])("a change to all servers that is %s is %s in the panel", (status, state, reason) => {
+  const bulk_update = { uuid: "b1", action: "set_service", status, reason: "m2: it said no", done: 1, total: 2, created_at: "2026-01-01T00:00:00Z", ended_at: "" };
+  const found = fromJobs([{ ...serverCluster(), job: null, bulk_update }]);
+  expect(found).toMatchObject([{ id: "b1", title: "Change all servers of cellar alike: set service", state, reason, done: 1, total: 2, href: "/server-clusters/cellar/bulk" }]);
+});
+
+test("a volume has no actions: that it moved, or why not, is told by an event, that of the past as well", () => {
+  const event = happening({ otype: "VOLUME", kind: "volume.moved", oid: "v1", oname: "data", action: "", action_id: null, status: "error", status_reason: "not moved to h2: no room" });
+  expect(fromPast([], [event], NAMES)).toMatchObject([{ title: "Move volume data", state: "failed", reason: "not moved to h2: no room", href: "/volumes" }]);
+});

@@ -105,6 +105,17 @@ async def test_every_action_does_what_it_says_to_every_server(
         assert shown["servers"][number - 1]["seconds"] >= 0
 
 
+async def test_a_cluster_says_how_far_the_newest_change_to_all_its_servers_is(office):
+    where = f"{HERE}/clusters/c1"
+    assert (await office.call("GET", where, None, "root")).json()["metadata"]["bulk_update"] is None
+    await carried_out(office, "add_nvme_storage_target", DISK)
+    office.clock.advance(1)
+    newest = await carried_out(office, "add_iscsi_storage_target", ISCSI)
+    told_of = (await office.call("GET", where, None, "root")).json()["metadata"]["bulk_update"]
+    assert (told_of["uuid"], told_of["action"]) == (newest["uuid"], "add_iscsi_storage_target")
+    assert (told_of["status"], told_of["done"], told_of["total"]) == ("done", 3, 3)
+
+
 async def test_each_addition_has_a_removal_that_leaves_nothing_of_it(office):
     for kind, arguments, part, left in (
         ("nvme_storage_target", DISK, "services/nvme", {"enabled": True, "targets": []}),

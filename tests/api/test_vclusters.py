@@ -74,6 +74,15 @@ async def test_redundant_data_lies_on_two_hosts(office: Office, form: Any) -> No
     assert at["db-1"] == at["db-1-vol"] != at["db-2"] == at["db-2-vol"]
 
 
+async def test_what_was_shown_is_what_is_made_or_nothing(office: Office) -> None:
+    shown = (await planned(office, REDUNDANT))["hash"]
+    other = body([server("other"), volume("other-vol", 15)])
+    refused = await office.call("POST", f"{WHERE}?plan_hash={shown}", other)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "stale_plan")
+    made = await office.call("POST", f"{WHERE}?plan_hash={shown}", REDUNDANT)
+    assert made.status_code == 202, made.text
+
+
 async def test_a_plan_is_the_same_each_time_and_leaves_nothing(office: Office) -> None:
     assert await planned(office, REDUNDANT) == await planned(office, REDUNDANT)
     assert (await office.call("GET", WHERE)).json() == {"vclusters": []}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from muster.drivers.simulated.cloud import world_of
 from office import Office
 
 DATA = {"name": "data", "size_gib": 5}
@@ -56,6 +57,21 @@ async def test_an_instance_has_it_until_it_is_taken_away(office: Office) -> None
     assert freed.json()["volume"]["instance_id"] is None
     moved = await office.call("POST", f"{where}/move", {"host": other["host"]})
     assert moved.json()["volume"]["host"] == other["host"]
+
+
+async def test_how_a_move_went_is_told_and_a_host_that_is_not_there_named(office: Office) -> None:
+    one, other = await instances(office)
+    await made(office)
+    where = "/v1/volumes/data/move"
+    refused = await office.call("POST", where, {"host": "nowhere"})
+    assert (refused.status_code, refused.json()["error"]["field"]) == (400, "host")
+    for host in (one["host"], other["host"], other["host"]):  # there already: nothing to tell
+        assert (await office.call("POST", where, {"host": host})).status_code == 200
+    world_of(office.desk.clouds["simulated"]).fail("move_volume", "permanent")
+    assert (await office.call("POST", where, {"host": one["host"]})).status_code == 502
+    events = (await office.call("GET", "/v1/events?every=true")).json()["events"]
+    said = [(e["oname"], e["status"]) for e in events if e["kind"] == "volume.moved"]
+    assert said[-2:] == [("data", "end"), ("data", "error")]
 
 
 async def test_a_volume_grows_and_does_not_shrink(office: Office) -> None:

@@ -25,6 +25,7 @@ NO_EVENTS = {
     "vcluster.cloud",
     "vcluster.instances",
     "vcluster.name",
+    "vcluster.to_host",
 }
 
 

@@ -176,6 +176,7 @@ async def test_an_update_that_cannot_be_is_taken_back(office: Office, call: str)
         ({"remove_groupings": ["x"]}, "remove_groupings[0]"),
         ({"move_instances": ["x"], "to_host": "h"}, "move_instances[0]"),
         ({"move_instances": ["a"]}, "to_host"),
+        ({"move_instances": ["a", "a-vol"], "to_host": "nowhere"}, "to_host"),
         ({"groupings": [rule("affinity", "a", "x")]}, "groupings[0].membersRef"),
         ({"groupings": [rule("anti-affinity", "a", "b")]}, "groupings[0]"),
         ({"name": "other"}, "name"),
@@ -185,6 +186,23 @@ async def test_bad_input_is_named_by_its_field(office: Office, change: Any, fiel
     before = await two_that_are_to_part(office)
     error = await patched(office, before["id"], 400, **change)
     assert error["field"] == f"vcluster.{field}"
+
+
+async def test_what_was_shown_is_what_is_done_or_nothing(office: Office) -> None:
+    before = await two_that_are_to_part(office)
+    where, more = f"{WHERE}/{before['id']}", {"vcluster": {"instances": [server("c")]}}
+    shown_first = (await office.call("PATCH", f"{where}?plan=true", more)).json()["hash"]
+    assert (await office.call("PATCH", f"{where}?plan=true", more)).json()["hash"] == shown_first
+    other = {"vcluster": {"instances": [server("d")]}}
+    refused = await office.call("PATCH", f"{where}?plan_hash={shown_first}", other)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (409, "stale_plan")
+    done = await office.call("PATCH", f"{where}?plan_hash={shown_first}", more)
+    assert done.status_code == 202, done.text
+    await settled(office, before["id"])
+    less = {"vcluster": {"remove_instances": ["c"]}}
+    late = await office.call("PATCH", f"{where}?plan_hash={shown_first}", less)
+    assert late.json()["error"]["type"] == "stale_plan"
+    assert "c" in at(await shown(office, before["id"]))
 
 
 async def test_one_that_is_at_something_is_not_changed_meanwhile(office: Office) -> None:

@@ -26,6 +26,7 @@ class About(StrEnum):
     CLOUD = "CLOUD"
     IMAGE = "IMAGE"
     VCLUSTER = "VCLUSTER"
+    VOLUME = "VOLUME"
 
 
 # Every kind of event there is; a kind that is not here is a failing test.
@@ -98,6 +99,7 @@ KINDS: Mapping[str, str] = {
     "vcluster.updated": "a change was asked for (start), is done (end), or was taken back (error)",
     "volume.followed": "the next server of an instance has got a volume that the former one had",
     "volume.left": "a volume could not go along with its instance, and why",
+    "volume.moved": "a volume that nobody has is on another host (end), or is not and why (error)",
     "storm.began": "too many instances are sick at once: replacing has stopped",
     "storm.ended": "few enough are sick again",
     "storm.trial": "some are replaced to see whether the storm is over",

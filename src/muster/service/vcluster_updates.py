@@ -50,13 +50,17 @@ async def update_planned(desk: Desk, who: Who, said: str, change: VClusterChange
     return await _placing(desk, cloud, draft, change)
 
 
-async def updated(desk: Desk, who: Who, said: str, change: VClusterChange) -> VClusterSeen:
+async def updated(
+    desk: Desk, who: Who, said: str, change: VClusterChange, plan_hash: str = ""
+) -> VClusterSeen:
     """Return the vcluster as it is to be, recorded with its room claimed.
 
-    Raises what `update_planned` does. See Note [One slot, one vcluster].
+    Raises what `update_planned` does, and `StalePlan` where the plan is not the one of that hash.
+    See Note [One slot, one vcluster].
     """
     for _ in range(TRIES):
         plan = await update_planned(desk, who, said, change)
+        plan.check(plan_hash)
         try:
             return seen(await desk.store.write(partial(_claim, desk, plan)))
         except Stale:
@@ -73,6 +77,9 @@ async def _placing(
 ) -> VClusterPlan:
     """See Note [Few moves]."""
     room = await room_of(desk, cloud)
+    if change.to_host and change.to_host not in {host.id for host in room.hosts}:
+        text = f"cloud {draft.cloud} has no host '{change.to_host}'"
+        refuse([Fault("vcluster.to_host", text)])
     hosts = left(room, await desk.store.read(lambda tx: claims_on(desk, tx, draft.cloud)))
     staying = replace(draft, members=draft.staying)
     where = change.move_instances, change.to_host

@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import blake2b
 from uuid import UUID
 
-from muster.base.errors import Conflict, NotFound, QuotaExceeded, Stale, Undecided, Unplaceable
+import msgspec
+
+from muster.base.errors import (
+    Conflict,
+    NotFound,
+    QuotaExceeded,
+    Stale,
+    StalePlan,
+    Undecided,
+    Unplaceable,
+)
 from muster.base.ids import new_id
 from muster.decide.placement.judge import broken_rules
 from muster.decide.vclusters.checks import rules_of
@@ -38,6 +49,19 @@ class VClusterPlan:
     broken: tuple[Broken, ...] = ()  # of its groupings, by their number
     best: bool = False
 
+    @property
+    def hash(self) -> str:
+        """The plan's fingerprint: of who would be where, made of what, under which rules."""
+        made = self.vcluster
+        members = [(one.name, one.host, one.zone, one.server, one.volume) for one in made.members]
+        whole = [made.generation, members, made.groupings, made.update, self.moves]
+        return blake2b(msgspec.json.encode(whole), digest_size=12).hexdigest()
+
+    def check(self, wanted: str) -> None:
+        """Raise `StalePlan` unless this is the plan that was shown, where one was."""
+        if wanted and wanted != self.hash:
+            raise StalePlan("this is no longer what would happen; ask for the plan again")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VClusterSeen:
@@ -65,21 +89,24 @@ async def planned(desk: Desk, who: Who, ask: VClusterAsk) -> VClusterPlan:
 # what others have claimed by then. If not, it is placed again. Who has lost that race once
 # waits for its turn in this process, so that of many who ask at the same time each is placed
 # twice at most, unless other processes are at it as well.
-async def created(desk: Desk, who: Who, ask: VClusterAsk) -> VClusterSeen:
+async def created(desk: Desk, who: Who, ask: VClusterAsk, plan_hash: str = "") -> VClusterSeen:
     """Return the vcluster, recorded with its room claimed. See Note [One slot, one vcluster].
 
-    Raises what `planned` does.
+    Raises what `planned` does, and `StalePlan` where the plan is not the one of that hash.
     """
     cloud = cloud_of(desk, ask)
     draft = await _draft(desk, who, cloud, ask)
     await desk.store.read(lambda tx: _admit(desk, tx, draft))
     try:
-        return await _claimed(desk, await _placing(desk, cloud, draft, ask.seconds))
+        plan = await _placing(desk, cloud, draft, ask.seconds)
+        plan.check(plan_hash)
+        return await _claimed(desk, plan)
     except Stale:
         pass
     async with desk.placing:
         for _ in range(TRIES):
             plan = await _placing(desk, cloud, draft, ask.seconds)
+            plan.check(plan_hash)
             try:
                 return await _claimed(desk, plan)
             except Stale:

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from muster.base.errors import Conflict, Invalid, NotFound, Unsupported
+from muster.base.errors import Conflict, DriverError, Invalid, NotFound, Unsupported
 from muster.base.ids import new_id
 from muster.model.cloud import Ability
+from muster.model.event import About, Event, Level
 from muster.model.node import Node
 from muster.model.volume import Volume, VolumeOrder, elsewhere
 from muster.model.who import Who
@@ -166,8 +167,39 @@ async def moving(desk: Desk, who: Who, said: str, host: str) -> Intent[VolumeOf]
     volumes = _volumes(cloud)
     if volume.server_ref and volume.host != host:
         raise Conflict(f"volume '{volume.name}' is attached to {_user(seen)}: detach it first")
+    if cloud.hosts and host not in {each.id for each in (await cloud.hosts.room()).hosts}:
+        raise Invalid(f"cloud {seen.cloud} has no host '{host}'", field="host")
+
+    async def move() -> Volume:
+        try:
+            moved = await volumes.move_volume(volume.id, host)
+        except DriverError as error:
+            await _tell_move(desk, who, volume, ("error", f"not moved to {host}: {error.text}"))
+            raise
+        if volume.host != host:
+            await _tell_move(desk, who, volume, ("end", f"moved from {volume.host} to {host}"))
+        return moved
+
     step = f"move volume {volume.name} from {volume.host} to {host}"
-    return _changing(desk, cloud, step, do=lambda: volumes.move_volume(volume.id, host))
+    return _changing(desk, cloud, step, do=move)
+
+
+async def _tell_move(desk: Desk, who: Who, volume: Volume, outcome: tuple[str, str]) -> None:
+    status, reason = outcome
+    event = Event(
+        id=new_id(),
+        at=desk.clock.now(),
+        kind="volume.moved",
+        level=Level.WARN if status == "error" else Level.INFO,
+        otype=About.VOLUME,
+        oid=volume.id,
+        oname=volume.name,
+        project=volume.project,
+        user=who.user,
+        status=status,
+        reason=reason,
+    )
+    await desk.store.write(lambda tx: tx.events.append(event))
 
 
 async def enlargement(desk: Desk, who: Who, said: str, size_gib: int) -> Intent[VolumeOf]:

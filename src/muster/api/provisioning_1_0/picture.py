@@ -6,6 +6,7 @@ from typing import Any
 from muster.api.provisioning_1_0.bodies import window_said
 from muster.api.provisioning_1_0.render import when
 from muster.base.certificates import fingerprint
+from muster.model.bulk import Bulk, TurnStatus
 from muster.model.machine import Machine
 from muster.model.server_cluster import Rolling, ServerCluster
 from muster.model.server_job import ENDED, EntryStatus, Job, JobKind, JobStatus
@@ -13,6 +14,7 @@ from muster.service.provisioning.care import Foretold
 from muster.service.provisioning.clusters import Whole
 
 _OVER = frozenset({EntryStatus.DONE, EntryStatus.LEFT, EntryStatus.DROPPED})
+_AT_IT = frozenset({TurnStatus.WAITING, TurnStatus.RUNNING, TurnStatus.REVERTING})
 # What users of the original know a round by; other jobs have no word there.
 _ROUNDS = {JobKind.UPDATE: "applying updates", JobKind.REBOOT: "rolling reboot"}
 
@@ -31,6 +33,7 @@ def server_cluster(whole: Whole) -> dict[str, Any]:
         "cloud_reason": whole.standing.reason,
         "update_status": _update_status(one, machines),
         "job": job(one.job) if one.job else None,
+        "bulk_update": _bulk(whole.bulk) if whole.bulk else None,
         "last_updated": when(one.updated_at or one.created_at),
     }
 
@@ -79,6 +82,21 @@ def _in_progress(one: Job | None) -> dict[str, Any]:
         "error": one.reason if one and word else "",
         "status_description": described(one) if one and word else "",
         "last_updated": when(one.asked_at if one else None),
+    }
+
+
+def _bulk(one: Bulk) -> dict[str, Any]:
+    """Return how far a change to all servers is; what is set stands at its own address."""
+    wrong = [f"{each.name}: {each.error}" for each in one.servers if each.error]
+    return {
+        "uuid": str(one.id),
+        "action": one.action,
+        "status": str(one.status),
+        "reason": "; ".join(wrong),
+        "done": sum(each.status not in _AT_IT for each in one.servers),
+        "total": len(one.servers),
+        "created_at": when(one.created_at),
+        "ended_at": when(one.ended_at),
     }
 
 

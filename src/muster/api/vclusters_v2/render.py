@@ -78,6 +78,7 @@ def plan(one: VClusterPlan) -> dict[str, Any]:
     return {
         "vcluster": _vcluster(one.vcluster, one.broken, planned=True),
         "placement": PlacementOut(best=one.best, moves=_moves(one.moves)),
+        "hash": one.hash,
     }
 
 

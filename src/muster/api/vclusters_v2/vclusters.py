@@ -30,7 +30,10 @@ VCLUSTERS = Listing(
 _KEEP = {"keep_volumes": Param("true: its volumes stay", {"type": "boolean"})}
 _DELETE = {**PLAN, **_KEEP}
 _MOVES = {"allow_moves": Param("true: as in the body", {"type": "boolean"})}
-_PLAN = {"plan": Param("true: say where everything would be, and do nothing", {"type": "boolean"})}
+_PLAN = {
+    **PLAN,
+    "plan": Param("true: say where everything would be, and do nothing", {"type": "boolean"}),
+}
 
 
 @get("/v2/{tenant_id:str}/vclusters", opt={"query": VCLUSTERS.params})
@@ -60,7 +63,7 @@ async def create_vcluster(call: Asked, tenant_id: Word) -> Response[Any]:
         if call.flag("plan"):
             plan = await vclusters.planned(call.desk, call.who, ask)
             return Response(render.plan(plan), status_code=200)
-        made = await vclusters.created(call.desk, call.who, ask)
+        made = await vclusters.created(call.desk, call.who, ask, call.word("plan_hash"))
     except (Unplaceable, Undecided) as refusal:
         return _unplaced(refusal)
     where = f"{base(call)}/v2/{tenant_id}/vclusters/{made.vcluster.id}"
@@ -81,7 +84,8 @@ async def update_vcluster(call: Asked, tenant_id: Word, identity: Word) -> Respo
         if call.flag("plan"):
             plan = await vcluster_updates.update_planned(call.desk, call.who, identity, wanted)
             return Response(render.plan(plan), status_code=200)
-        made = await vcluster_updates.updated(call.desk, call.who, identity, wanted)
+        held = call.word("plan_hash")
+        made = await vcluster_updates.updated(call.desk, call.who, identity, wanted, held)
     except (Unplaceable, Undecided) as refusal:
         return _unplaced(refusal)
     return _accepted(made, {})

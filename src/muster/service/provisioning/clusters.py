@@ -12,7 +12,7 @@ from muster.decide.server_clusters.leaving import dissolution
 from muster.decide.server_clusters.making import Newcomer, at_port, creation, rechannelled
 from muster.decide.server_clusters.numbers import numbered
 from muster.decide.server_clusters.preflight import Finding, address_of
-from muster.model.bulk import ENDED, BulkStatus
+from muster.model.bulk import ENDED, Bulk, BulkStatus
 from muster.model.machine import Machine, MachineStatus
 from muster.model.server_cluster import Rolling, ServerCluster, ServerClusterStatus
 from muster.model.server_job import Entry, Job, JobKind
@@ -48,6 +48,7 @@ class Whole:
     cluster: ServerCluster
     servers: tuple[Machine, ...]  # by name
     standing: Standing  # as a cloud
+    bulk: Bulk | None = None  # the newest change to all its servers
 
 
 async def listing(desk: Desk) -> list[Whole]:
@@ -67,7 +68,13 @@ async def whole(desk: Desk, name: str) -> Whole:
 
 def _whole(desk: Desk, tx: Transaction, cluster: ServerCluster) -> Whole:
     mine = tuple(members(tx, cluster))
-    return Whole(cluster=cluster, servers=mine, standing=standing(desk, tx, cluster))
+    newest = Query(where={"cluster_id": (cluster.id,)}, sort=(("created_at", True),), limit=1)
+    return Whole(
+        cluster=cluster,
+        servers=mine,
+        standing=standing(desk, tx, cluster),
+        bulk=next(iter(tx.bulks.find(newest)), None),
+    )
 
 
 async def show(desk: Desk, name: str) -> ServerCluster:
