@@ -27,16 +27,17 @@ WEB = {
 
 
 @contextmanager
-def beside(place: Place, home: Path, more: str = "") -> Iterator[House]:
+def beside(place: Place, home: Path, more: str = "", **environ: str) -> Iterator[House]:
     """Run a house beside the members, whose cloud `site` they are; nothing outlives it.
 
-    `more` are further options of the cloud, as they stand in a table on one line.
+    `more` are further options of the cloud, as they stand in a table on one line; `environ` are
+    further settings of the house.
     """
     said = ", ".join(f'{name} = "{value}"' for name, value in settings(place).items())
     pace = "look_every_s = 1.0, stray_grace_s = 15.0"
     options = ", ".join(each for each in (pace, said, more) if each)
     clouds = f'{{site = {{kind = "incus", {options}}}}}'
-    with fabric.entered(place), house(home, MUSTER_CLOUDS=clouds) as made:
+    with fabric.entered(place), house(home, MUSTER_CLOUDS=clouds, **environ) as made:
         made.start()
         yield made
         with made.session() as session:

@@ -106,15 +106,58 @@ def test_two_bare_machines_become_a_cluster_though_one_loses_its_power_meanwhile
         string = said(place, "m1", "muster", "add-compute").strip()
         join = ("muster", "init", "--compute", "--join", string)
         cut_off_while_packages_are_unpacked(place, "m2", *join)
+        what_is_begun_and_comes_to_nothing_is_undone(place, *join)
         said(place, "m2", *join)
         assert said(place, "m2", "dpkg", "--audit") == ""
         assert members(place) == {"m1": "Online", "m2": "Online"}
         assert runs(place, "m2", "muster-agent")
         said(place, "m2", "systemd-analyze", "verify", "muster-agent.service")
+        killed_it_is_started_again(place, "m2", "muster-agent")
+        killed_it_is_started_again(place, "m1", "muster")
+        is_back(place, "m1")
         again = said(place, "m2", *join)
         assert "nothing was changed" in again
         launched = ("muster", "launch", "muster-small", "--name", "first")
         assert "first runs on m2" in said(place, "m1", *launched, "--availability-zone", "nova:m2")
+
+
+def what_is_begun_and_comes_to_nothing_is_undone(place: Place, *join: str) -> None:
+    """Have a machine join that can run no instance; it is none of the cluster's, nor says so."""
+    alias = ("incus", "image", "alias")
+    listed = json.loads(said(place, "m1", *alias, "list", "--format", "json"))
+    [image] = [each["target"] for each in listed if each["name"] == "muster-small"]
+    said(place, "m1", *alias, "delete", "muster-small")
+    done = bed.on(place, "m2", *join)
+    assert (done.returncode, "could not run an instance" in done.stderr) == (1, True), done
+    assert members(place) == {"m1": "Online"}
+    about = json.loads(said(place, "m2", "incus", "query", "/1.0"))["environment"]
+    assert not about["server_clustered"]
+    assert not runs(place, "m2", "muster-agent")
+    said(place, "m1", *alias, "create", "muster-small", image)
+
+
+def killed_it_is_started_again(place: Place, member: str, unit: str) -> None:
+    before = process_of(place, member, unit)
+    assert listens(place, member, before), how(place, member)
+    said(place, member, "sh", "-c", f"kill -9 {before}")
+
+    def is_another() -> bool:
+        now = process_of(place, member, unit)
+        return now not in ("0", before) and listens(place, member, now)
+
+    until(is_another, COMES_BACK_S, lambda: how(place, member), every_s=0.2)
+    assert runs(place, member, unit)
+
+
+def process_of(place: Place, member: str, unit: str) -> str:
+    show = ("systemctl", "show", "--property", "MainPID", "--value")
+    return said(place, member, *show, unit).strip()
+
+
+def listens(place: Place, member: str, process: str) -> bool:
+    return f"pid={process}," in said(
+        place, member, "ss", "--listening", "--processes", "--no-header"
+    )
 
 
 def cut_off_while_packages_are_unpacked(place: Place, member: str, *line: str) -> None:

@@ -1,7 +1,6 @@
 """The whole front on real Incus members: HAProxy, a name server, and a way in by SSH."""
 
 import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import pytest
 import haproxies
 import knots
 from house import House, Refused, house, until
+from testbed.debian.image import image
 from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import settings
 from testbed.incus.place import Place
@@ -273,17 +273,19 @@ def test_a_restart_of_muster_drops_no_request(front):
     print(f"stopped, killed and started twice under {clients.answered} requests")
 
 
-def test_a_debian_with_cloud_init_lets_the_key_in_and_does_what_user_data_says(front):
-    """Building one takes minutes, so it is brought along."""
-    image = os.environ.get("MUSTER_CLOUD_INIT_IMAGE")
-    if not image:
-        pytest.skip("MUSTER_CLOUD_INIT_IMAGE names none: muster image build --cloud-init makes one")
+@pytest.fixture(scope="module")
+def debian() -> Path:
+    """An image, had before the members' network is entered, which leads nowhere."""
+    return image()
+
+
+def test_a_debian_with_cloud_init_lets_the_key_in_and_does_what_user_data_says(debian, front):
     keys = Keys(front.home)
     keys.make("hers")
     with front.it.session() as session:
         said = {"name": "hers", "public_key": keys.public("hers")}
         session.call("POST", "/v1/keypairs", said)
-        with Path(image).open("rb") as content:
+        with debian.open("rb") as content:
             query = {"cloud": "site", "name": "debian"}
             session.send("/v1/images", iter(lambda: content.read(1 << 18), b""), query)
         began = monotonic()

@@ -4,12 +4,15 @@ import signal
 from collections.abc import Iterator
 from time import monotonic
 
+import anyio
 import pytest
 
 from house import House, until
 from incus_service import WEB, beside, instances, passed, statuses, whereabouts, who_answers
+from muster.base.errors import Conflict
 from muster.client.http import Session
-from testbed.incus import fabric, machine, rest
+from muster.drivers.incus.gate import IncusGate
+from testbed.incus import bed, fabric, machine, rest
 from testbed.incus.bed import OFFLINE_AFTER_S
 from testbed.incus.place import Place
 from traffic import Load
@@ -69,6 +72,7 @@ def test_what_a_lost_member_had_is_served_elsewhere_and_none_twice_when_it_retur
                 until(lambda: heard.add(who_answers(url)) or served <= heard, 60, "they serve")
                 took = monotonic() - began
                 assert "m2" not in {w for n, w in whereabouts(place).items() if n not in gone}
+                _not_struck_out(place, "m2", gone)
             finally:
                 found(place, "m2")
             until(lambda: not gone & instances(place).keys(), 90, "those left behind go")
@@ -77,6 +81,23 @@ def test_what_a_lost_member_had_is_served_elsewhere_and_none_twice_when_it_retur
         assert len(instances(place)) == 3
         late = "" if took <= PROMISED_S else " (promised: 30 s)"
         print(f"served elsewhere after {took:.1f} s{late}; {len(load.failed)} of {load.answered}")
+
+
+def _not_struck_out(place: Place, member: str, there: set[str]) -> None:
+    """A member that is away keeps its seat: by force its instances would be forgotten."""
+    until(lambda: bed.statuses(place)[member] == "Offline", 60, "Incus holds it for away")
+
+    async def asked() -> None:
+        gate = IncusGate(bed.settings(place))
+        try:
+            await gate.withdraw(member)
+        finally:
+            await gate.close()
+
+    with pytest.raises(Conflict, match=f"{member} is away and .*would be lost"):
+        anyio.run(asked)
+    assert member in bed.statuses(place)
+    assert there <= instances(place).keys()
 
 
 @pytest.mark.parametrize(

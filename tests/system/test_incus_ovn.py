@@ -26,6 +26,7 @@ ON_BACK = {**WEB, "backend_network": "back", "min_size": 2, "drain_seconds": 3}
 PROMISED_S = 30  # from a power cut until what was there is served elsewhere
 PEER = "is down"  # what Incus says to any change while a member is away
 SHARE = 200  # requests before and after something happens, at least
+SWEPT_EVERY_S = 5
 _OPEN = build_opener(ProxyHandler({}))  # nobody stands between
 
 
@@ -40,7 +41,7 @@ def place() -> Iterator[Place]:
 @pytest.fixture
 def it(place, tmp_path) -> Iterator[House]:
     await_whole(place)
-    with beside(place, tmp_path / "home") as made:
+    with beside(place, tmp_path / "home", MUSTER_SWEEP_EVERY_S=str(SWEPT_EVERY_S)) as made:
         yield made
 
 
@@ -89,6 +90,7 @@ def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, p
         assert len(forward["ports"]) == len(balancer["backends"]) == 2
 
         _scaled_and_healed(it, session, place, url)
+        _deleted_by_others(it, place)
 
         session.call("DELETE", "/v1/clusters/web")
         until(lambda: not instances(place), 60, "no instance is left")
@@ -217,3 +219,30 @@ def _scaled_and_healed(it: House, session: Session, place: Place, url: str) -> N
     it.settled("web")
     until(lambda: answers(url), 30, "it serves")
     print(f"a killed container on OVN was replaced {monotonic() - killed:.1f} s later")
+
+
+def _deleted_by_others(it: House, place: Place) -> None:
+    """The way to an instance that was deleted while Muster was away is closed by a sweep."""
+    it.kill()
+    name, gone = next(iter(instances(place).items()))
+    assert gone["config"]["user.muster.server"] in ways(place)
+    where = f"/1.0/instances/{name}"
+    rest.call(place.socket("m1"), "PUT", f"{where}/state", {"action": "stop", "force": True})
+    rest.call(place.socket("m1"), "DELETE", where)
+    it.start()
+    began = monotonic()
+
+    def closed() -> bool:
+        made = [each["config"]["user.muster.server"] for each in instances(place).values()]
+        return name not in instances(place) and len(made) == 2 and ways(place) == sorted(made)
+
+    until(closed, 60, lambda: f"there is a way to each: {ways(place)}")
+    it.settled("web")
+    print(f"a way to an instance that others deleted was closed {monotonic() - began:.1f} s later")
+
+
+def ways(place: Place) -> list[str]:
+    """Return the servers that ways lead to."""
+    return sorted(
+        port["description"] for each in listed(place, "forwards") for port in each["ports"]
+    )

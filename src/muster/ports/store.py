@@ -292,4 +292,12 @@ class Store(Protocol):
         """Run `work` over one consistent view. It must not write."""
         ...
 
+    async def change_key(self, *, forget: bool) -> tuple[int, int]:
+        """Have a new key seal what is secret; return how many rows, and how many keys are gone.
+
+        The old keys are for backups from before, and gone with `forget`. Others may write
+        meanwhile, or change the key as well: then it is changed twice, one after the other.
+        """
+        ...
+
     async def close(self) -> None: ...

@@ -73,6 +73,11 @@ def again(error: BaseException) -> bool:
     return sqlstate(error) in ("40001", "40P01")
 
 
+def forgotten(error: BaseException) -> bool:
+    """Tell whether a newer view may do: what is in this one was sealed by a key that is gone."""
+    return isinstance(error, Unavailable) and "key" in error.details
+
+
 def broken(error: BaseException) -> bool:
     """Tell whether the connection went away under the work."""
     return isinstance(error, DBAPIError) and error.connection_invalidated

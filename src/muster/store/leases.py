@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from muster.model.system import SHOWN_KEY
 from muster.ports.agent import OUR_KEY
 from muster.store.rows import micros
-from muster.store.sealing import seal_of
+from muster.store.sealing import seal_of, sealing
 
 SETTINGS, SECRET = "settings", (OUR_KEY, SHOWN_KEY)
 
@@ -47,5 +47,5 @@ class SettingRows:
 
     def put(self, name: str, value: str) -> None:
         if name in SECRET:
-            value = seal_of(self._conn).closed(SETTINGS, value)
+            value = sealing(self._conn).closed(SETTINGS, value)
         self._conn.execute(_PUT, {"name": name, "value": value})

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from muster.ports.store import Query
 from muster.store.queries import What, rows, stamps
 from muster.store.rows import Noun, moment
-from muster.store.sealing import seal_of
+from muster.store.sealing import seal_of, sealing
 from muster.store.writing import erase, upsert
 
 T = TypeVar("T")
@@ -56,9 +56,11 @@ class Rows(Generic[T]):
     def put(self, *values: T) -> None:
         made = self._noun.rows(values)
         if self._noun.sealed:
-            seal, table = seal_of(self._conn), self._noun.table.name
+            seal, table = sealing(self._conn), self._noun.table.name
             made = [(*row, seal.closed(table, body)) for *row, body in made]
         upsert(self._conn, self._noun, made)
 
     def drop(self, *ids: UUID) -> None:
+        if self._noun.sealed:
+            sealing(self._conn)
         erase(self._conn, self._noun, [str(id) for id in ids])

@@ -9,10 +9,13 @@ from sqlalchemy import Connection, NullPool, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from muster.base.clock import Clock
+from muster.base.errors import Unavailable
 from muster.ports.store import Transaction
-from muster.store.failures import TROUBLE, again, broken, meaning
+from muster.store import sealing
+from muster.store.failures import TROUBLE, again, broken, forgotten, meaning
 from muster.store.listening import PostgresSignal
 from muster.store.positions import Ledger, Places, Rows, taken, write
+from muster.store.resealing import resealed
 from muster.store.sealing import Seal
 from muster.store.signals import LocalSignal
 from muster.store.transaction import SqlTransaction
@@ -62,8 +65,9 @@ class PostgresStore:
     ) -> None:
         self.signal = PostgresSignal(signal, place.arguments)
         self._clock = clock
+        self._place, self._seal = place, seal or Seal()
         self._writing = engine(place)
-        event.listen(self._writing.sync_engine, "connect", (seal or Seal()).lent)
+        event.listen(self._writing.sync_engine, "connect", self._seal.lent)
         self._reading = self._writing.execution_options(postgresql_readonly=True)
         self._apart = self._writing.execution_options(isolation_level="AUTOCOMMIT")
         self._ledger = Ledger(self._write_pages, clock)
@@ -92,6 +96,23 @@ class PostgresStore:
         async with self._apart.connect() as conn:
             await conn.run_sync(write, rows, before)
 
+    async def change_key(self, *, forget: bool) -> tuple[int, int]:
+        """See Note [While keys are changed]."""
+        path = self._seal.path
+        if path is None:
+            return 0, 0
+        apart = one_off(self._place)
+        event.listen(apart.sync_engine, "connect", self._seal.lent)
+        try:
+            async with sealing.in_turn(path), apart.connect() as conn:
+                await conn.execute(sealing.ALONE)
+                sealing.rotated(path)
+                rows = await conn.run_sync(resealed)
+                await conn.commit()
+                return rows, sealing.forgotten(path) if forget else 0
+        except TROUBLE as error:
+            raise (meaning(error) or error) from error
+
     async def close(self) -> None:
         await self.signal.close()
         await self._writing.dispose()
@@ -105,6 +126,9 @@ class PostgresStore:
                     answer = await conn.run_sync(work)
                     await _told_plainly(conn.commit())
                     return answer
+            except Unavailable as error:
+                if not forgotten(error) or attempt > 1:
+                    raise
             except TROUBLE as error:
                 if again(error) and attempt < _TRIES:
                     continue

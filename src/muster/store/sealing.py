@@ -1,14 +1,17 @@
 """Seal rows that hold what is secret, by keys of a file that is no part of the database."""
 
+import asyncio
+import fcntl
 import os
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from muster.base.errors import Invalid, Unavailable
 from muster.base.ids import new_id
@@ -71,7 +74,7 @@ class Seal:
         keys = self._now()
         if keys is None or name not in keys.known:
             where = f"{self.path} does not have it" if self.path else "there is no file of keys"
-            raise Unavailable(f"{table} is sealed by the key {name}, and {where}")
+            raise Unavailable(f"{table} is sealed by the key {name}, and {where}", key=name)
         raw = b64decode(said)
         try:
             clear = keys.known[name].decrypt(raw[:_NONCE_B], raw[_NONCE_B:], table.encode())
@@ -110,6 +113,36 @@ def seal_of(conn: Connection) -> Seal:
 
 
 _NONE = Seal()
+
+# Note [While keys are changed]
+# A row may be sealed by the newest key, and come to be there when that key was forgotten. So who
+# changes the keys is alone: on PostgreSQL, whoever seals shares a lock until his transaction ends,
+# and who changes the keys has it to himself, from before there is another key until the old ones
+# are forgotten. What locks a row that is sealed takes that lock first, so that neither waits for
+# the other. SQLite has one writer anyway. Two who change keys take turns by the folder of the
+# file as well, which is the same on every host. Whoever reads may have a view from before, and a
+# key that is forgotten since: he reads once more.
+ALONE = text("SELECT pg_advisory_lock(5059, 3)")  # until the connection ends
+_SHARED = text("SELECT pg_advisory_xact_lock_shared(5059, 3)")
+
+
+def sealing(conn: Connection) -> Seal:
+    """Return the seal for a change of what is sealed. See Note [While keys are changed]."""
+    seal = seal_of(conn)
+    if seal.path is not None and conn.dialect.name == "postgresql":
+        conn.execute(_SHARED)
+    return seal
+
+
+@asynccontextmanager
+async def in_turn(path: Path) -> AsyncIterator[None]:
+    """Wait until nobody else changes the keys. See Note [While keys are changed]."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        await asyncio.to_thread(fcntl.flock, folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def kept(path: Path) -> Seal:

@@ -17,8 +17,9 @@ from muster.base.clock import Clock
 from muster.base.errors import Unavailable
 from muster.ports.signal import Signal
 from muster.ports.store import Transaction
+from muster.store import sealing
 from muster.store.bare import dbapi
-from muster.store.failures import TROUBLE, meaning
+from muster.store.failures import TROUBLE, forgotten, meaning
 from muster.store.positions import Ledger, Places, Recent, Rows
 from muster.store.sealing import Seal
 from muster.store.transaction import SqlTransaction
@@ -145,7 +146,12 @@ class SqliteStore:
         def whole(tx: SqlTransaction) -> tuple[T, Mapping[str, Places]]:
             return work(tx), tx.pages_ended()
 
-        answer, pages = await _in_our_words(self._answered(whole))
+        try:
+            answer, pages = await _in_our_words(self._answered(whole))
+        except Unavailable as error:
+            if not forgotten(error):
+                raise
+            answer, pages = await _in_our_words(self._answered(whole))
         if pages:
             self._keep(pages)
         return answer
@@ -166,6 +172,20 @@ class SqliteStore:
 
     async def _write_pages(self, rows: Rows, before: int | None) -> None:
         await self._writer.run(lambda tx: tx.keep_pages(rows, before))
+
+    async def change_key(self, *, forget: bool) -> tuple[int, int]:
+        """See Note [While keys are changed]."""
+        path = self._seal.path
+        if path is None:
+            return 0, 0
+
+        def work(tx: Transaction) -> int:
+            sealing.rotated(path)
+            return tx.seal_anew()
+
+        async with sealing.in_turn(path):
+            rows = await self.write(work)
+            return rows, sealing.forgotten(path) if forget else 0
 
     async def close(self) -> None:
         if self._readers is not None:

@@ -37,6 +37,7 @@ from muster.store.leases import LeaseRows, SettingRows
 from muster.store.marks import MarkRows
 from muster.store.nouns import Rows
 from muster.store.resealing import resealed
+from muster.store.sealing import sealing
 
 
 class SqlTransaction:
@@ -186,6 +187,7 @@ class SqlTransaction:
 
     def seal_anew(self) -> int:
         """Seal by the newest key what is to be sealed and is not so; return how many rows."""
+        sealing(self._conn)
         return resealed(self._conn)
 
     def pages_ended(self) -> Mapping[str, positions.Places]:

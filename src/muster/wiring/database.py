@@ -71,15 +71,11 @@ def rotate_key(forget: bool) -> None:
 
 
 async def _rotate(settings: Settings, forget: bool) -> tuple[int, int]:
-    from muster.store import sealing
-
     store = await opened(settings)
     try:
-        sealing.rotated(settings.keys)
-        rows = await store.write(lambda tx: tx.seal_anew())
+        return await store.change_key(forget=forget)
     finally:
         await store.close()
-    return rows, sealing.forgotten(settings.keys) if forget else 0
 
 
 _AGE = re.compile(r"(\d{1,9})([smhd])")

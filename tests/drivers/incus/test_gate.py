@@ -82,6 +82,8 @@ async def test_one_that_is_away_and_has_instances_is_not_struck_out(
     with pytest.raises(Conflict, match="m2 is away and n3 would be lost"):
         await gate.withdraw("m2")
     assert forced(incus) == []
+    [asked] = [each for each in incus.requests if each.line == "GET /1.0/instances"]
+    assert "project" not in asked.query, "Incus refuses one beside all of them"
 
 
 async def test_one_that_dies_while_it_is_asked_is_struck_out_by_force(

@@ -109,6 +109,15 @@ async def test_a_question_that_did_not_get_through_is_asked_again(bed):
     assert (await bed.cloud.compute.create_server(order)).seen is Seen.RUNNING
 
 
+async def test_a_wait_that_runs_out_says_nothing_of_the_operation(bed):
+    order = an_order()
+    appears(bed, order)
+    bed.incus.says(CREATE, begun())
+    bed.incus.says(WAIT, (200, refused("context deadline exceeded")), ended())
+    bed.incus.says("GET /1.0/operations/7", ended(103))
+    assert (await bed.cloud.compute.create_server(order)).seen is Seen.RUNNING
+
+
 async def test_an_operation_forgotten_meanwhile_is_judged_by_what_it_left(bed):
     order = an_order()
     appears(bed, order)

@@ -9,6 +9,7 @@ from muster.api.call import Asked, Word
 from muster.api.provisioning_1_0.bodies import ANY, DOCUMENT, PEM, URL, config_document, settable
 from muster.api.provisioning_1_0.envelope import done, held_to, tagged
 from muster.api.reading import Field, Fields, boolean, list_of, one_of
+from muster.base.errors import Unsupported
 from muster.model.who import Right
 from muster.service.provisioning import system
 
@@ -26,7 +27,7 @@ PARTS: Mapping[str, Fields] = {
         "trusted_https_proxies": Field(list_of(ANY, 1000), _WHOSE),
         "oidc": Field(config_document(), _WHOSE),
         "openfga": Field(config_document(), _WHOSE),
-        "acme": Field(config_document(), _WHOSE),
+        "acme": Field(config_document(), "empty: Muster speaks no ACME"),
     },
     "settings": {
         "log_level": Field(one_of(_LEVELS), "of every server, within seconds"),
@@ -84,4 +85,10 @@ async def replace_certificate(call: Asked) -> Response[Any]:
     return done(await system.face(call.desk))
 
 
-ROUTES = (show_system, update_system, show_certificate, replace_certificate)
+@post(f"{HERE}/certificate/:renew", opt=_OPERATE)
+async def renew_certificate(call: Asked) -> Response[Any]:
+    """Refused, and why: whoever gave the certificate renews it, and replaces it here."""
+    raise Unsupported(system.NO_ACME)
+
+
+ROUTES = (show_system, update_system, show_certificate, replace_certificate, renew_certificate)

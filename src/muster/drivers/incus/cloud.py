@@ -81,7 +81,8 @@ async def open_cloud(config: CloudConfig) -> Cloud:
 
     installation = config.installation
     networks = IncusNetworks(rest, members, grounds, Whose(options, installation))
-    images, commands = IncusImages(rest, lookout, installation), IncusCommands(rest, lookout)
+    images = IncusImages(rest, lookout, config.clock, installation)
+    commands = IncusCommands(rest, lookout)
 
     async def close() -> None:
         await lines.close()

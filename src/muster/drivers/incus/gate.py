@@ -79,7 +79,7 @@ class IncusGate:
 
     async def _on(self, name: str) -> list[str]:
         """Return the instances of a member, which others know of while it is away."""
-        said = {"recursion": "1", "all-projects": "true"}
+        said = {"recursion": "1", "all-projects": "true", "project": ""}
         listed = await self._rest.get("/1.0/instances", **said)
         return sorted(each["name"] for each in listed if each["location"] == name)
 

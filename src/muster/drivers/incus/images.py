@@ -3,12 +3,13 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from muster.base.clock import Clock
 from muster.base.errors import DriverError, Permanent, Transient
 from muster.drivers.incus.answers import is_missing, is_taken
 from muster.drivers.incus.look import Lookout
@@ -19,13 +20,19 @@ from muster.model.catalog import Image
 
 MARK = "muster."  # of the properties that we give to images
 TRANSFER_S = 600.0
+KEPT_FOR = timedelta(hours=1)
 CHUNK = 1 << 18
 
 
+# Note [Published or not]
+# Muster may be killed while Incus makes an image, and nobody asks for that one again. So Incus is
+# told at once what we call it, without which no instance could be made of it, and to delete the
+# snapshot that it is made from by itself, should we not come to it.
 class IncusImages:
-    def __init__(self, rest: Rest, lookout: Lookout, installation: UUID) -> None:
+    def __init__(self, rest: Rest, lookout: Lookout, clock: Clock, installation: UUID) -> None:
         self._rest = rest
         self._lookout = lookout
+        self._clock = clock
         self._installation = installation
 
     async def list_images(self) -> Sequence[Image]:
@@ -46,6 +53,7 @@ class IncusImages:
             headers = {
                 "Content-Type": "application/octet-stream",
                 "X-Incus-filename": f"{alias(image_id)}.tar.gz",
+                "X-Incus-aliases": urlencode({"alias": alias(image_id)}),
                 "X-Incus-properties": urlencode(_marked(given) | said),
                 "X-Incus-public": "false",
             }
@@ -53,7 +61,10 @@ class IncusImages:
         return await self._must(image_id)
 
     async def snapshot(self, image_id: UUID, name: str, project: str, ref: str) -> Image:
-        """Publish the instance as it is; it runs on, so what it is writing may be half there."""
+        """Publish the instance as it is; it runs on, so what it is writing may be half there.
+
+        See Note [Published or not].
+        """
         kept = f"muster-{image_id.hex[:10]}"
         where = path("instances", ref, "snapshots")
         gone = Call(method="DELETE", path=f"{where}/{kept}", deadline_s=WRITE_S)
@@ -64,7 +75,9 @@ class IncusImages:
         instance = await self._lookout.ours(ref)
         if instance is None:
             raise Permanent(f"there is no server {ref}", ref=ref)
-        await self._tried(Call(method="POST", path=where, body={"name": kept}, deadline_s=WRITE_S))
+        until = (self._clock.now() + KEPT_FOR).isoformat()
+        wish = {"name": kept, "expires_at": until}
+        await self._tried(Call(method="POST", path=where, body=wish, deadline_s=WRITE_S))
         given = _inherited(instance["config"], image_id) | {
             "id": str(image_id),
             "installation": str(self._installation),
@@ -76,6 +89,7 @@ class IncusImages:
             "source": {"type": "snapshot", "name": f"{ref}/{kept}"},
             "properties": _marked(given) | {"name": name, "description": f"{name}, of {ref}"},
             "compression_algorithm": "gzip",
+            "aliases": [{"name": alias(image_id)}],
         }
         call = Call(method="POST", path="/1.0/images", body=body, deadline_s=TRANSFER_S)
         try:

@@ -17,6 +17,7 @@ from muster.drivers.incus.options import Options
 READ_S = 2.5  # a member whose link is cut would have us wait for 20
 WRITE_S = 10.0  # until it is taken on; what comes then is an operation
 WAIT_S = 5  # of one question how an operation goes
+RAN_OUT = "context deadline exceeded"
 REPAIR_S = 2.0  # until it is asked whether an operation has ended unheard
 SETTLE_S = 50.0  # less than the engine gives a step
 CONNECT_S = 1.5
@@ -183,13 +184,25 @@ class Rest:
                     heard = await ear.ended(begun, REPAIR_S)
                     ended = _left(heard, call.what) if heard else await self._waited(asked, at)
                 else:
-                    ended = await self._waited(_patient(asked), at)
+                    ended = await self._waited_for(asked, at)
                 if ended is not None:
                     return ended
         finally:
             if ear:
                 ear.forget(begun)
         raise Transient(f"{call.what}: still under way")
+
+    # Note [A wait that runs out]
+    # Incus 6.0 answers a wait that runs out with status 200 and an error, as if the operation had
+    # failed of that. So the operation itself is asked then: it tells both apart.
+    async def _waited_for(self, asked: Call, at: str) -> Mapping[str, Any] | None:
+        """See Note [A wait that runs out]."""
+        try:
+            return await self._waited(_patient(asked), at)
+        except DriverError as error:
+            if RAN_OUT not in error.text:
+                raise
+        return await self._waited(asked, at)
 
     # Note [Failed, or not heard of]
     # An operation of another member that has failed is told with status 200 and `type: error`

@@ -25,6 +25,11 @@ _ELSEWHERE: Mapping[str, str] = {
     "settings": "cannot be set here: no scriptlets are run",
     "updates": "cannot be set here: servers get their updates from package sources of their own",
 }
+NO_ACME = (
+    "Muster speaks no ACME: renew its certificate where it comes from (certbot, an authority of "
+    "your own), and have that run `muster system certificate set`"
+)
+_BY_NAME: Mapping[str, str] = {"acme": NO_ACME}
 
 
 async def show(desk: Desk, part: str) -> Values:
@@ -41,7 +46,7 @@ async def changed(desk: Desk, part: str, said: Values, check: Callable[[Values],
         keys = KEYS[part]
         others = [name for name, value in said.items() if name not in keys and value != now[name]]
         if others:
-            refuse([Fault(name, _ELSEWHERE[part]) for name in others])
+            refuse([Fault(name, _BY_NAME.get(name, _ELSEWHERE[part])) for name in others])
         for name, key in keys.items():
             if name in said and said[name] != now[name]:
                 tx.settings.put(key, said[name])

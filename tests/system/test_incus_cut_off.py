@@ -1,0 +1,132 @@
+"""Muster is killed in the middle of what it is at on real Incus members, and ends it once."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from house import Cut, House, later, until
+from incus_service import beside, instances
+from muster.client.http import Session
+from testbed.incus import rest
+from testbed.incus.place import Place
+
+pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
+
+SPEC: dict[str, Any] = {
+    "type": "os.nova.server",
+    "version": "1.0",
+    "properties": {
+        "image": "demo-web",
+        "flavor": "tiny",
+        "networks": [{"network": "fab"}],
+        "context": {"region_name": "site"},
+    },
+}
+LEAVES = "user.muster.leaves"  # what an instance says while it is moved
+ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@pytest.fixture
+def place(incus_testbeds) -> Place:
+    return incus_testbeds(3)
+
+
+@pytest.fixture
+def it(place: Place, tmp_path) -> Iterator[House]:
+    """A house with one node that no cluster has."""
+    with beside(place, tmp_path / "home") as made:
+        with made.session() as session:
+            session.call("POST", "/v1/profiles", {"profile": {"name": "small", "spec": SPEC}})
+            session.call("POST", "/v1/nodes", {"node": {"name": "alone", "profile_id": "small"}})
+            until(lambda: node(made)["status"] == "ACTIVE", 60, "the node is there")
+        yield made
+        with made.session() as session:
+            session.call("DELETE", "/v1/nodes/alone")
+
+
+def node(it: House, name: str = "alone") -> dict[str, Any]:
+    with it.session() as session:
+        found: dict[str, Any] = session.call("GET", f"/v1/nodes/{name}")["node"]
+        return found
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["stopped", "moved and not started"])
+def test_an_evacuation_that_is_cut_off_is_carried_out_once(it, place, moved):
+    ref = node(it)["physical_id"]
+    left = instances(place)[ref]["location"]
+
+    def halfway() -> bool:
+        said = instances(place)[ref]
+        return said["status"] == "Stopped" and (said["location"] != left) is moved
+
+    with it.session() as session:
+        session.call("POST", "/v1/nodes/alone/ops", {"evacuate": {}})
+    until(halfway, 60, "it is in the middle of it", every_s=0.005)
+    it.kill()
+    stood = instances(place)[ref]
+    it.start()
+    seen = [stood["location"]]
+
+    def over() -> bool:
+        said = instances(place)[ref]
+        if said["location"] != seen[-1]:
+            seen.append(said["location"])
+        return said["status"] == "Running" and said["location"] != left
+
+    until(over, 60, "it runs elsewhere")
+    until(lambda: ended(it), 60, "the action is over")
+    assert ended(it) == {"SUCCEEDED"}
+    assert len(set(seen)) == len(seen), f"it moved back and forth: {seen}"
+    assert not instances(place)[ref]["config"].get(LEAVES)
+    assert instances(place)[ref]["status"] == "Running"
+    print(f"killed while it was {stood['status']} on {stood['location']}, ended on {seen[-1]}")
+
+
+def ended(it: House) -> set[str]:
+    """Return how the actions of the node have ended, nothing while one is under way."""
+    with it.session() as session:
+        rows = session.call("GET", "/v1/actions")["actions"]
+    found = {each["status"] for each in rows}
+    return found if found <= set(ENDED) else set()
+
+
+def test_an_image_that_is_published_while_muster_is_killed_can_be_used(it, place):
+    ref = node(it)["physical_id"]
+
+    def asked() -> None:
+        with it.session() as session:
+            try:
+                session.call("POST", "/v1/instances/alone/snapshot", {"name": "kept"})
+            except Cut:
+                return
+
+    asking = later(0, asked)
+    until(lambda: publishing(place), 60, "Incus is at it", every_s=0.005)
+    it.kill()
+    asking.join()
+    [left] = rest.call(place.socket("m1"), "GET", f"/1.0/instances/{ref}/snapshots?recursion=1")
+    assert left["expires_at"] < (datetime.now(UTC) + timedelta(hours=2)).isoformat()
+    it.start()
+    with it.session() as session:
+        image = until(lambda: listed(session), 60, "Incus ends by itself what it was at")
+        properties = {**SPEC["properties"], "image": image}
+        profile = {"name": "again", "spec": {**SPEC, "properties": properties}}
+        session.call("POST", "/v1/profiles", {"profile": profile})
+        session.call("POST", "/v1/nodes", {"node": {"name": "copy", "profile_id": "again"}})
+        until(lambda: node(it, "copy")["status"] == "ACTIVE", 60, lambda: node(it, "copy"))
+        session.call("DELETE", "/v1/nodes/copy")
+        session.call("DELETE", f"/v1/images/{image}")
+
+
+def publishing(place: Place) -> bool:
+    """Whether a member makes an image just now."""
+    said = rest.call(place.socket("m1"), "GET", "/1.0/operations?recursion=1")
+    return any("mage" in each["description"] for each in said.get("running") or ())
+
+
+def listed(session: Session) -> str:
+    """Return the image that was made of the node, "" while there is none."""
+    images = session.call("GET", "/v1/images")["images"]
+    return next((str(each["id"]) for each in images if each["name"] == "kept"), "")
