@@ -21,7 +21,7 @@ from house import House, Refused, house, until
 from testbed.debian.image import image
 from testbed.incus import fabric, machine, rest
 from testbed.incus.bed import settings
-from testbed.incus.place import Place
+from testbed.incus.place import Place, lacking
 from traffic import Load
 
 pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow]
@@ -276,6 +276,8 @@ def test_a_restart_of_muster_drops_no_request(front):
 @pytest.fixture(scope="module")
 def debian() -> Path:
     """An image, had before the members' network is entered, which leads nowhere."""
+    if why := lacking():
+        pytest.skip(why)
     return image()
 
 

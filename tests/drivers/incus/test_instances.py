@@ -141,6 +141,8 @@ async def test_a_busy_instance_is_seen_to_use_its_share_and_no_more(site):
     used = (after.cpu_s - before.cpu_s) / (after.at - before.at).total_seconds()
     assert 0.05 < used < 0.7
     assert after.memory_limit == 64 << 20
+    assert after.net_in > 0
+    assert after.net_out > 0
 
 
 async def test_an_image_of_ones_own_says_its_port_and_serves_there(site, tmp_path):
