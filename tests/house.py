@@ -1,7 +1,6 @@
 """A whole Muster as its users run it: processes, a home of its own, the public API."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
+from freeports import free_port
 from guard import dying_with, guarded
 from muster.client.http import Access, ApiError, Session, Unreachable
 
@@ -43,8 +43,7 @@ class House:
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
         self.home = home
-        with socket.create_server(("127.0.0.1", 0)) as door:
-            self.port = door.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         plain = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
         self.environ = {

@@ -15,6 +15,7 @@ import dns.message
 import dns.query
 import pytest
 
+from freeports import free_port
 from guard import dying_with
 
 ZONE = "example.test"
@@ -105,7 +106,7 @@ def running() -> Iterator[Knot]:
     """Run a server of its own with one zone, until the block ends."""
     command = program()
     with tempfile.TemporaryDirectory(prefix="muster-knot-") as folder:
-        home, port = Path(folder), _free_port()
+        home, port = Path(folder), free_port()
         said = {"home": home, "port": port, "secret": SECRET, "zone": ZONE}
         (home / "knot.conf").write_text(_CONFIG.format(**said))
         (home / "zone").write_text(_RECORDS.format(zone=ZONE))
@@ -125,12 +126,6 @@ def running() -> Iterator[Knot]:
         finally:
             if process.poll() is None:
                 knot.end()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(knot: Knot) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from freeports import free_port
 from guard import dying_with
-from postgres import _free_port, _somebody
+from postgres import _somebody
 
 _NEEDED = ("mariadbd", "mariadb-install-db", "mariadb-admin", "mariadb")
 
@@ -23,7 +24,7 @@ def running() -> Iterator[str]:
     if not all(programs.values()):
         pytest.skip("no MariaDB server on this machine: install the package `mariadb-server`")
     home = Path(tempfile.mkdtemp(prefix="muster-mariadb-"))
-    who, port = _somebody(home), _free_port()
+    who, port = _somebody(home), free_port()
     plain = ["--no-defaults", f"--datadir={home}/data"]
     try:
         say = [programs["mariadb-install-db"], *plain, "--auth-root-authentication-method=normal"]

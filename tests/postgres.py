@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from freeports import free_port
 from guard import dying_with
 
 _NEEDED = ("initdb", "postgres", "createdb")
@@ -61,7 +62,7 @@ def running() -> Iterator[Server]:
     try:
         say = [folder / "initdb", "-D", home / "data", "-U", "muster", "--auth=trust"]
         _quietly([*say, "--no-sync", "--encoding=UTF8", "--locale=C"], home, who)
-        port = _free_port()
+        port = free_port()
         with _served(folder, home, port, who) as process:
             _await_ready(folder, port, process, home)
             yield Server(folder, port, process.pid)
@@ -111,12 +112,6 @@ def _somebody(home: Path) -> dict[str, Any]:
 def _quietly(command: list[Any], home: Path, who: dict[str, Any]) -> None:
     done = subprocess.run(command, capture_output=True, cwd=home, text=True, check=False, **who)
     assert done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_ready(folder: Path, port: int, process: "subprocess.Popen[bytes]", home: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from freeports import free_port
 from guard import dying_with
 
 
@@ -86,10 +86,8 @@ def program() -> str:
 def running() -> Iterator[str]:
     """Run a Prometheus that watches itself, and yield its URL."""
     command = program()
-    with tempfile.TemporaryDirectory(prefix="muster-prometheus-") as folder, socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        at = f"127.0.0.1:{s.getsockname()[1]}"
-        s.close()
+    with tempfile.TemporaryDirectory(prefix="muster-prometheus-") as folder:
+        at = f"127.0.0.1:{free_port()}"
         config = Path(folder, "prometheus.yml")
         config.write_text(
             "scrape_configs: [{job_name: itself, scrape_interval: 1s, "

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,18 +12,11 @@ from itertools import count
 from threading import Event, Thread
 from urllib.request import ProxyHandler, build_opener
 
+from freeports import free_port
 from house import until as in_time
 
 _hosts = count(1)
 _OPEN = build_opener(ProxyHandler({}))  # nobody stands between
-
-
-def free_port() -> int:
-    """Return a port that nobody has on any address just now."""
-    with socket.socket() as sock:
-        sock.bind(("", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 async def until(claim: Callable[[], Awaitable[bool]], deadline_s: float = 15.0) -> None:

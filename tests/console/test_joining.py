@@ -1,12 +1,12 @@
 """Strings by which machines join, made where machines can come in."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from browser import Page
+from freeports import free_port
 from house import House, house
 
 pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
@@ -18,8 +18,7 @@ CLOUDS = "{box = {kind = 'incus', url = 'unix:/nowhere/unix.socket'}}"
 def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house with a door, whose cloud is away: strings are made all the same."""
     home: Path = tmp_path_factory.mktemp("house")
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        at = f"127.0.0.1:{door.getsockname()[1]}"
+    at = f"127.0.0.1:{free_port()}"
     settings = {"MUSTER_DEFAULT_CLOUD": "box", "MUSTER_CLOUDS": CLOUDS, "MUSTER_DOOR": at}
     with house(home / "home", **settings) as made:
         made.start()

@@ -13,6 +13,7 @@ from httpx2 import Client
 
 from enrolment.doors import TOKEN, Servers, password_of, string_of
 from enrolment.wires import Between, impostor, papers_in, served
+from freeports import free_port
 from muster.api.app import ON_ERROR
 from muster.api.enrolment.door import build
 from muster.base.clock import SystemClock
@@ -153,8 +154,7 @@ async def test_a_clock_that_is_off_is_told_with_what_to_do(site):
 
 
 def test_where_there_is_no_control_machine_yet_that_is_told():
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        port = door.getsockname()[1]
+    port = free_port()
     with pytest.raises(Silent, match="muster init --control"):
         Visit(Doorstep(address=f"127.0.0.1:{port}", secret=PASSWORD), SystemClock())
 

@@ -1,6 +1,5 @@
 """A machine's agent and a whole Muster: it registers by a token, and is looked after."""
 
-import socket
 import time
 from contextlib import ExitStack
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from agent.ground import Ground
 from agent.test_program import ask, running
+from freeports import free_port
 from house import house, until
 from muster.client.http import Session
 
@@ -33,8 +33,7 @@ def test_a_machine_registers_is_ready_and_is_known_after_a_restart(tmp_path):
     Ground(root).begin()
     (root / "etc").mkdir(exist_ok=True)
     (root / "etc/hostname").write_text("m1\n")
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        listen = ("--listen", f"127.0.0.1:{door.getsockname()[1]}")
+    listen = ("--listen", f"127.0.0.1:{free_port()}")
     settings = {"MUSTER_DEFAULT_CLOUD": "sim", "MUSTER_CLOUDS": "{sim = {kind = 'simulated'}}"}
     with house(tmp_path / "home", **settings) as it, ExitStack() as stack:
         it.start()

@@ -1,6 +1,5 @@
 """Whole Musters that serve HTTPS, and a machine that is held to what each shows."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ import pytest
 from agent.ground import Ground
 from agent.test_program import ask, running
 from certified import SafeHouse, safe_house, signer
+from freeports import free_port
 from guard import guarded
 from house import until
 
@@ -38,8 +38,7 @@ def a_machine(root: Path) -> Iterator[Path]:
     (root / "etc").mkdir(exist_ok=True)
     (root / "run/systemd/system").mkdir(parents=True)
     (root / "etc/hostname").write_text("m1\n")
-    with socket.create_server(("127.0.0.1", 0)) as door:
-        listen = ("--listen", f"127.0.0.1:{door.getsockname()[1]}")
+    listen = ("--listen", f"127.0.0.1:{free_port()}")
     with running(root, *listen):
         yield root
 

@@ -4,7 +4,6 @@ import base64
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from freeports import free_port
 from guard import dying_with
 from testbed.environments import environment
 
@@ -148,7 +148,7 @@ def running(expiration_s: int = 3600) -> Iterator[Keystone]:
         _make_keys(folder / "keys")
         plain = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "PYTHON"))}
         environ = {**plain, "OS_KEYSTONE_CONFIG_FILES": str(folder / "keystone.conf")}
-        made = Keystone(folder, _free_port(), environ, environment_ / "bin")
+        made = Keystone(folder, free_port(), environ, environment_ / "bin")
         _make_database(made, environment_ / "keystone.db")
         made.start()
         try:
@@ -183,12 +183,6 @@ def _manage(made: Keystone, *words: str) -> None:
     say = [made.program / "keystone-manage", "--config-file", made.folder / "keystone.conf", *words]
     done = subprocess.run(say, env=made.environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await(made: Keystone) -> None:
