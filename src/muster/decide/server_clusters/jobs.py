@@ -50,6 +50,7 @@ class Came:
     waits_s: float = 0.0  # it has begun, and is not over
     waits_for: str = ""  # what else has to happen before
     said: str = ""  # what is to be known of it although it is over
+    stays: str = ""  # why its server stays a member, and nothing else is done to that
 
 
 def next_entry(job: Job, now: datetime) -> int | None:
@@ -96,6 +97,8 @@ def after(cluster: ServerCluster, number: int, came: Came, now: datetime) -> Ser
         return _late(replace(cluster, job=_with(job, number, waiting)), number, now)
     if came.refused:
         return _after_refusal(cluster, number, came, now)
+    if came.stays:
+        return completed(replace(cluster, job=_staying(job, number, came.stays)), now)
     ended = replace(
         entry,
         status=_E.DONE,
@@ -141,7 +144,9 @@ def _after_refusal(cluster: ServerCluster, number: int, came: Came, now: datetim
         return replace(cluster, job=_with(job, number, later))
     why = f"{entry.server or cluster.name}: {entry.verb}: {came.refused}"
     if job.status is _S.TURNING_BACK:
-        return completed(replace(cluster, job=_left(job, number, came.refused)), now)
+        unseen = entry.body.get("empty") and entry.status is _E.PLANNED
+        with_it = _staying if unseen else _left
+        return completed(replace(cluster, job=with_it(job, number, came.refused)), now)
     refused = replace(entry, status=_E.REFUSED, due_at=None, ended_at=now)
     job = replace(_with(job, number, refused), reason=why)
     if job.kind in TURNS_BACK:
@@ -167,6 +172,17 @@ def _left(job: Job, number: int, why: str) -> Job:
         for n, each in enumerate(job.entries)
     )
     return replace(job, entries=entries)
+
+
+def _staying(job: Job, number: int, why: str) -> Job:
+    """Return the job with a server left as it is, and a member of its cluster."""
+    server = job.entries[number].server
+    entries = tuple(_dropped(each) if each.server == server else each for each in job.entries)
+    reason = f"{server} stays a member: {why}"
+    told = f"{job.reason}; {reason}" if job.reason else reason
+    return _with(
+        replace(job, entries=entries, reason=told), number, replace(entries[number], reason=why)
+    )
 
 
 def _is_of(entry: Entry, server: str) -> bool:

@@ -12,6 +12,8 @@ _MEMBERSHIP = frozenset({Verb.BOOTSTRAP, Verb.JOIN})
 # of the cluster has to agree, and may have no majority. So a server on which that has begun is
 # reset, which it does by itself, and which empties its Incus and its services. Nothing is lost by
 # that: what joins was empty. One that has not come as far gets back what it was set to.
+# Who has joined a cluster that was there before may have been given something since. It is looked
+# at first, and stays a member where it has anything, or where nobody can tell.
 def taken_back(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     """Return what undoes these entries, the last first. See Note [Undone by a reset]."""
     touched = [each for each in entries if each.status is not EntryStatus.PLANNED]
@@ -19,15 +21,21 @@ def taken_back(entries: Sequence[Entry]) -> tuple[Entry, ...]:
     founded = any(each.verb is Verb.BOOTSTRAP for each in entries)
     made: list[Entry] = []
     for name in dict.fromkeys(each.server for each in reversed(touched) if each.server):
-        if name in members:
+        if name in members and founded:  # the cluster goes whole
             made.append(Entry(verb=Verb.RESET, server=name))
-            # Of a cluster that stays, it is struck out; one that was being made goes whole.
-            strike = Entry(verb=Verb.STRIKE, server=name, body={"tried": True})
-            made += [] if founded else [strike]
+        elif name in members:
+            looked = {"empty": True} if _has_joined(name, touched) else {}
+            made.append(Entry(verb=Verb.RESET, server=name, body=looked))
+            made.append(Entry(verb=Verb.STRIKE, server=name, body={"tried": True}))
         else:
             made += _as_before([each for each in touched if each.server == name])
     names = dict.fromkeys(each.server for each in entries if each.server)
     return (*made, *(Entry(verb=Verb.RELEASE, server=each) for each in names if each))
+
+
+def _has_joined(name: str, entries: Sequence[Entry]) -> bool:
+    done = (each for each in entries if each.status is EntryStatus.DONE)
+    return any(each.server == name and each.verb is Verb.JOIN for each in done)
 
 
 def _as_before(entries: Sequence[Entry]) -> Iterator[Entry]:

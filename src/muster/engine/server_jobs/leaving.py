@@ -45,7 +45,12 @@ async def cleared(scene: Scene) -> Came:
     return OVER
 
 
-async def reset_before(scene: Scene) -> Mapping[str, Any]:
+async def reset_before(scene: Scene) -> Mapping[str, Any] | Came:
+    """Return what it is to come back by; a server that must be empty stays where it is not."""
+    if scene.entry.body.get("empty"):
+        left = await held(scene, await scene.leader(), scene.machine.name)
+        if left:
+            return Came(stays=f"it has {left}")
     return {"token": str(new_id())}
 
 

@@ -36,7 +36,7 @@ from muster.ports.store import Query, Transaction
 
 T = TypeVar("T")
 RESET_WITHIN = timedelta(hours=1)  # a server that was told to reset itself has to be back
-Look = Callable[[Scene], Awaitable[Mapping[str, Any]]]
+Look = Callable[[Scene], Awaitable[Mapping[str, Any] | Came]]
 Do = Callable[[Scene], Awaitable[Came]]
 
 
