@@ -11,7 +11,7 @@ from metal_clusters import APPLICATION, TEMPLATE, VALUES, holds, new
 from metal_journal import Journal
 from metal_sites import JOB_S, READY_S, Site, metal_site, obeying
 from muster.cli.container_image import Recipe, build
-from testbed.incus import machine
+from testbed.incus import machine, rest
 from testbed.incus.bed import give_image
 from testbed.incus.place import lacking
 from traffic import Load
@@ -86,6 +86,25 @@ def ceph(it: Site, *names: str) -> set[str]:
         for line in text.split("\n")
         if "fsid" in line
     }
+
+
+def test_who_has_joined_and_was_given_something_stays_when_the_rest_is_undone(it):
+    it.create("c1", "m1", application_seed_config=APPLICATION)
+    assert it.job("c1")["status"] == "done"
+    it.ask("POST", "/clusters/c1/:add-servers", {"server_names": ["m2", "m3"]})
+    it.during("c1", "join the cluster", "m3")
+    machine.crash(it.place, "m3")
+    pool = it.incus("m2", "/1.0/storage-pools")[0]
+    rest.call(it.place.socket("m2"), "POST", f"{pool}/volumes/custom?target=m2", {"name": "data"})
+    it.ask("POST", "/clusters/c1/:rollback")
+    machine.power(it.place, "m3")
+    job = it.job("c1")
+    assert job["status"] == "turned back", job
+    assert "m2 stays a member: it has volumes: data" in job["reason"]
+    it.ready(*ALL, within_s=JOB_S)
+    holds(it, "m1", "m2")
+    new(it, "m3")
+    it.dissolve("c1")
 
 
 def test_a_machine_that_dies_while_it_joins_is_as_good_as_new_and_one_whose_agent_dies_joins(it):
