@@ -17,7 +17,7 @@ from muster.store.sealing import kept
 from muster.store.signals import LocalSignal
 
 ONE, TWO = UUID(int=1), UUID(int=2)
-LONG_S = 20.0
+LONG_S = 120.0  # a busy machine takes its time; nothing waits so long that goes well
 T = TypeVar("T")
 
 
