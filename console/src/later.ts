@@ -28,6 +28,7 @@ const ROWS: Row[] = [
   ["/events", "Events", () => import("./pages/Events.svelte")],
   ["/servers", "Servers", () => import("./pages/Servers.svelte")],
   ["/servers/{name}", "", () => import("./pages/Server.svelte")],
+  ["/servers/{name}/os", "", () => import("./pages/ServerConfig.svelte")],
   ["/server-tokens", "Tokens of servers", () => import("./pages/Tokens.svelte")],
   ["/join-strings", "Join strings", () => import("./pages/JoinStrings.svelte")],
   ["/server-clusters", "Clusters of servers", () => import("./pages/ServerClusters.svelte")],
@@ -41,6 +42,9 @@ const ROWS: Row[] = [
   ["/server-templates/{name}/edit", "", () => import("./pages/EditTemplate.svelte")],
   ["/rebalance", "Rebalance", () => import("./pages/Rebalance.svelte")],
   ["/warnings", "Warnings", () => import("./pages/Warnings.svelte")],
+  ["/channels", "Update channels", () => import("./pages/Channels.svelte")],
+  ["/access-tokens", "Access tokens", () => import("./pages/AccessTokens.svelte")],
+  ["/system", "System", () => import("./pages/System.svelte")],
   ["/inventory", "Inventory", () => import("./pages/Inventory.svelte")],
 ];
 

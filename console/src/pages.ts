@@ -30,6 +30,9 @@ export const PAGES: Page[] = [
   { path: "/server-templates", title: "Templates", group: "Servers", right: "operate" },
   { path: "/rebalance", title: "Rebalance", group: "Servers", right: "operate" },
   { path: "/warnings", title: "Warnings", group: "Servers", right: "operate" },
+  { path: "/channels", title: "Update channels", group: "Servers", right: "operate" },
   { path: "/inventory", title: "Inventory", group: "Servers", right: "operate" },
   { path: "/activity", title: "Activity", group: "" },
+  { path: "/access-tokens", title: "Access tokens", group: "" },
+  { path: "/system", title: "System", group: "", right: "operate" },
 ];
