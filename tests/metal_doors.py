@@ -23,6 +23,7 @@ from muster.ports.agent import Line, Order
 
 HERE = "/1.0/provisioning"
 _READY_S = 30.0
+_PARTS = ("kernel", "network", "resources", "security", "storage", "update")
 
 
 class Row(MetalFleet):
@@ -50,6 +51,7 @@ class Row(MetalFleet):
             "/os/1.0/system/security": {"state": {"system_state_is_trusted": True}},
             "/os/1.0/system/storage": {"config": {}, "state": {}},
             "/os/1.0/system/kernel": {"config": {}},
+            "/os/1.0/system": [f"/os/1.0/system/{part}" for part in _PARTS],
             "/os/1.0/applications": ["/os/1.0/applications/incus"],
             "/os/1.0/applications/incus": {"config": {}, "state": {"version": "6.0.4"}},
         }

@@ -16,6 +16,7 @@ const ROWS: Row[] = [
   ["/vclusters/new", "Plan a virtual cluster", () => import("./pages/PlanVCluster.svelte")],
   ["/vclusters/{id}", "Virtual cluster", () => import("./pages/VCluster.svelte")],
   ["/vclusters/{id}/edit", "Change a virtual cluster", () => import("./pages/EditVCluster.svelte")],
+  ["/clouds", "Clouds", () => import("./pages/Clouds.svelte")],
   ["/profiles", "Profiles", () => import("./pages/Profiles.svelte")],
   ["/profiles/new", "Create profile", () => import("./pages/CreateProfile.svelte")],
   ["/profiles/{id}", "Profile", () => import("./pages/Profile.svelte")],

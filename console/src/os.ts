@@ -15,7 +15,7 @@ export interface Order {
 
 const STORAGE: Order[] = [
   { path: "system/storage/:scrub-pool", label: "Read all of a pool", step: "all of the pool is read, and what is wrong told", takes: "name: local\n" },
-  { path: "system/storage/:create-volume", label: "Make a volume", step: "the pool has one volume more", takes: "pool: local\nname: data\n" },
+  { path: "system/storage/:create-volume", label: "Make a volume", step: "the pool has one volume more", takes: "pool: local\nname: data\nuse: incus\n" },
   { path: "system/storage/:delete-volume", label: "Destroy a volume", step: "the volume goes", takes: "pool: local\nname: data\n", loses: "what is on the volume" },
   { path: "system/storage/:delete-pool", label: "Destroy a pool", step: "the pool goes", takes: "name: local\n", loses: "what is on the pool" },
   { path: "system/storage/:wipe-drive", label: "Wipe a drive", step: "the drive forgets what it was", takes: "id: /dev/disk/by-id/\n", loses: "what is on the drive" },

@@ -17,6 +17,7 @@ export const PAGES: Page[] = [
   { path: "/keypairs", title: "Keypairs", group: "Compute" },
   { path: "/networks", title: "Networks", group: "Compute" },
   { path: "/volumes", title: "Volumes", group: "Compute" },
+  { path: "/clouds", title: "Clouds", group: "Compute" },
   { path: "/profiles", title: "Profiles", group: "Clustering" },
   { path: "/policies", title: "Policies", group: "Clustering" },
   { path: "/nodes", title: "Nodes", group: "Clustering" },
