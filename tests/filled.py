@@ -58,6 +58,7 @@ def filled(home: Path) -> Iterator[House]:
 
 def _compute(session: Session) -> None:
     session.call("POST", "/v1/keypairs", body={"name": "ann", "public_key": _KEY})
+    session.call("POST", "/v1/tokens", body={"note": "nightly backup"})
     session.call("POST", "/v1/volumes", body={"name": "shop-data", "size_gib": 20})
     for name, sizes in _CLUSTERS.items():
         body = {"name": name, **_SERVER, **sizes, **(_RULES if name == "api" else {})}
@@ -84,6 +85,8 @@ def _clustering(session: Session) -> None:
 def _servers(session: Session) -> None:
     token = {"description": "rack 7", "uses_remaining": 3, "expire_at": "2099-01-01T00:00:00Z"}
     session.call("POST", f"{HERE}/tokens", body=token)
+    channel = {"name": "stable", "description": "after a week of tests"}
+    session.call("POST", f"{HERE}/channels", body=channel)
     session.call("POST", f"{HERE}/cluster-templates", body=_TEMPLATE)
     made = {"name": "cellar", "server_names": ["m1", "m2", "m3"], "server_type": "incus"}
     made["config"] = {"cloud": False}  # nobody answers for an Incus

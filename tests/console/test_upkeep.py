@@ -224,3 +224,17 @@ def test_a_cloud_tells_what_it_is_at(page: Page) -> None:
     page.fill("url", "lab")
     page.click("Add", DIALOG)
     page.shows("must be https://host:8443")
+
+
+def test_a_node_is_operated_on_by_what_its_type_can(page: Page, it: House) -> None:
+    page.go("/nodes")
+    page.click("Operate on search-001")
+    page.fill("operation", "reboot")
+    page.shows("Reboot the nova server.")
+    page.fill("operation-type", "HARD")
+    page.click("Show what happens")
+    page.click("Do it", DIALOG)
+    page.comes("!document.querySelector('dialog[open]')")
+    with it.session() as session:
+        asked = session.call("GET", "/v1/actions?action=NODE_OPERATION")["actions"]
+    assert [each["action"] for each in asked] == ["NODE_OPERATION"]
