@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from prometheus_client import CollectorRegistry
+
 from muster.api.app import build
 from muster.api.document import document
 from muster.drivers.identity.none import NoIdentity
@@ -27,8 +29,9 @@ def rows() -> list[Row]:
 
 
 def served() -> Iterator[str]:
-    said = document(build(None, NoIdentity()))  # type: ignore[arg-type]  # no call is made
-    for path, methods in said["paths"].items():
+    registry = CollectorRegistry()
+    app = build(None, NoIdentity(), registry=registry)  # type: ignore[arg-type]  # no call is made
+    for path, methods in document(app)["paths"].items():
         yield from (f"{method.upper()} {path}" for method in methods)
 
 
