@@ -215,9 +215,9 @@ def test_a_node_is_made_and_renamed(page: Page) -> None:
 
 def test_a_cloud_tells_what_it_is_at(page: Page) -> None:
     page.go("/clouds")
-    page.click("What simulated is at")
+    page.click("What it is at: simulated")
     page.shows("cloud simulated does not say what it is at", "Nothing.")
-    page.click("What local is at")
+    page.click("What it is at: local")
     page.comes("document.querySelector('section[aria-live] li')?.innerText")
     page.click("Add a cloud")
     page.fill("name", "lab")
