@@ -46,7 +46,7 @@ class Player:
         self.most = most
         self.wished = {name: Wished() for name in names}
         self.finished: list[tuple[str, Wished]] = []  # deleted ones, by their last id
-        self.port = 20_000 + self.dice.randrange(20_000)
+        self.port = 20_000 + self.dice.randrange(10_000)  # the system gives those to nobody
 
     def play(self, session: Session, until_cut: float) -> None:
         """Wish until the server is gone; `until_cut` bounds it where the server survives."""

@@ -140,9 +140,10 @@ async def _cleared(cloud: Cloud) -> bool:
 
 
 def kill(place: Place, member: str, pid: int) -> None:
-    """Kill the process that a member knows as `pid`."""
-    first = machine.first_process(place, member)
-    os.kill(_inner(first, pid), signal.SIGKILL)
+    """Kill the process that a member knows as `pid`; it has ended when this returns."""
+    there = _inner(machine.first_process(place, member), pid)
+    os.kill(there, signal.SIGKILL)
+    machine.await_end(there)
 
 
 def _inner(first: int | None, pid: int) -> int:
