@@ -72,7 +72,7 @@ class House:
                 preexec_fn=dying_with(),
             )
 
-    def start(self, deadline_s: float = 180) -> None:
+    def start(self, deadline_s: float = 400) -> None:
         """Start the server and wait until it answers."""
         self.process = self.spawn("serve")
         until(self.answers, deadline_s, lambda: f"the server answers; its log: {self.told()}")

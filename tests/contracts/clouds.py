@@ -105,6 +105,16 @@ class Bed:
 
         await self.until(so)
 
+    async def emptied(self, cluster_id: UUID | None = None) -> None:
+        """Have all servers of a cluster deleted, or of ours."""
+
+        async def deleted() -> bool:
+            for server in await self.cloud.compute.list_servers(cluster_id):
+                await self.cloud.compute.delete_server(server.ref)
+            return True
+
+        await self.until(deleted)
+
     async def gone(self, *orders: ServerOrder) -> None:
         """Wait until none of these is listed any more."""
         ids = {order.server_id for order in orders}

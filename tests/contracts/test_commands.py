@@ -25,8 +25,7 @@ async def ref(bed: Bed) -> AsyncIterator[str]:
         pytest.skip("nothing runs in the servers of this cloud")
     server = await bed.running(bed.order(uuid4()))
     yield server.ref
-    for each in await bed.cloud.compute.list_servers():
-        await bed.cloud.compute.delete_server(each.ref)
+    await bed.emptied()
 
 
 async def run(bed: Bed, ref: str, *words: str, **but: Any) -> Ended:

@@ -20,8 +20,7 @@ async def cluster(bed: Bed) -> AsyncIterator[UUID]:
     """A cluster of the test's own, whose servers do not outlive it."""
     cluster_id = uuid4()
     yield cluster_id
-    for server in await bed.cloud.compute.list_servers(cluster_id):
-        await bed.cloud.compute.delete_server(server.ref)
+    await bed.emptied(cluster_id)
 
 
 async def test_creating_twice_creates_once(bed: Bed, cluster: UUID) -> None:
