@@ -77,6 +77,13 @@ def test_whoever_goes_on_by_a_link_reads_on_in_the_new_page(page: Page) -> None:
     page.comes("location.pathname === '/clusters' && document.activeElement.id === 'main'")
 
 
+LEFT_AND_OPENED = """((form) => {
+    const told = new Promise((then) => form.addEventListener("close", () => then(null)));
+    form.requestClose();
+    return Promise.resolve().then(() => find("Create volume").click()).then(() => told);
+})(document.querySelector("dialog[open]"))"""
+
+
 def test_a_form_is_filled_and_sent_by_keys_alone(page: Page) -> None:
     page.go("/volumes")
     page.comes("!!find('Create volume')")
@@ -93,6 +100,14 @@ def test_a_form_is_filled_and_sent_by_keys_alone(page: Page) -> None:
     page.ask("Input.insertText", text="3")
     page.press("Enter")
     page.shows("data", "3 GiB")
+
+
+def test_a_form_can_be_had_again_the_moment_it_was_left(page: Page) -> None:
+    page.go("/volumes")
+    page.click("Create volume")
+    page.comes("!!document.querySelector('dialog[open]')")
+    page.run(LEFT_AND_OPENED)  # until the page was told that the first one is closed
+    page.comes("!!document.querySelector('dialog[open]')")
 
 
 def test_nothing_moves_for_whoever_asked_for_stillness(page: Page, it: House) -> None:

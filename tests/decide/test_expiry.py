@@ -10,7 +10,7 @@ from cryptography.x509 import CertificateBuilder, Name, NameAttribute, load_pem_
 from cryptography.x509.oid import NameOID
 
 from drivers.pem.made import CERTIFICATE, NEXT
-from muster.base.certificates import pinned, validity
+from muster.base.certificates import fingerprint, pinned, validity
 from muster.decide.expiry import Paper, findings
 from muster.drivers.papers import made
 from muster.model.warning import Kind
@@ -33,6 +33,13 @@ def the_end(pem):
 def test_the_dates_of_a_certificate_are_read_without_what_reads_it_whole(pem):
     known = load_pem_x509_certificate(pem.encode())
     assert validity(pem) == (known.not_valid_before_utc, known.not_valid_after_utc)
+
+
+def test_a_chain_is_known_by_its_first_certificate():
+    for text in (CERTIFICATE, f"\n{CERTIFICATE}{NEXT}"):
+        assert fingerprint(text) == fingerprint(CERTIFICATE)
+    for text in ("", "no PEM", f"{CERTIFICATE}a remark", f"a remark\n{CERTIFICATE}"):
+        assert fingerprint(text) is None
 
 
 def test_a_machine_is_held_to_what_is_shown_where_only_the_chain_vouches_for_itself():

@@ -12,9 +12,12 @@ from pathlib import Path
 
 
 def fingerprint(pem: str) -> str | None:
-    """Return SHA-256 of a certificate in hex, None for what is no PEM certificate."""
+    """Return SHA-256 of a certificate in hex, of the first of a chain.
+
+    None for what is no PEM certificate.
+    """
     try:
-        return sha256(ssl.PEM_cert_to_DER_cert(pem.strip() + "\n")).hexdigest()
+        return sha256(_leading_der(pem)).hexdigest()
     except ValueError:
         return None
 
@@ -27,6 +30,16 @@ def first_der(text: str) -> bytes:
     found = _ARMOUR.search(text)
     if found is None:
         raise ValueError("there is no certificate in PEM")
+    return ssl.PEM_cert_to_DER_cert(found[0])
+
+
+# From Python 3.13 on, the standard library takes one certificate alone and no chain.
+def _leading_der(chain: str) -> bytes:
+    """Return the first certificate of a text that is a chain and nothing else, or raise."""
+    text = chain.strip()
+    found = _ARMOUR.match(text)
+    if found is None or not text.endswith(_END):
+        raise ValueError("this is no chain of certificates in PEM")
     return ssl.PEM_cert_to_DER_cert(found[0])
 
 
@@ -53,7 +66,8 @@ def pinned(chain: str) -> str:
         return ""
 
 
-_ARMOUR = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_END = "-----END CERTIFICATE-----"
+_ARMOUR = re.compile(f"-----BEGIN CERTIFICATE-----.+?{_END}", re.DOTALL)
 
 
 # Note [As much of DER as a date takes]
@@ -80,7 +94,7 @@ def validity(pem: str) -> tuple[datetime, datetime] | None:
 
 def _signed(pem: str) -> list[tuple[int, bytes]]:
     """Return the parts of what was signed. Raises `ValueError` and `IndexError` for no PEM."""
-    [whole, *_] = _parts(ssl.PEM_cert_to_DER_cert(pem.strip() + "\n"))
+    [whole, *_] = _parts(_leading_der(pem))
     [signed, *_] = _parts(whole[1])
     return [part for part in _parts(signed[1]) if part[0] != _VERSION]
 

@@ -3,7 +3,8 @@
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from ssl import PEM_cert_to_DER_cert
+
+from muster.base.certificates import first_der
 
 LASTS = timedelta(days=3650)
 EARLIER = timedelta(days=1)  # so that a clock a little behind takes it as well
@@ -37,5 +38,5 @@ def made(name: str, now: datetime) -> tuple[str, str]:
 
 
 def fingerprint(file: Path) -> str:
-    """Return SHA-256 of the certificate in a PEM file, in hex."""
-    return sha256(PEM_cert_to_DER_cert(file.read_text().strip())).hexdigest()
+    """Return SHA-256 of the first certificate in a PEM file, in hex."""
+    return sha256(first_der(file.read_text())).hexdigest()

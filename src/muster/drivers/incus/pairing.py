@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from muster.base.certificates import first_der
 from muster.base.errors import DriverError, Invalid
 from muster.drivers.incus import token as tokens
 from muster.drivers.incus.options import Options, parsed
@@ -216,7 +217,7 @@ def _laid_out(home: Path) -> Papers:
 
 
 def _certificate(file: Path) -> bytes:
-    return ssl.PEM_cert_to_DER_cert(file.read_text())
+    return first_der(file.read_text())
 
 
 def _print(certificate: bytes) -> str:
