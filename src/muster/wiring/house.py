@@ -99,12 +99,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         engine = Engine(store, clouds.open, clock, store.signal, _pace(settings))
         clouds.engine = engine
         _equip(engine, desk, closing)
-        for forever in (
-            clouds.follow(),
-            loudness.follow(store, settings),
-            certificate.follow(desk),
-        ):
-            closing.callback(asyncio.create_task(forever).cancel)
+        _look_after(clouds, desk, settings, closing)
         yield House(
             settings=settings,
             clock=clock,
@@ -115,6 +110,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             closing=closing,
             look_again=clouds.look_again,
         )
+
+
+def _look_after(clouds: Clouds, desk: Desk, settings: Settings, closing: AsyncExitStack) -> None:
+    """Begin with what a process does for as long as the house is open."""
+    cares = (clouds.follow(), loudness.follow(desk.store, settings), certificate.follow(desk))
+    for forever in cares:
+        closing.callback(asyncio.create_task(forever).cancel)
 
 
 async def _face(settings: Settings, store: Store, closing: AsyncExitStack) -> TlsFace | None:
