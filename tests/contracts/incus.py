@@ -32,6 +32,7 @@ async def incus(place: Place, home: Path) -> AsyncIterator[Bed]:
             stranger=stranger,
             pause=anyio.sleep,
             image=images["demo-web"],
+            deadline_s=120.0,
             furnish=_furnish,
         )
         for each in (cloud, stranger):

@@ -341,9 +341,11 @@ async def test_what_real_members_do_not_cancel_is_refused_by_name_and_goes_on(
         refused: list[str] = []
         while not making.done() and not refused:
             for each in await tasks.list_tasks():
+                if each.what != "Creating instance":  # members have things of their own to do
+                    continue
                 try:
                     await tasks.cancel_task(each.id)
                 except Permanent as error:
                     refused += [error.text] if each.what in error.text else []
-        assert refused == ["Creating instance goes on to its end: Incus cannot cancel it"]
+        assert set(refused) == {"Creating instance goes on to its end: Incus cannot cancel it"}
         assert {each.seen for each in await making} == {Seen.RUNNING}
