@@ -54,7 +54,7 @@ def guarded(*signs: str, removing: Path | None = None) -> Iterator[None]:
     finally:
         assert guard.stdin is not None
         guard.stdin.close()
-        guard.wait(30)
+        guard.wait(180)  # a folder of a whole cloud is large
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class House:
                 preexec_fn=dying_with(),
             )
 
-    def start(self, deadline_s: float = 180) -> None:
+    def start(self, deadline_s: float = 400) -> None:
         """Start the server and wait until it answers."""
         self.process = self.spawn("serve")
         until(self.answers, deadline_s, lambda: f"the server answers; its log: {self.told()}")
@@ -102,7 +102,7 @@ class House:
         """Ask the server to end, and return its exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(120)
 
     @contextmanager
     def session(self, **access: Any) -> Iterator[Session]:
@@ -130,7 +130,7 @@ class House:
     def _owns(self, path: str) -> bool:
         return path.startswith(f"{self.home}/")
 
-    def settled(self, name: str, deadline_s: float = 60) -> dict[str, Any]:
+    def settled(self, name: str, deadline_s: float = 180) -> dict[str, Any]:
         """Return the cluster's details once nothing is left to do for it."""
         with self.session() as session:
 

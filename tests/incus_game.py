@@ -15,7 +15,7 @@ from testbed.incus.place import Place
 
 MOST = 4  # instances of one cluster
 AWAY = 5  # kills that a member stays away, at most
-PATIENCE_S = 180
+PATIENCE_S = 300
 IMAGES = {"1": "demo-web", "2": "demo-web-v2"}
 VOLUME = "data"
 KEPT = f"/mnt/{VOLUME}/said"

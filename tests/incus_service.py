@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -44,7 +45,7 @@ def beside(place: Place, home: Path, more: str = "", **environ: str) -> Iterator
             for each in session.call("GET", "/v1/clusters")["clusters"]:
                 with suppress(ApiError):  # a test that has asked for its end may see it first
                     session.call("DELETE", f"/v1/clusters/{each['name']}/{each['id']}")
-        until(lambda: not instances(place), 90, "nothing is left on any member")
+        until(lambda: not instances(place), 180, "nothing is left on any member")
 
 
 def instances(place: Place, member: str = "m1") -> dict[str, Any]:
@@ -52,19 +53,25 @@ def instances(place: Place, member: str = "m1") -> dict[str, Any]:
     return {each["name"]: each for each in listed}
 
 
+def instance(place: Place, name: str) -> dict[str, Any]:
+    """Return what Incus lists of an instance: it leaves one out for a moment while it moves it."""
+    found: dict[str, Any] = until(lambda: instances(place).get(name), 180, f"{name} is listed")
+    return found
+
+
 def whereabouts(place: Place) -> dict[str, str]:
     return {name: each["location"] for name, each in instances(place).items()}
 
 
 def ask(url: str) -> dict[str, Any]:
-    with urlopen(f"{url}/", timeout=5) as answer:
+    with urlopen(f"{url}/", timeout=30) as answer:
         said: dict[str, Any] = json.load(answer)
         return said
 
 
 def who_answers(url: str) -> str:
     """Return the instance that answers a request, "" where none does just then."""
-    with suppress(OSError):
+    with suppress(OSError, HTTPException):
         return str(ask(url)["instance"])
     return ""
 

@@ -19,7 +19,7 @@ from testbed.incus.bed import lent_bare
 from testbed.incus.place import Place
 
 MUSTER = (sys.executable, "-m", "muster")
-PATIENCE_S = 90
+PATIENCE_S = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Site:
     def well(self, *names: str) -> None:
         """Wait until the cluster's members are these, and well: by heartbeats, seconds apart."""
         wanted = dict.fromkeys(names, "Online")
-        until(lambda: self.members() == wanted, 30, lambda: f"all are well: {self.members()}")
+        until(lambda: self.members() == wanted, 180, lambda: f"all are well: {self.members()}")
 
     def members(self) -> dict[str, str]:
         listed = rest.call(self.place.socket("m1"), "GET", "/1.0/cluster/members?recursion=1")

@@ -85,12 +85,12 @@ class Knot:
     def resolved(self, name: str, kind: str = "A") -> list[str]:
         """Return what stands under a name, [] for nothing."""
         asked = dns.message.make_query(name, kind)
-        answer = dns.query.udp(asked, "127.0.0.1", 5, self.port)
+        answer = dns.query.udp(asked, "127.0.0.1", 30, self.port)
         return [str(record) for each in answer.answer for record in each]
 
     def end(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 def program() -> str:
@@ -129,7 +129,7 @@ def running() -> Iterator[Knot]:
 
 
 def _await_ready(knot: Knot) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert knot.process.poll() is None, (knot.home / "log").read_text()
         with socket.socket() as probe:

@@ -1,13 +1,18 @@
 """The journal of a job on machines of metal, as it stands on the disk of its Muster."""
 
 import json
+import os
+import signal
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from house import until
+from metal_sites import JOB_S, Site
 from muster.store.sealing import Seal
 
 Step = tuple[str, str]  # what is done, and on which machine
@@ -47,3 +52,20 @@ class Journal:
         """Return the steps that are over, in their order."""
         entries = self.job(cluster)["entries"]
         return [(each["verb"], each["server"]) for each in entries if each["status"] == "done"]
+
+
+@contextmanager
+def halted(it: Site, cluster: str, after: int) -> Iterator[list[dict[str, Any]]]:
+    """Have Muster stand still once so many steps of a job are over; yields those that are."""
+    journal = Journal(it.office.home / "muster.db")
+
+    def over() -> list[dict[str, Any]]:
+        return [each for each in journal.job(cluster)["entries"] if each["status"] == "done"]
+
+    assert it.office.process is not None
+    until(lambda: len(over()) >= after, JOB_S, lambda: f"{after} steps: {over()}", every_s=0.002)
+    os.kill(it.office.process.pid, signal.SIGSTOP)
+    try:
+        yield over()
+    finally:
+        os.kill(it.office.process.pid, signal.SIGCONT)

@@ -13,7 +13,7 @@ from threading import Event, Thread
 from typing import Any
 
 from guard import guarded
-from house import House, until
+from house import House, Refused, until
 from muster.client.http import Access, Session
 from muster.drivers.identity.users import add_user
 from testbed.incus import fabric, rest
@@ -24,7 +24,7 @@ from testbed.incus.place import FABRIC_ADDRESS, Place
 
 HERE = "/1.0/provisioning"
 USER, PASSWORD = "root", "correct horse"
-READY_S, JOB_S = 60.0, 120.0
+READY_S, JOB_S = 240.0, 400.0
 
 
 class Office(House):
@@ -116,13 +116,14 @@ class Site:
     def has_agent(self, member: str) -> bool:
         try:
             return self.agent(member, "GET", "/1.0")[0] == 200
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return False
 
     def agent(self, member: str, method: str, path: str, body: object = None) -> tuple[int, str]:
         """Ask the agent of a machine as its own root does."""
-        line = http.client.HTTPConnection("agent", timeout=30)
+        line = http.client.HTTPConnection("agent", timeout=120)
         line.sock = socket.socket(socket.AF_UNIX)
+        line.sock.settimeout(120)
         try:
             line.sock.connect(str(socket_of(self.place, member)))
             line.request(method, path, json.dumps(body) if body is not None else None)
@@ -208,6 +209,13 @@ class Site:
             return any(each["status"] != "planned" for each in mine)
 
         until(has_begun, JOB_S, lambda: f"{step} begins on {of}: {self.cluster(name)['job']}")
+
+    def roll_back(self, name: str) -> None:
+        """Have a cluster's job be undone, unless that has begun by itself."""
+        try:
+            self.ask("POST", f"/clusters/{name}/:rollback")
+        except Refused:
+            assert self.cluster(name)["job"]["status"] in ("turning back", "turned back")
 
     def restart(self) -> None:
         """Have Muster die, and be there again."""

@@ -64,4 +64,4 @@ def beside(file: Path, entry: str, home: Path) -> Iterator[House]:
             def gone() -> bool:
                 return not session.call("GET", "/v1/clusters")["clusters"]
 
-            until(gone, 120, "no cluster is left", every_s=0.5)
+            until(gone, 400, "no cluster is left", every_s=0.5)

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from freeports import free_port
 from house import House
 from muster.client.http import ApiError, Session, Unreachable
 
@@ -46,7 +47,7 @@ class Player:
         self.most = most
         self.wished = {name: Wished() for name in names}
         self.finished: list[tuple[str, Wished]] = []  # deleted ones, by their last id
-        self.port = 20_000 + self.dice.randrange(20_000)
+        self.ports = {name: free_port() for name in names}
 
     def play(self, session: Session, until_cut: float) -> None:
         """Wish until the server is gone; `until_cut` bounds it where the server survives."""
@@ -96,7 +97,7 @@ class Player:
             "min_size": 0,
             "max_size": self.most,
             "desired_size": size,
-            "port": self.port + list(self.wished).index(name),
+            "port": self.ports[name],
             "health_path": "/health",
             "drain_seconds": 1,
             **self.more,

@@ -22,7 +22,7 @@ def all_of(session: Session, path: str, key: str, **query: Any) -> list[dict[str
             return rows
 
 
-def reckon(house: House, player: Player, instances: Instances, deadline_s: float = 90) -> None:
+def reckon(house: House, player: Player, instances: Instances, deadline_s: float = 240) -> None:
     """Wait until all is quiet, then compare the three accounts with each other."""
     with house.session() as session:
 

@@ -83,8 +83,8 @@ def test_killed_at_any_moment_they_are_whole_or_nothing(tmp_path: Path) -> None:
 def in_order(it: House) -> None:
     """See that there is what is recorded and claimed, and nothing else, once all is at rest."""
     with it.session() as session:
-        rows = until(lambda: at_rest(session), 60, "all is at rest")
-        there = until(lambda: as_wanted(it, rows), 30, "there is what is recorded, no more")
+        rows = until(lambda: at_rest(session), 240, "all is at rest")
+        there = until(lambda: as_wanted(it, rows), 180, "there is what is recorded, no more")
     print(f"at rest: {[each['status'] for each in rows]}, {len(there) - 1} things there")
     it.stop()
     assert set(claims(it)) == set(wanted(rows))

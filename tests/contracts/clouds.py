@@ -15,6 +15,7 @@ import anyio
 
 import builders
 from muster.base.clock import Clock, ManualClock, SystemClock
+from muster.base.errors import Transient
 from muster.drivers.local.cloud import open_cloud as open_local
 from muster.drivers.simulated.cloud import cloud_over, open_cloud, world_of
 from muster.model.observed import Seen, Server
@@ -48,12 +49,19 @@ class Bed:
     """Adds what an image of this cloud has beyond its manifest."""
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Wait for what has to happen by itself; fails when the deadline is over."""
+        """Wait for what has to happen by itself; fails when the deadline is over.
+
+        What cannot be said or done for now is tried again, as the engine does.
+        """
+        why = ""
         for _ in range(int(self.deadline_s / self.step_s)):
-            if await holds():
-                return
+            try:
+                if await holds():
+                    return
+            except Transient as error:
+                why = f" ({error})"
             await self.pause(self.step_s)
-        raise AssertionError(f"did not happen within {self.deadline_s} s: {holds.__qualname__}")
+        raise AssertionError(f"did not happen within {self.deadline_s} s: {holds}{why}")
 
     def order(self, cluster_id: UUID, index: int = 0, **but: Any) -> ServerOrder:
         spec: dict[str, Any] = {
@@ -77,18 +85,35 @@ class Bed:
 
     async def running(self, order: ServerOrder) -> Server:
         """Create the server and wait until it runs."""
-        await self.cloud.compute.create_server(order)
 
-        async def runs() -> bool:
-            return (await self.shown(order)).seen is Seen.RUNNING
+        async def taken() -> bool:
+            return bool(await self.cloud.compute.create_server(order))
 
-        await self.until(runs)
+        await self.until(taken)
+        await self.becomes(order, Seen.RUNNING)
         return await self.shown(order)
 
     async def shown(self, order: ServerOrder) -> Server:
         servers = await self.cloud.compute.list_servers(order.cluster_id)
         [found] = [server for server in servers if server.server_id == order.server_id]
         return found
+
+    async def becomes(self, order: ServerOrder, wanted: Seen) -> None:
+        async def so() -> bool:
+            listed = await self.cloud.compute.list_servers(order.cluster_id)
+            return any(each.server_id == order.server_id and each.seen is wanted for each in listed)
+
+        await self.until(so)
+
+    async def emptied(self, cluster_id: UUID | None = None) -> None:
+        """Have all servers of a cluster deleted, or of ours."""
+
+        async def deleted() -> bool:
+            for server in await self.cloud.compute.list_servers(cluster_id):
+                await self.cloud.compute.delete_server(server.ref)
+            return True
+
+        await self.until(deleted)
 
     async def gone(self, *orders: ServerOrder) -> None:
         """Wait until none of these is listed any more."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -27,15 +28,17 @@ async def incus(place: Place, home: Path) -> AsyncIterator[Bed]:
         cloud = await open_cloud(config(home, SystemClock(), options | QUICK))
         stranger = await open_cloud(config(home, SystemClock(), options | QUICK))
         images = {image.name: image.id for image in await cloud.images.list_images()}
-        yield Bed(
+        made = Bed(
             cloud=cloud,
             stranger=stranger,
             pause=anyio.sleep,
             image=images["demo-web"],
+            deadline_s=120.0,
             furnish=_furnish,
         )
+        yield made
         for each in (cloud, stranger):
-            await _clear(each)
+            await made.until(partial(_cleared, each))
             await each.close()
 
 
@@ -44,9 +47,10 @@ def _furnish(folder: Path) -> None:
     (folder / "rootfs" / "etc" / "motd").write_text("hello\n")
 
 
-async def _clear(cloud: Cloud) -> None:
+async def _cleared(cloud: Cloud) -> bool:
     for server in await cloud.compute.list_servers():
         await cloud.compute.delete_server(server.ref)
     for image in await cloud.images.list_images():
         if image.project:
             await cloud.images.delete_image(image.id)
+    return True

@@ -25,8 +25,7 @@ async def ref(bed: Bed) -> AsyncIterator[str]:
         pytest.skip("nothing runs in the servers of this cloud")
     server = await bed.running(bed.order(uuid4()))
     yield server.ref
-    for each in await bed.cloud.compute.list_servers():
-        await bed.cloud.compute.delete_server(each.ref)
+    await bed.emptied()
 
 
 async def run(bed: Bed, ref: str, *words: str, **but: Any) -> Ended:
@@ -60,7 +59,7 @@ async def test_a_program_that_is_not_there_ends_as_in_a_shell(bed: Bed, ref: str
 
 async def test_what_takes_too_long_is_killed_with_its_children(bed: Bed, ref: str) -> None:
     script = "echo begun; sleep 3217; echo never"
-    ended = await run(bed, ref, "sh", "-c", script, patience_s=1.0)
+    ended = await run(bed, ref, "sh", "-c", script, patience_s=4.0)
     assert not ended.in_time
     assert ended.output == b"begun\n"
     assert ended.code != 0
@@ -72,7 +71,7 @@ async def test_a_flood_is_cut_and_said_to_be(bed: Bed, ref: str) -> None:
     assert (len(ended.output), ended.whole, ended.code) == (MOST_BYTES, False, 4)
 
 
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 
 
 @dataclass

@@ -20,8 +20,7 @@ async def cluster(bed: Bed) -> AsyncIterator[UUID]:
     """A cluster of the test's own, whose servers do not outlive it."""
     cluster_id = uuid4()
     yield cluster_id
-    for server in await bed.cloud.compute.list_servers(cluster_id):
-        await bed.cloud.compute.delete_server(server.ref)
+    await bed.emptied(cluster_id)
 
 
 async def test_creating_twice_creates_once(bed: Bed, cluster: UUID) -> None:
@@ -170,12 +169,14 @@ async def test_usage_grows(bed: Bed, cluster: UUID) -> None:
         assert not await bed.cloud.compute.usage(cluster)
         return
     first = await _usage(bed, order)
+    later = first
 
     async def more() -> bool:
-        return (await _usage(bed, order)).at > first.at
+        nonlocal later
+        later = await _usage(bed, order)
+        return later.at > first.at
 
     await bed.until(more)
-    later = await _usage(bed, order)
     assert later.cpu_s >= first.cpu_s
     assert later.vcpus == order.spec.flavor.vcpus
     assert 0 <= later.memory_bytes <= later.memory_limit
@@ -221,7 +222,15 @@ async def test_the_console_shows_the_newest_lines(bed: Bed, cluster: UUID) -> No
 
 
 async def _usage(bed: Bed, order: ServerOrder) -> Usage:
-    [usage] = await bed.cloud.compute.usage(order.cluster_id)
+    """Return the reading of the only server, once it has been read."""
+    read: list[Usage] = []
+
+    async def told() -> bool:
+        read[:] = await bed.cloud.compute.usage(order.cluster_id)
+        return bool(read)
+
+    await bed.until(told)
+    [usage] = read
     assert usage.server_id == order.server_id
     return usage
 
@@ -230,11 +239,7 @@ async def _operated(
     bed: Bed, order: ServerOrder, ref: str, operation: Operation, wanted: Seen
 ) -> None:
     await bed.cloud.compute.operate_server(ref, operation)
-
-    async def so() -> bool:
-        return (await bed.shown(order)).seen is wanted
-
-    await bed.until(so)
+    await bed.becomes(order, wanted)
 
 
 async def test_a_server_comes_to_be_in_the_zone_it_was_ordered_for(bed: Bed, cluster: UUID) -> None:

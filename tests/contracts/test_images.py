@@ -83,8 +83,8 @@ async def test_a_snapshot_of_a_server_becomes_an_image_that_servers_are_made_of(
     assert saved.snapshot_of
 
     async def active() -> bool:
-        listed = {image.id: image for image in await bed.cloud.images.list_images()}
-        return listed[saved.id].status == "active"
+        listed = {image.id: image.status for image in await bed.cloud.images.list_images()}
+        return listed.get(saved.id) == "active"
 
     await bed.until(active)
     copy = bed.order(cluster, 1, image=saved.id, image_name=saved.name)
@@ -104,7 +104,7 @@ async def test_servers_outlive_the_image_they_were_made_from(bed: Bed, folder: P
 
     async def active() -> bool:
         listed = {each.id: each.status for each in await bed.cloud.images.list_images()}
-        return listed[image.id] == "active"
+        return listed.get(image.id) == "active"
 
     await bed.until(active)
     order = bed.order(uuid4(), image=image.id, image_name=image.name)

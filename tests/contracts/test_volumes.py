@@ -1,6 +1,7 @@
 """What every cloud promises about volumes."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -19,11 +20,15 @@ async def volumes(bed: Bed) -> AsyncIterator[Volumes]:
     """The volumes of the bed; what a test leaves does not outlive it."""
     assert bed.cloud.volumes
     yield bed.cloud.volumes
-    for server in await bed.cloud.compute.list_servers():
-        await bed.cloud.compute.delete_server(server.ref)
-    for volume in await bed.cloud.volumes.list_volumes():
-        await bed.cloud.volumes.detach_volume(volume.id)
-        await bed.cloud.volumes.delete_volume(volume.id)
+    await bed.emptied()
+    await bed.until(partial(_deleted, bed.cloud.volumes))
+
+
+async def _deleted(volumes: Volumes) -> bool:
+    for volume in await volumes.list_volumes():
+        await volumes.detach_volume(volume.id)
+        await volumes.delete_volume(volume.id)
+    return True
 
 
 def an_order(**but: Any) -> VolumeOrder:

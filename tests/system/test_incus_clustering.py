@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from house import until
-from incus_service import beside, instances
+from incus_service import beside, instance, instances
 from testbed.incus import rest
 from testbed.incus.place import Place
 
@@ -36,7 +36,7 @@ class Client:
     """Somebody who speaks the clustering API, and sees what is on the members."""
 
     def __init__(self, url: str, place: Place) -> None:
-        self._http = httpx2.Client(base_url=url, headers=NEWEST, timeout=30)
+        self._http = httpx2.Client(base_url=url, headers=NEWEST, timeout=180)
         self._place = place
 
     def close(self) -> None:
@@ -52,7 +52,7 @@ class Client:
         answer = self._http.request(method, path, json=body)
         assert answer.status_code == 202, answer.text
         where = f"/v1/actions/{answer.headers['location'].rpartition('/')[2]}"
-        action = until(lambda: self._over(where), 90, f"{method} {path} is over")
+        action = until(lambda: self._over(where), 180, f"{method} {path} is over")
         return f"{action['status']} {action['status_reason']}"
 
     def _over(self, where: str) -> Any:
@@ -67,7 +67,7 @@ class Client:
 
     def instance(self, name: str) -> Any:
         """Return what the cloud has in this node's place."""
-        return instances(self._place)[self.node(name)["physical_id"]]
+        return instance(self._place, self.node(name)["physical_id"])
 
 
 @pytest.fixture
@@ -150,4 +150,4 @@ def test_nodes_are_checked_mended_adopted_and_join(ann, place):
     assert saved["image"]["name"] == "as-it-was"
     assert well(ann.ended("POST", "/v1/clusters/web/actions", {"resize": RESIZED}))
     assert well(ann.ended("DELETE", "/v1/clusters/web"))
-    until(lambda: not instances(place), 60, "no instance is left")
+    until(lambda: not instances(place), 180, "no instance is left")

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -64,7 +65,7 @@ class Front:
 
     def resolved(self, name: str) -> list[str]:
         asked = dns.message.make_query(name, "A")
-        answer = dns.query.udp(asked, "127.0.0.1", 5, self.knot.port)
+        answer = dns.query.udp(asked, "127.0.0.1", 30, self.knot.port)
         return [str(record) for each in answer.answer for record in each]
 
     def instances(self) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def answers(url: str, timeout_s: float = 5) -> bool:
     try:
         with _OPEN.open(Request(url, headers={"Connection": "close"}), timeout=timeout_s) as said:
             return bool(said.status == 200)
-    except OSError:
+    except (OSError, HTTPException):
         return False
 
 
@@ -104,7 +105,7 @@ def front(incus_testbeds, tmp_path) -> Iterator[Front]:
                 for each in session.call("GET", "/v1/clusters")["clusters"]:
                     with suppress(Refused):  # a test that has asked for its end may see it first
                         session.call("DELETE", f"/v1/clusters/{each['name']}")
-            until(lambda: not made.instances(), 90, "nothing is left on any member")
+            until(lambda: not made.instances(), 180, "nothing is left on any member")
 
 
 def test_one_request_makes_a_name_that_answers_and_a_way_in_by_ssh(front):
@@ -116,10 +117,10 @@ def test_one_request_makes_a_name_that_answers_and_a_way_in_by_ssh(front):
         session.call("POST", "/v1/keypairs", said)
         began = monotonic()
         session.call("POST", "/v1/clusters", {**WEB, "keypair": "hers", "create_bastion": True})
-    until(front.served, 60, "the name leads to an answer")
+    until(front.served, 180, "the name leads to an answer")
     print(f"name, balancer and instance answer {monotonic() - began:.1f} s after the request")
     front.it.settled("web")
-    ready = until(lambda: _bastion(front), 90, "the bastion is in order")
+    ready = until(lambda: _bastion(front), 180, "the bastion is in order")
     print(f"the bastion is in order {monotonic() - began:.1f} s after the request")
     members = [e for e in front.instances().values() if "bastion" not in e["name"]]
     assert {each["location"] for each in members} == {"m1", "m2", "m3"}
@@ -133,12 +134,14 @@ def test_one_request_makes_a_name_that_answers_and_a_way_in_by_ssh(front):
         foretold = session.call("DELETE", where, query={"plan": "true"})
         assert "the bastion web-bastion" in str(foretold)
         session.call("DELETE", where)
-    until(lambda: not front.instances(), 90, "no instance is left")
-    until(lambda: not front.resolved(NAME), 30, "the name is withdrawn")
-    until(lambda: not front.balanced(), 60, "no pool is left")
+    until(lambda: not front.instances(), 180, "no instance is left")
+    until(lambda: not front.resolved(NAME), 180, "the name is withdrawn")
+    until(lambda: not front.balanced(), 180, "no pool is left")
     with front.it.session() as session:
-        until(lambda: not session.call("GET", "/v1/nodes")["nodes"], 30, "no node is left")
-        until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 30, "no cluster is left")
+        until(lambda: not session.call("GET", "/v1/nodes")["nodes"], 180, "no node is left")
+        until(
+            lambda: not session.call("GET", "/v1/clusters")["clusters"], 180, "no cluster is left"
+        )
 
 
 def _bastion(front: Front, cluster: str = "web") -> dict[str, Any] | None:
@@ -178,9 +181,11 @@ def _bastion_killed(front: Front, before: dict[str, Any], keys: "Keys") -> None:
         now = _bastion(front)
         return now is not None and now["server"] != name
 
-    until(anew, 60, "another bastion is there")
+    until(anew, 180, "another bastion is there")
     until(
-        lambda: keys.ssh(front, "web", "hers", "1", "true").returncode == 0, 30, "one gets in again"
+        lambda: keys.ssh(front, "web", "hers", "1", "true").returncode == 0,
+        180,
+        "one gets in again",
     )
     print(f"a killed bastion let people in again after {monotonic() - killed:.1f} s")
     again = _bastion(front)
@@ -205,8 +210,10 @@ class Keys:
         """Run what `muster ssh CLUSTER INSTANCE` would with a key, without a memory of hosts."""
         cluster, key, there, *command = words
         asked = ("ssh", cluster, there, "-i", str(self.home / key), "--json")
-        line = front.muster(*asked, *command).stdout
-        said = [self._forgetful(each) for each in json.loads(line)["command"]]
+        answer = front.muster(*asked, *command)
+        if answer.returncode:  # there is no way in just then
+            return answer
+        said = [self._forgetful(each) for each in json.loads(answer.stdout)["command"]]
         return _ran([said[0], *self._options, *said[1:]])
 
     def plain(self, bastion: dict[str, Any], *words: str) -> "subprocess.CompletedProcess[str]":
@@ -227,7 +234,7 @@ class Keys:
 
 
 def _ran(words: list[str], **more: Any) -> "subprocess.CompletedProcess[str]":
-    plain: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 60}
+    plain: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 300}
     return subprocess.run(words, stdin=subprocess.DEVNULL, **plain, **more)
 
 
@@ -235,7 +242,7 @@ def kill(place: Place, member: str, pid: int) -> None:
     """Kill a process by the pid that it has on its member."""
     first = machine.first_process(place, member)
     inside = ["nsenter", "-t", str(first), "-p", "-m", "kill", f"-{int(signal.SIGKILL)}", str(pid)]
-    subprocess.run(inside, check=True, timeout=30)
+    subprocess.run(inside, check=True, timeout=120)
 
 
 def test_a_name_that_others_hold_is_not_taken_and_the_cluster_serves_all_the_same(front):
@@ -245,29 +252,29 @@ def test_a_name_that_others_hold_is_not_taken_and_the_cluster_serves_all_the_sam
         with front.it.session() as session:
             return "held by" in str(front.it.details(session, "held")["status_reason"])
 
-    until(told, 60, "it is said whose the name is not")
+    until(told, 180, "it is said whose the name is not")
     with front.it.session() as session:
         url = front.it.details(session, "held")["load_balancer_url"]
-    until(lambda: answers(url), 60, "it serves at its address")
+    until(lambda: answers(url), 180, "it serves at its address")
     assert front.resolved("held.example.test") == ["192.0.2.7"]
     front.delete("held")
-    until(lambda: not front.instances(), 90, "no instance is left")
+    until(lambda: not front.instances(), 180, "no instance is left")
     assert front.resolved("held.example.test") == ["192.0.2.7"]
 
 
 def test_a_restart_of_muster_drops_no_request(front):
     front.create()
-    until(front.served, 60, "the name leads to an answer")
+    until(front.served, 180, "the name leads to an answer")
     front.it.settled("web")
     (address,) = front.resolved(NAME)
     with Load(f"http://{address}:8080/health", clients=3, rest_s=0.01) as clients:
-        until(lambda: clients.answered > 200, 60, "clients are served")
+        until(lambda: clients.answered > 200, 180, "clients are served")
         front.it.stop()
         front.it.start()
         front.it.kill()
         front.it.start()
         least = clients.answered + 200
-        until(lambda: clients.answered > least, 60, "clients are served after it")
+        until(lambda: clients.answered > least, 180, "clients are served after it")
         front.it.settled("web")
     assert clients.failed == []
     print(f"stopped, killed and started twice under {clients.answered} requests")
@@ -292,7 +299,7 @@ def test_a_debian_with_cloud_init_lets_the_key_in_and_does_what_user_data_says(d
             session.send("/v1/images", iter(lambda: content.read(1 << 18), b""), query)
         began = monotonic()
         session.call("POST", "/v1/clusters", {**DEBIAN, "keypair": "hers", "create_bastion": True})
-    front.it.settled("deb", 180)
+    front.it.settled("deb", 400)
     print(f"a Debian with cloud-init is in order {monotonic() - began:.1f} s after the request")
     until(lambda: _bastion(front, "deb"), 180, "the bastion is in order")
     asked = ("deb", "hers", "1")

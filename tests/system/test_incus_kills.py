@@ -8,6 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.system, pytest.mark.incus, pytest.mark.slow, pytest.ma
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "12"))
 SEED = int(os.environ.get("CHAOS_SEED") or SystemRandom().randrange(10**9))
-PATIENCE_S = 180
+PATIENCE_S = 300
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG1hZGUgZm9yIHRlc3RzLCBub2JvZHkgaGFzIGl0Li4u tests"
 
 
@@ -106,12 +107,12 @@ def _stands(table: Table, session: Session, game: Game, expected: dict[str, int]
     until(lambda: counted(session, place) == expected, PATIENCE_S, f"{expected} stand")
     for name in expected:
         it.settled(name, PATIENCE_S)
-    assert counted(session, place) == expected
+    until(lambda: counted(session, place) == expected, PATIENCE_S, f"{expected} stand still")
     assert versions_of(place, "web") == {game.version}
-    assert disks(place) == set(instances(place))
+    until(lambda: disks(place) == set(instances(place)), PATIENCE_S, "each disk is an instance's")
     for name in expected:
         until(lambda name=name: reached(table, session, name), PATIENCE_S, f"{name} is reached")
-    assert len(pools(it)) == 2 * len(expected)
+    until(lambda: len(pools(it)) == 2 * len(expected), PATIENCE_S, lambda: pools(it))
     game.read_again(session)
 
 
@@ -121,15 +122,16 @@ def _ends(table: Table, session: Session, names: list[str]) -> None:
     for name in names:
         session.call("DELETE", f"/v1/clusters/{name}")
     until(lambda: not instances(place), PATIENCE_S, "no instance is left")
-    until(lambda: not disks(place), 30, "no disk is left")
+    until(lambda: not disks(place), 180, "no disk is left")
     until(lambda: not listed(session, "clusters"), PATIENCE_S, "no cluster is left")
-    until(lambda: not listed(session, "nodes"), 30, "no node is left")
-    until(lambda: not pools(it), 60, "no pool is left")
-    until(lambda: not it.caddies(), 60, "no process of a balancer is left")
+    until(lambda: not listed(session, "nodes"), 180, "no node is left")
+    until(lambda: not pools(it), 180, "no pool is left")
+    until(lambda: not it.caddies(), 180, "no process of a balancer is left")
     for name in ("web", "other"):
         full = f"{name}.{knots.ZONE}"
-        assert table.knot.resolved(full) == []
-        assert table.knot.resolved(f"_muster.{full}", "TXT") == []
+        for each, kind in ((full, "A"), (f"_muster.{full}", "TXT")):
+            asked = partial(table.knot.resolved, each, kind)
+            until(lambda asked=asked: not asked(), 180, f"{kind} of {each} is withdrawn")
     kept = volumes(place)
     assert [each["used_by"] for each in kept] == [[]], kept
     assert "user.muster.from" not in kept[0]["config"]

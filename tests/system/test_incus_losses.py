@@ -67,25 +67,28 @@ def test_what_a_lost_member_had_is_served_elsewhere_and_none_twice_when_it_retur
                     ids = {made[n]["config"]["user.muster.server"] for n in new if well}
                     return ids if well and len(new) == len(gone) else None
 
-                served = until(replaced, 120, "as many run elsewhere")
+                served = until(replaced, 180, "as many run elsewhere")
                 heard: set[str] = set()
-                until(lambda: heard.add(who_answers(url)) or served <= heard, 60, "they serve")
+                until(lambda: heard.add(who_answers(url)) or served <= heard, 180, "they serve")
                 took = monotonic() - began
                 assert "m2" not in {w for n, w in whereabouts(place).items() if n not in gone}
                 _not_struck_out(place, "m2", gone)
             finally:
                 found(place, "m2")
-            until(lambda: not gone & instances(place).keys(), 90, "those left behind go")
-            until(lambda: statuses(session) == {"ACTIVE"}, 60, "all is well again")
-        assert sum(each["status"] == "Running" for each in instances(place).values()) == 3
-        assert len(instances(place)) == 3
+            until(lambda: not gone & instances(place).keys(), 180, "those left behind go")
+            until(lambda: statuses(session) == {"ACTIVE"}, 180, "all is well again")
+        until(lambda: how(place) == ["Running"] * 3, 180, lambda: how(place))
         late = "" if took <= PROMISED_S else " (promised: 30 s)"
         print(f"served elsewhere after {took:.1f} s{late}; {len(load.failed)} of {load.answered}")
 
 
+def how(place: Place) -> list[str]:
+    return [each["status"] for each in instances(place).values()]
+
+
 def _not_struck_out(place: Place, member: str, there: set[str]) -> None:
     """A member that is away keeps its seat: by force its instances would be forgotten."""
-    until(lambda: bed.statuses(place)[member] == "Offline", 60, "Incus holds it for away")
+    until(lambda: bed.statuses(place)[member] == "Offline", 180, "Incus holds it for away")
 
     async def asked() -> None:
         gate = IncusGate(bed.settings(place))
@@ -115,12 +118,12 @@ def test_who_still_answers_is_not_replaced_however_long_its_member_is_away(it, p
         with Load(f"{url}/health", clients=2) as load:
             lost(place, "m2")
             try:
-                until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
+                until(lambda: "WARNING" in statuses(session), 180, "the loss is said")
                 passed(LONG_S)
                 load.more(SHARE)
             finally:
                 found(place, "m2")
-            until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
+            until(lambda: statuses(session) == {"ACTIVE"}, 180, "all is well again")
         assert load.failed == []
         assert whereabouts(place) == before
 
@@ -132,10 +135,10 @@ def test_a_member_back_before_it_is_given_up_keeps_what_it_had(it, place):
         before = whereabouts(place)
         machine.crash(place, "m2")
         try:
-            until(lambda: "WARNING" in statuses(session), 60, "the loss is said")
+            until(lambda: "WARNING" in statuses(session), 180, "the loss is said")
         finally:
             machine.boot(place, "m2")
-        until(lambda: statuses(session) == {"ACTIVE"}, 120, "all is well again")
+        until(lambda: statuses(session) == {"ACTIVE"}, 180, "all is well again")
         assert whereabouts(place) == before
 
 
@@ -152,13 +155,13 @@ def test_while_most_members_are_lost_nothing_is_done_and_that_is_said(it, place)
         for member in lost:
             stopped(place, member)
         try:
-            until(lambda: said("cloud.unreachable"), 60, "that the cloud is away is said")
+            until(lambda: said("cloud.unreachable"), 180, "that the cloud is away is said")
             passed(LONG_S)
         finally:
             for member in lost:
                 machine.start(place, member)
-        until(lambda: said("cloud.back"), 90, "that it is back is said")
-        until(lambda: statuses(session) == {"ACTIVE"}, 90, "all is well again")
+        until(lambda: said("cloud.back"), 180, "that it is back is said")
+        until(lambda: statuses(session) == {"ACTIVE"}, 180, "all is well again")
         assert whereabouts(place) == before
 
 
@@ -171,12 +174,12 @@ def test_a_deletion_does_not_wait_for_a_member_without_power(it, place):
         began = monotonic()
         try:
             session.call("DELETE", "/v1/clusters/web")
-            until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 120, "it is gone")
+            until(lambda: not session.call("GET", "/v1/clusters")["clusters"], 180, "it is gone")
             print(f"gone {monotonic() - began:.1f} s after its deletion, and m2 without power")
             assert set(instances(place)) == left
         finally:
             machine.boot(place, "m2")
-        until(lambda: not instances(place), 60, "what was left behind goes with its host's return")
+        until(lambda: not instances(place), 180, "what was left behind goes with its host's return")
 
 
 def test_a_volume_goes_along_to_the_next_server_of_its_instance(it, place):
@@ -194,7 +197,7 @@ def test_a_volume_goes_along_to_the_next_server_of_its_instance(it, place):
             volume = session.call("GET", "/v1/volumes/data")["volume"]
             return volume["instance_id"] == node["id"] and volume["server"] != node["ref"]
 
-        until(has_it_again, 90, "its next server has the volume")
+        until(has_it_again, 180, "its next server has the volume")
         print(f"the next server has it {monotonic() - began:.1f} s after the former has stopped")
         assert _ran(session, node["id"], "cat /mnt/data/said") == "kept\n"
         session.call("POST", "/v1/volumes/data/detach")

@@ -8,7 +8,7 @@ import pytest
 from cli.terminal import terminal
 from house import House, until
 from incus_disks import called_so, note, volumes, written_through
-from incus_service import beside, instances
+from incus_service import beside, instance, instances
 from muster.client.http import Session
 from testbed.incus import rest
 from testbed.incus.place import Place
@@ -53,7 +53,7 @@ class Ann:
         """Ask for an action, and see it end well."""
         before = {each["id"] for each in self._actions()}
         self.call(method, path, said)
-        until(lambda: self._over(before), 60, f"{method} {path} is over")
+        until(lambda: self._over(before), 180, f"{method} {path} is over")
 
     def _actions(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.call("GET", "/v1/actions")["actions"]
@@ -77,9 +77,10 @@ class Ann:
 
     def hosts(self, name: str) -> dict[str, str]:
         """Return node -> member, as Incus tells it."""
-        there = instances(self._place)
         nodes = self.call("GET", f"/v1/nodes?cluster_id={name}")["nodes"]
-        return {each["id"]: there[each["physical_id"]]["location"] for each in nodes}
+        return {
+            each["id"]: instance(self._place, each["physical_id"])["location"] for each in nodes
+        }
 
     def moved(self, node: str, **params: object) -> None:
         self.ended("POST", f"/v1/nodes/{node}/ops", {"evacuate": params})
@@ -110,7 +111,7 @@ def test_nodes_are_where_their_rules_want_them_and_nothing_moves_twice(
         ann.ended("POST", "/v1/nodes", {"node": {"name": "alone", "profile_id": "small"}})
         load = {each: [*apart.values(), *zoned.values()].count(each) for each in MEMBERS}
         alone = ann.call("GET", "/v1/nodes/alone")["node"]
-        where = instances(place)[alone["physical_id"]]["location"]
+        where = instance(place, alone["physical_id"])["location"]
         assert load[where] == min(load.values())
 
         leaver, left = next(iter(apart.items()))
@@ -120,11 +121,11 @@ def test_nodes_are_where_their_rules_want_them_and_nothing_moves_twice(
 
         strayed = next(id for id, host in zoned.items() if host == "m2")
         ann.moved(strayed, host="m3", force=True)
-        said = until(lambda: ann.proposed(strayed), 30, "it is proposed to move back")
+        said = until(lambda: ann.proposed(strayed), 180, "it is proposed to move back")
         assert [e["target"] for e in said if e["node_id"] == strayed] == ["m2"]
         for each in said:
             ann.moved(each["node_id"], host=each["target"])
-        until(lambda: ann.in_order("zoned", "apart"), 30, "all is in order again")
+        until(lambda: ann.in_order("zoned", "apart"), 180, "all is in order again")
         found = ann.call("GET", PLAN)["rebalance"]
         assert (found["transfers"], found["unsolved"]) == ([], [])
         assert sorted(ann.hosts("zoned").values()) == ["m1", "m2"]
@@ -145,7 +146,7 @@ def test_a_volume_lies_in_the_second_pool_where_its_server_is(it: House, place: 
     where = "/v2/default/vclusters"
     with it.session() as session:
         session.call("POST", where, said)
-        shown = until(lambda: _whole(session, f"{where}/two-pools"), 60, "it is there")
+        shown = until(lambda: _whole(session, f"{where}/two-pools"), 180, "it is there")
         [host] = {each["host"] for each in shown["instances"]}
         for pool, name in (("fast", "db-vol"), ("default", "log")):
             listed = rest.call(
@@ -156,7 +157,7 @@ def test_a_volume_lies_in_the_second_pool_where_its_server_is(it: House, place: 
             assert found[f"two-pools-{name}"]["location"] == host
             assert found[f"two-pools-{name}"]["used_by"]
         session.call("DELETE", f"{where}/two-pools")
-        until(lambda: not session.call("GET", where)["vclusters"], 60, "nothing is left")
+        until(lambda: not session.call("GET", where)["vclusters"], 180, "nothing is left")
     rest.call(first, "DELETE", "/1.0/storage-pools/fast")
 
 
@@ -173,7 +174,7 @@ def test_a_rebalancing_takes_a_group_with_its_volume_to_another_member(
     where, typed = "/v2/default/vclusters", terminal(it)
     with it.session() as session:
         session.call("POST", where, said)
-        before = until(lambda: _whole(session, f"{where}/leaving"), 60, "it is there")
+        before = until(lambda: _whole(session, f"{where}/leaving"), 180, "it is there")
         at = {each["name"]: each["host"] for each in before["instances"]}
         written_through(place, "leaving-db", volumes(place)["leaving-db-vol"])
         leave = ("rebalance", "--cloud", "site", "--away", at["db"])
@@ -189,7 +190,7 @@ def test_a_rebalancing_takes_a_group_with_its_volume_to_another_member(
         again = typed.asked(*leave, "--plan")
         assert (again["transfers"], again["unsolved"]) == ([], [])
         session.call("DELETE", f"{where}/leaving")
-        until(lambda: not session.call("GET", where)["vclusters"], 60, "nothing is left")
+        until(lambda: not session.call("GET", where)["vclusters"], 180, "nothing is left")
 
 
 def _whole(session: Session, where: str) -> dict[str, Any] | None:

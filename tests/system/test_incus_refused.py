@@ -1,9 +1,10 @@
 """What is refused where real Incus members are: others' instances, and images that are bombs."""
 
 import lzma
+import os
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_a_project_adopts_what_its_owner_gave_it_and_nothing_else(it, place):
         taken = root.call("POST", "/v1/nodes/adopt", {**ADOPT, "identity": "database"})["node"]
         for session, node in ((ann, ours), (root, taken)):
             session.call("DELETE", f"/v1/nodes/{node['id']}")
-        until(lambda: not instances(place), 60, "both are gone")
+        until(lambda: not instances(place), 180, "both are gone")
 
 
 def test_an_image_that_is_a_bomb_reaches_no_member(it, place, tmp_path):
@@ -100,8 +101,18 @@ def test_an_image_that_is_a_bomb_reaches_no_member(it, place, tmp_path):
         ann.send("/v1/images", iter([made.read_bytes()]), query)
     assert refusal.value.status == 400
     assert fingerprints(place) == before
-    left = [path for path in it.home.rglob("*") if path.is_file() and path.stat().st_size > 1 << 20]
-    assert left == []
+    assert large_files(it.home) == []
+
+
+def large_files(home: Path) -> list[Path]:
+    """Return what of a house is large besides its database, which writes on all the while."""
+    files = [Path(folder) / name for folder, _, names in os.walk(home) for name in names]
+    found = []
+    for each in files:
+        with suppress(FileNotFoundError):  # it was there for a moment
+            if each.stat().st_size > 1 << 20 and not each.name.startswith("muster.db"):
+                found.append(each)
+    return found
 
 
 def bomb(path: Path) -> Path:

@@ -34,7 +34,7 @@ class Client:
     """Somebody who speaks the clustering API, and sees what is in the project."""
 
     def __init__(self, url: str, file: Path) -> None:
-        self._http = httpx2.Client(base_url=url, headers=NEWEST, timeout=60)
+        self._http = httpx2.Client(base_url=url, headers=NEWEST, timeout=180)
         self._file = file
         self._before = everything(file, ENTRY)
 
@@ -51,7 +51,7 @@ class Client:
         answer = self._http.request(method, path, json=body)
         assert answer.status_code == 202, answer.text
         where = f"/v1/actions/{answer.headers['location'].rpartition('/')[2]}"
-        action = until(lambda: self._over(where), 300, f"{method} {path} is over", 0.2)
+        action = until(lambda: self._over(where), 600, f"{method} {path} is over", 0.2)
         return str(action["status"])
 
     def _over(self, where: str) -> Any:
@@ -94,6 +94,11 @@ def test_a_cluster_comes_grows_shrinks_and_goes_and_nothing_of_it_is_left(ann: C
     }
     for size in (4, 1):
         assert ann.ended("POST", "/v1/clusters/batch/actions", resized(size)) == "SUCCEEDED"
-        until(lambda size=size: len(ann.new()["servers"]) == size, 180, f"there are {size}", 0.5)
+        until(
+            lambda size=size: len(ann.new().get("servers", ())) == size,
+            400,
+            f"there are {size}",
+            0.5,
+        )
     assert ann.ended("DELETE", "/v1/clusters/batch") == "SUCCEEDED"
-    until(lambda: not ann.new(), 180, lambda: f"nothing is left: {ann.new()}", 0.5)
+    until(lambda: not ann.new(), 400, lambda: f"nothing is left: {ann.new()}", 0.5)

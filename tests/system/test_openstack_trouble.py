@@ -39,7 +39,7 @@ def create(cloud: Cloud, zone: str) -> str:
     wish = {"name": "s", "flavorRef": flavors["tiny"], "imageRef": image, "networks": "none"}
     body = {"server": {**wish, "availability_zone": zone}}
     id = str(it.call("nova", "POST", "/servers", body)["server"]["id"])
-    until(lambda: status(cloud, id) == "ACTIVE", 90, lambda: f"{id} is {status(cloud, id)}")
+    until(lambda: status(cloud, id) == "ACTIVE", 300, lambda: f"{id} is {status(cloud, id)}")
     return id
 
 
@@ -49,7 +49,7 @@ def status(cloud: Cloud, server: str) -> str:
 
 def delete(cloud: Cloud, server: str) -> None:
     cloud.asking.call("nova", "DELETE", f"/servers/{server}")
-    until(lambda: server not in cloud.everything()["nova/servers"], 60, f"{server} is deleted")
+    until(lambda: server not in cloud.everything()["nova/servers"], 300, f"{server} is deleted")
 
 
 def code(cloud: Cloud, service: str) -> int:
@@ -65,7 +65,9 @@ def test_keystone_is_away_and_comes_back_with_its_tokens(cloud: Cloud) -> None:
     token = cloud.keystone.token("admin", "admin")
     with cloud.without("keystone"), pytest.raises(httpx2.ConnectError):
         cloud.keystone.token("admin", "admin")
-    answer = httpx2.get(f"{cloud.url('nova')}/v2.1/servers", headers={"X-Auth-Token": token})
+    answer = httpx2.get(
+        f"{cloud.url('nova')}/v2.1/servers", headers={"X-Auth-Token": token}, timeout=120
+    )
     assert answer.status_code == 200
 
 
@@ -74,7 +76,7 @@ def test_a_service_that_is_held_says_nothing_until_it_is_released(cloud: Cloud) 
     with pytest.raises(httpx2.ReadTimeout):
         httpx2.get(cloud.url("octavia"), timeout=1)
     cloud.release("octavia")
-    assert httpx2.get(cloud.url("octavia"), timeout=30).status_code == 200
+    assert httpx2.get(cloud.url("octavia"), timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize("service", LISTS)
@@ -93,8 +95,8 @@ def test_servers_are_made_after_rabbitmq_was_restarted(cloud: Cloud) -> None:
 def test_a_host_is_seen_down_and_has_its_server_when_it_is_back(cloud: Cloud) -> None:
     server = create(cloud, "az2")
     with cloud.without("compute-2"):
-        until(lambda: cloud.states()["compute-2"] == "down", DOWN_AFTER_S + 30, cloud.states)
-    until(lambda: cloud.states()["compute-2"] == "up", 60, cloud.states)
+        until(lambda: cloud.states()["compute-2"] == "down", DOWN_AFTER_S + 180, cloud.states)
+    until(lambda: cloud.states()["compute-2"] == "up", 300, cloud.states)
     assert status(cloud, server) == "ACTIVE"
     delete(cloud, server)
 
@@ -117,7 +119,7 @@ def test_a_balancer_is_stuck_and_its_traffic_counted_as_told(cloud: Cloud) -> No
         now = it.call("octavia", "GET", where)["loadbalancer"]
         return str(now["provisioning_status"])
 
-    until(lambda: seen() == "ACTIVE", 60, seen)
+    until(lambda: seen() == "ACTIVE", 300, seen)
     listener = it.call("octavia", "GET", where)["loadbalancer"]["listeners"][0]["id"]
     games.count_traffic(cloud.place, listener, total_connections=70)
     assert it.call("octavia", "GET", f"{where}/stats")["stats"]["total_connections"] == 70
@@ -126,4 +128,4 @@ def test_a_balancer_is_stuck_and_its_traffic_counted_as_told(cloud: Cloud) -> No
     assert seen() == "PENDING_UPDATE"
     games.set_balancer(cloud.place, made, provisioning_status="ERROR")
     it.call("octavia", "DELETE", f"{where}?cascade=true")
-    until(lambda: made not in cloud.everything()["octavia/load-balancers"], 60, "it is deleted")
+    until(lambda: made not in cloud.everything()["octavia/load-balancers"], 300, "it is deleted")

@@ -77,7 +77,7 @@ class Keystone:
         """Return the answer to something only an administrator may."""
         self._token = self._token or self.token("admin", "admin")
         url, headers = f"{self.url}/v3{path}", {"X-Auth-Token": self._token}
-        answer = httpx2.request(method, url, json=body, headers=headers, timeout=30)
+        answer = httpx2.request(method, url, json=body, headers=headers, timeout=120)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -104,7 +104,7 @@ class Keystone:
             auth["scope"] = {"project": {"name": project, "domain": domain}}
         else:
             auth["scope"] = "unscoped"
-        answer = httpx2.post(f"{self.url}/v3/auth/tokens", json={"auth": auth}, timeout=30)
+        answer = httpx2.post(f"{self.url}/v3/auth/tokens", json={"auth": auth}, timeout=120)
         assert answer.status_code == 201, answer.text
         return str(answer.headers["x-subject-token"])
 
@@ -114,13 +114,13 @@ class Keystone:
         who = httpx2.get(
             f"{self.url}/v3/auth/tokens",
             headers={**mine, "X-Subject-Token": mine["X-Auth-Token"]},
-            timeout=30,
+            timeout=120,
         ).json()["token"]["user"]["id"]
         answer = httpx2.post(
             f"{self.url}/v3/users/{who}/application_credentials",
             json={"application_credential": {"name": f"of-{user}"}},
             headers=mine,
-            timeout=30,
+            timeout=120,
         )
         assert answer.status_code == 201, answer.text
         made = answer.json()["application_credential"]
@@ -132,7 +132,7 @@ class Keystone:
 
     def revoke(self, token: str) -> None:
         headers = {"X-Auth-Token": token, "X-Subject-Token": token}
-        answer = httpx2.delete(f"{self.url}/v3/auth/tokens", headers=headers, timeout=30)
+        answer = httpx2.delete(f"{self.url}/v3/auth/tokens", headers=headers, timeout=120)
         assert answer.status_code == 204, answer.text
 
 
@@ -186,7 +186,7 @@ def _manage(made: Keystone, *words: str) -> None:
 
 
 def _await(made: Keystone) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         assert made.process is not None
         assert made.process.poll() is None, (made.folder / "server.log").read_text()

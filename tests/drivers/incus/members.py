@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
@@ -51,25 +52,25 @@ class Site:
     async def running(self, *orders: ServerOrder) -> list[Server]:
         """Create the servers and wait until all of them run."""
         for order in orders:
-            await self.cloud.compute.create_server(order)
+            await until(partial(self._taken, order), 120)
         ids = {order.server_id for order in orders}
 
         async def run() -> bool:
             return ids <= {id for id, seen in (await self.seen()).items() if seen is Seen.RUNNING}
 
-        await until(run)
+        await until(run, 120)
         shown = {each.server_id: each for each in await self.cloud.compute.list_servers()}
         return [shown[order.server_id] for order in orders]
+
+    async def _taken(self, order: ServerOrder) -> bool:
+        return bool(await self.cloud.compute.create_server(order))
 
     async def seen(self) -> dict[UUID, Seen]:
         return {x.server_id: x.seen for x in await self.cloud.compute.list_servers(self.cluster)}
 
-    async def becomes(self, server: Server, wanted: Seen, deadline_s: float = 30) -> None:
+    async def becomes(self, server: Server, wanted: Seen, deadline_s: float = 120) -> None:
         async def so() -> bool:
-            try:
-                return (await self.seen()).get(server.server_id) is wanted
-            except Transient:  # the members agree on who leads them now
-                return False
+            return (await self.seen()).get(server.server_id) is wanted
 
         await until(so, deadline_s)
 
@@ -90,16 +91,22 @@ class Site:
                 return False
             return True
 
-        await until(so, 60)
+        await until(so, 180)
 
     def asked(self, where: str, member: str = "m1") -> Any:
         return rest.call(self.place.socket(member), "GET", where)
 
 
-async def until(claim: Any, deadline_s: float = 30) -> None:
-    end = monotonic() + deadline_s
-    while not await claim():
-        assert monotonic() < end, f"not within {deadline_s} s: {claim.__qualname__}"
+async def until(claim: Any, deadline_s: float = 60) -> None:
+    """Wait until the claim holds; what cannot be said for now is asked again, as by the engine."""
+    end, why = monotonic() + deadline_s, ""
+    while True:
+        try:
+            if await claim():
+                return
+        except Transient as error:  # the members agree on who leads them now, say
+            why = f" ({error})"
+        assert monotonic() < end, f"not within {deadline_s} s: {claim}{why}"
         await anyio.sleep(0.1)
 
 
@@ -121,24 +128,22 @@ async def opened(
         images = {each.name: each.id for each in await cloud.images.list_images()}
         yield Site(place=place, cloud=cloud, image=images["demo-web"], installation=ours)
         if installation is None:
-            await until(lambda: _cleared(cloud), 60)
+            await until(lambda: _cleared(cloud), 120)
         await cloud.close()
 
 
 async def _cleared(cloud: Cloud) -> bool:
     """Delete what is left, and return whether nothing is."""
-    try:
-        for server in await cloud.compute.list_servers():
-            await cloud.compute.delete_server(server.ref)
-        return not await cloud.compute.list_servers()
-    except Transient:
-        return False
+    for server in await cloud.compute.list_servers():
+        await cloud.compute.delete_server(server.ref)
+    return not await cloud.compute.list_servers()
 
 
 def kill(place: Place, member: str, pid: int) -> None:
-    """Kill the process that a member knows as `pid`."""
-    first = machine.first_process(place, member)
-    os.kill(_inner(first, pid), signal.SIGKILL)
+    """Kill the process that a member knows as `pid`; it has ended when this returns."""
+    there = _inner(machine.first_process(place, member), pid)
+    os.kill(there, signal.SIGKILL)
+    machine.await_end(there)
 
 
 def _inner(first: int | None, pid: int) -> int:
@@ -162,6 +167,9 @@ def _same_space(first: int | None, pid: str) -> bool:
     while current > 1:
         if current == first:
             return True
-        with open(f"/proc/{current}/stat") as file:
-            current = int(file.read().rpartition(")")[2].split()[1])
+        try:
+            with open(f"/proc/{current}/stat") as file:
+                current = int(file.read().rpartition(")")[2].split()[1])
+        except OSError:  # somebody else's, who has just ended
+            return False
     return False

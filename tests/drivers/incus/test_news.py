@@ -135,9 +135,9 @@ async def test_the_others_are_heard_while_the_first_is_away(site: Site) -> None:
     servers = await site.running(*(site.order(index) for index in range(3)))
     [other] = [each for each in servers if each.host == "m2"]
     await _pause(news)
+    pid = site.asked(f"/1.0/instances/{other.ref}/state")["pid"]
     machine.end_daemon(site.place, "m1", signal.SIGTERM)
     try:
-        pid = site.asked(f"/1.0/instances/{other.ref}/state", "m2")["pid"]
         kill(site.place, "m2", pid)
         with anyio.fail_after(DEADLINE_S):
             await news.stirred()

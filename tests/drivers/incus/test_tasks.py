@@ -1,7 +1,7 @@
 """Operations: heard of rather than asked for, asked for all the same, and shown to people."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -14,13 +14,14 @@ import pytest
 from drivers.incus.members import opened, until
 from drivers.incus.scripted import Bed, Scripted, ended, scripted, told
 from drivers.incus.tellers import DEADLINE_S, OURS, Teller, telling
-from muster.base.errors import Permanent
+from muster.base.errors import Permanent, Transient
 from muster.drivers.incus.lines import Lines
 from muster.drivers.incus.options import Options
 from muster.drivers.incus.rest import Call, Rest
 from muster.drivers.incus.tasks import IncusTasks
 from muster.model.observed import Seen
 from muster.model.task import Task
+from muster.ports.tasks import Tasks
 from testbed.incus.place import FABRIC_ADDRESS
 from testbed.incus.rest import call
 
@@ -241,6 +242,14 @@ async def test_what_may_be_cancelled_is_and_nothing_else(bed: Bed) -> None:
     assert bed.incus.lines().count("DELETE /1.0/operations/one") == 1
 
 
+async def under_way(tasks: Tasks) -> Sequence[Task]:
+    """Return what members say that they are at; nothing where they cannot say it for now."""
+    try:
+        return await tasks.list_tasks()
+    except Transient:
+        return ()
+
+
 @pytest.mark.incus
 async def test_real_members_tell_ends_at_once_and_what_they_are_at(
     incus_testbeds: Callable[[int], Any], tmp_path: Path
@@ -259,7 +268,7 @@ async def test_real_members_tell_ends_at_once_and_what_they_are_at(
         making = asyncio.create_task(site.running(*orders))
         seen: dict[str, Task] = {}
         while not making.done():
-            seen |= {each.id: each for each in await tasks.list_tasks()}
+            seen |= {each.id: each for each in await under_way(tasks)}
         servers = await making
         print(f"3 created in {monotonic() - began:.2f} s; {[each.what for each in seen.values()]}")
         nodes = {order.node_id for order in orders}
@@ -340,10 +349,14 @@ async def test_what_real_members_do_not_cancel_is_refused_by_name_and_goes_on(
         making = asyncio.create_task(site.running(*(site.order(each) for each in range(3))))
         refused: list[str] = []
         while not making.done() and not refused:
-            for each in await tasks.list_tasks():
+            for each in await under_way(tasks):
+                if each.what != "Creating instance":  # members have things of their own to do
+                    continue
                 try:
                     await tasks.cancel_task(each.id)
+                except Transient:
+                    continue
                 except Permanent as error:
                     refused += [error.text] if each.what in error.text else []
-        assert refused == ["Creating instance goes on to its end: Incus cannot cancel it"]
+        assert set(refused) == {"Creating instance goes on to its end: Incus cannot cancel it"}
         assert {each.seen for each in await making} == {Seen.RUNNING}

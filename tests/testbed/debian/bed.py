@@ -16,7 +16,7 @@ from testbed.incus import fabric, machine
 from testbed.incus.bed import down, guarded, held, sweep
 from testbed.incus.place import PROGRAMS, Place
 
-BOOTS_S = 60.0
+BOOTS_S = 240.0
 UP = ("running", "degraded")  # of what systemd says of itself
 
 

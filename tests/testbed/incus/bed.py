@@ -205,7 +205,7 @@ def guarded(place: Place) -> Iterator[None]:
         down(place)
         assert guard.stdin is not None
         guard.stdin.close()
-        guard.wait(60)
+        guard.wait(180)
 
 
 def _surroundings() -> dict[str, str]:
@@ -219,7 +219,7 @@ def statuses(place: Place) -> dict[str, str]:
     return {each["server_name"]: each["status"] for each in listed}
 
 
-def await_whole(place: Place, patience_s: float = 60) -> None:
+def await_whole(place: Place, patience_s: float = 180) -> None:
     """Wait until all members are well again: one whose daemon is back is missed for a while."""
     well = dict.fromkeys(place.members(), "Online")
     deadline = time.monotonic() + patience_s

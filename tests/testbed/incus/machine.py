@@ -133,8 +133,8 @@ def crash(place: Place, member: str) -> None:
     """Take the power away: everything on the member ends at once."""
     pid = first_process(place, member)
     if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-        _await_end(pid)
+        _kill(pid)  # it may be about to end by itself, as one that reboots
+        await_end(pid)
 
 
 def start(place: Place, member: str) -> None:
@@ -150,10 +150,11 @@ def end_daemon(place: Place, member: str, number: signal.Signals) -> None:
     pid = daemon(place, member)
     if pid is not None:
         os.kill(pid, number)
-        _await_end(pid)
+        await_end(pid)
 
 
-def _await_end(pid: int, patience_s: float = 30) -> None:
+def await_end(pid: int, patience_s: float = 30) -> None:
+    """Return when a process has ended, or the patience."""
     deadline = time.monotonic() + patience_s
     while _runs(pid) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -10,7 +10,7 @@ mount --bind /run/resolv.conf /etc/resolv.conf
 mkdir -p /run/systemd/system
 unset INCUS_DIR
 mend() { # what a service manager does for a daemon that ends
-    for _ in $(seq 200); do
+    for _ in $(seq 2400); do
         [ -e /var/lib/incus/server.crt ] && break
         sleep 0.05
     done

@@ -9,24 +9,43 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE_S = 120
+HANDOVER_S = 60.0
+_LINE_S = PATIENCE_S + 30  # Incus is asked to wait for less than that
+_FOR_NOW = (500, 503)
 
 
 class _OverSocket(http.client.HTTPConnection):
     def __init__(self, path: Path) -> None:
-        super().__init__("incus", timeout=PATIENCE_S)
+        super().__init__("incus", timeout=_LINE_S)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(PATIENCE_S)
+        self.sock.settimeout(_LINE_S)
         self.sock.connect(str(self._path))
 
 
+# Note [A new leader]
+# While the members agree on who leads their database, because the one that did lost its power say,
+# each of them answers that it cannot read it. That is over in seconds, and says nothing about what
+# was asked for: so a question is put again, for as long as no leader could reasonably take.
 def call(path: Path, method: str, where: str, body: Any = None, *, wait: bool = True) -> Any:
-    """Return the metadata of the answer, or the operation once it has ended well."""
+    """Return the metadata of the answer, or the operation once it has ended well.
+
+    See Note [A new leader].
+    """
     content = json.dumps(body).encode() if body is not None else None
     headers = {"Content-Type": "application/json"}
-    return _ended(path, f"{method} {where}", _asked(path, method, where, content, headers), wait)
+    deadline = time.monotonic() + HANDOVER_S
+    answer = _asked(path, method, where, content, headers)
+    while method == "GET" and _cannot_say(answer) and time.monotonic() < deadline:
+        time.sleep(0.1)
+        answer = _asked(path, method, where, content, headers)
+    return _ended(path, f"{method} {where}", answer, wait)
+
+
+def _cannot_say(answer: Any) -> bool:
+    return answer["type"] == "error" and answer["error_code"] in _FOR_NOW
 
 
 def send(path: Path, where: str, content: bytes, headers: Mapping[str, str]) -> Any:
@@ -57,13 +76,12 @@ def _ended(path: Path, what: str, answer: Any, wait: bool) -> Any:
 
 def answers(path: Path) -> bool:
     try:
-        call(path, "GET", "/1.0")
-    except (OSError, RuntimeError, http.client.HTTPException):
+        return bool(_asked(path, "GET", "/1.0", None, {})["type"] != "error")
+    except (OSError, ValueError, http.client.HTTPException):
         return False
-    return True
 
 
-def await_answer(path: Path, patience_s: float = 30) -> None:
+def await_answer(path: Path, patience_s: float = 120) -> None:
     deadline = time.monotonic() + patience_s
     while not answers(path):
         if time.monotonic() > deadline:

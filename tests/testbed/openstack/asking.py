@@ -49,7 +49,7 @@ class Asking:
             f"{self.place.url(service)}{_PATHS.get(service, '')}{path}",
             json=body,
             headers=headers,
-            timeout=60,
+            timeout=180,
         )
         if not answer.is_success:
             why = f"{method} {path}: {answer.status_code} {answer.text}"
@@ -59,5 +59,5 @@ class Asking:
     def upload(self, path: str, content: bytes) -> None:
         headers = {"X-Auth-Token": self._token, "Content-Type": "application/octet-stream"}
         url = f"{self.place.url('glance')}{path}"
-        answer = httpx2.put(url, content=content, headers=headers, timeout=60)
+        answer = httpx2.put(url, content=content, headers=headers, timeout=180)
         assert answer.is_success, answer.text

@@ -92,7 +92,7 @@ def _volumes_ready(it: Asking) -> bool:
     return any(s["binary"] == "cinder-volume" and s["state"] == "up" for s in listed)
 
 
-def _await(claim: Callable[[], bool], what: str, patience_s: float = 180) -> None:
+def _await(claim: Callable[[], bool], what: str, patience_s: float = 400) -> None:
     deadline = time.monotonic() + patience_s
     while not claim():
         if time.monotonic() > deadline:
