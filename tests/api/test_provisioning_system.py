@@ -122,7 +122,6 @@ async def test_who_resets_himself_registers_again_at_that_address(tmp_path):
         ("network", {"rest_server_address": "*:7443"}, "setting listen"),
         ("security", {"oidc": {"issuer": "https://id.example"}}, "identity"),
         ("security", {"openfga": {"api_token": "s3cret"}}, "identity"),
-        ("security", {"acme": {"agree_tos": True, "domain": "m.example"}}, "speaks no ACME"),
         ("settings", {"server_registration_scriptlet": "def f(): pass"}, "no scriptlets"),
         ("settings", {"log_level": "LOUD"}, "must be one of"),
         ("updates", {"source": "https://updates.example"}, "package sources"),
@@ -134,12 +133,6 @@ async def test_what_is_said_elsewhere_is_refused_naming_where(office, part, said
     told = await ask(office, "PUT", part, said, 400)
     assert (why in told, "s3cret" in told) == (True, False)
     assert await ask(office, "GET", part) == before
-
-
-async def test_a_certificate_is_renewed_by_whoever_gave_it_and_that_is_said(office):
-    why = await ask(office, "POST", "certificate/:renew", {}, 400)
-    assert "speaks no ACME" in why
-    assert "muster system certificate set" in why
 
 
 async def test_a_change_is_held_to_what_was_seen_and_is_the_operators(office):

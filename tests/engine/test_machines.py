@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from builders import NOW
+from certified import signer
 from drivers.pem.made import CERTIFICATE, NEXT
 from fleet import ABOUT, FakeFleet, FakeMachine
 from machines import a_machine
@@ -20,8 +21,8 @@ from muster.engine.machines import AT_ONCE
 from muster.engine.pace import EnginePace
 from muster.engine.worker import Engine
 from muster.model.machine import Detail, Kind, Machine, MachineStatus
-from muster.model.system import SHOWN
-from muster.ports.store import Store
+from muster.model.system import SHOWN, SHOWN_AS
+from muster.ports.store import Store, Transaction
 from muster.store.signals import LocalSignal
 
 S, D = MachineStatus, Detail
@@ -314,3 +315,24 @@ async def test_a_machine_is_told_our_new_certificate_until_it_takes_it():
         assert (await yard.seen(machine)).status is S.READY
         await yard.go_on(301)
         assert len(there.changes) == 2
+
+
+async def test_a_machine_that_does_not_know_our_authority_is_held_to_the_very_certificate():
+    root = signer("an authority", NOW)
+    ours = signer("muster", NOW, root, is_authority=False)
+    pinned = {
+        "name": "operations-center",
+        "config": {"server_url": "https://muster.example", "server_certificate": NEXT},
+    }
+    async with a_yard() as yard:
+        machine = a_machine()
+        there = yard.stands(machine, answers={**ABOUT, PROVIDER: {"config": pinned, "state": {}}})
+        await yard.keep(machine)
+
+        def show(tx: Transaction) -> None:
+            tx.settings.put(SHOWN, ours.pem)
+            tx.settings.put(SHOWN_AS, "")
+
+        await yard.store.write(show)
+        await yard.go_on()
+        assert there.config("system/provider")["config"]["server_certificate"] == ours.pem

@@ -124,6 +124,7 @@ PROVISIONING = (
     *warnings.ROUTES,
     *system.ROUTES,
 )
+OPEN_PROVISIONING = (*servers.OPEN, *seeds.OPEN, *system.OPEN)
 OPEN_CLUSTERING: tuple[HTTPRouteHandler, ...] = webhooks.ROUTES  # asked without saying who one is
 
 
@@ -172,7 +173,10 @@ def _routed() -> Litestar:
     )
     machines, registering = (
         Router("/", route_handlers=list(routes), guards=guards)
-        for routes, guards in ((PROVISIONING, [guard]), ((*servers.OPEN, *seeds.OPEN), []))
+        for routes, guards in (
+            (PROVISIONING, [guard]),
+            ((*servers.OPEN, *seeds.OPEN, *system.OPEN), []),
+        )
     )
     return Litestar(
         route_handlers=[

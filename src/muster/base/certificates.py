@@ -3,7 +3,7 @@
 import re
 import ssl
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -183,14 +183,37 @@ def _loose(chain: list[str]) -> str:
     return ""
 
 
+def known_as(chain: str, key: str) -> tuple[str, ...]:
+    """Return by which names those vouch for a chain whom this machine believes; () for none.
+
+    See Note [Proved by a handshake].
+    """
+    server, client = serving(chain, key), ssl.create_default_context()
+    client.check_hostname = False
+    client.verify_flags |= _ANY_TIME
+    try:
+        asking = _met(server, client) if server else None
+    except ssl.SSLError:
+        return ()
+    said = (asking.getpeercert() or {}) if asking else {}
+    names: Iterable[tuple[str, str]] = said.get("subjectAltName", ())  # type: ignore[assignment]
+    return tuple(name for _, name in names)
+
+
 def _shake_hands(server: ssl.SSLContext, root: str) -> None:
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client.check_hostname = False
     client.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _ANY_TIME
     client.load_verify_locations(cadata=root)
+    _met(server, client)
+
+
+def _met(server: ssl.SSLContext, client: ssl.SSLContext) -> ssl.SSLObject:
+    """Return the client's side of a handshake in memory. Raises `SSLError`."""
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     asking = client.wrap_bio(back, there)
     answering = server.wrap_bio(there, back, server_side=True)
     for side in (asking, answering, asking):
         with suppress(ssl.SSLWantReadError):
             side.do_handshake()
+    return asking

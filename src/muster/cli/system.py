@@ -10,6 +10,7 @@ from muster.cli.given import pairs_option, words
 from muster.cli.show import pairs
 
 HERE = "/1.0/system"
+RENEWED_S = 120.0  # an authority may take its time over a proof
 _PART = click.argument("part", type=click.Choice(["network", "security", "settings", "updates"]))
 
 
@@ -65,6 +66,38 @@ def certificate_set(asked: Asking, certificate_file: Path, key_file: Path) -> No
     body = {"certificate": certificate_file.read_text(), "key": key_file.read_text()}
     with asked.session() as session:
         _told(asked, session.call("POST", f"{HERE}/certificate", body)["metadata"])
+
+
+@certificate.command("renew")
+@asking
+def certificate_renew(asked: Asking) -> None:
+    """Get another one by ACME now, as `muster system acme` says, and show it."""
+    with asked.session() as session:
+        path = f"{HERE}/certificate/:renew"
+        _told(asked, session.call("POST", path, {}, patience_s=RENEWED_S)["metadata"])
+
+
+@system.command("acme")
+@click.option("--domain", help="The name that the certificate is for; empty: none is got any more.")
+@click.option("--email", help="Whom the authority may write to.")
+@click.option("--agree-tos", is_flag=True, default=None, help="You agree to the authority's terms.")
+@click.option("--ca-url", help="The authority's directory; usual: that of Let's Encrypt.")
+@click.option(
+    "--http-challenge-address",
+    help="Where Muster proves the domain (:80); empty: others pass that on to Muster.",
+)
+@asking
+def acme(asked: Asking, **said: Any) -> None:
+    """Have Muster get the certificate that it shows from an authority, and renew it.
+
+    What is not said stays as it is; with nothing said, what is set is shown.
+    """
+    named = {name: value for name, value in said.items() if value is not None}
+    with asked.session() as session:
+        if named:
+            session.revise(f"{HERE}/security", {"acme": named})
+        known = session.call("GET", f"{HERE}/security")["metadata"]["acme"]
+    asked.show(known, lambda out: pairs(out, list(known.items())))
 
 
 def _told(asked: Asking, known: dict[str, Any]) -> None:

@@ -8,18 +8,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from muster.base.certificates import fingerprint, pinned
+from muster.base.certificates import fingerprint
 from muster.base.errors import DriverError, Permanent
 from muster.base.log import log
 from muster.decide import machines as decide
 from muster.decide.machines import Answer, Pulse
-from muster.decide.pins import repinned
+from muster.decide.pins import Shown, shown_as, tries
 from muster.decide.warnings import of_machine
 from muster.engine.loop import attempt
 from muster.engine.site import Site
 from muster.engine.warnings import note
 from muster.model.machine import INCUS_KINDS, Facts, Machine, MachineStatus
-from muster.model.system import SHOWN
+from muster.model.system import SHOWN, SHOWN_AS
 from muster.ports.agent import Agents, Line, Order, found, line_of, listed
 from muster.ports.store import Query, Transaction
 
@@ -81,7 +81,7 @@ class Patrol:
         """Ask one machine, and keep what came of it; return whether it answered."""
         async with self._slots:
             machine, shown = await self._site.store.read(
-                lambda tx: (tx.machines.get(id), tx.settings.get(SHOWN))
+                lambda tx: (tx.machines.get(id), _shown(tx))
             )
             if machine is None:
                 return False
@@ -93,7 +93,7 @@ class Patrol:
                 return False
             await self._keep(machine, met, answer)
             if shown:
-                await _tell_pin(agents, met, pinned(shown))
+                await _tell_pin(agents, met, shown)
             return True
 
     async def _met(self, agents: Agents, machine: Machine) -> Machine:
@@ -131,7 +131,12 @@ class Patrol:
         return self._site.clock.now()
 
 
-async def _tell_pin(agents: Agents, machine: Machine, pin: str) -> None:
+def _shown(tx: Transaction) -> Shown | None:
+    chain = tx.settings.get(SHOWN)
+    return shown_as(chain, tx.settings.get(SHOWN_AS)) if chain else None
+
+
+async def _tell_pin(agents: Agents, machine: Machine, shown: Shown) -> None:
     """Have a machine be held to the certificate that we show now; what fails is tried again.
 
     See Note [Who is held to our certificate] in service/provisioning/system.py.
@@ -139,13 +144,18 @@ async def _tell_pin(agents: Agents, machine: Machine, pin: str) -> None:
     line, path = line_of(machine), f"{HERE}/system/provider"
     try:
         provider = _object(_object(await found(agents, line, path)).get("config"))
-        wanted = repinned(provider, pin)
-        if wanted:
-            body = {"config": wanted}
-            await agents.call(line, Order(path=path, method="PUT", body=body, within_s=30.0))
-            log().info("machine.told_certificate", server=machine.name)
     except DriverError as error:
         log().warning("machine.knows_old_certificate", server=machine.name, reason=error.text)
+        return
+    for wanted in tries(provider, shown):
+        body = {"config": wanted}
+        try:
+            await agents.call(line, Order(path=path, method="PUT", body=body, within_s=30.0))
+        except DriverError as error:
+            log().warning("machine.knows_old_certificate", server=machine.name, reason=error.text)
+        else:
+            log().info("machine.told_certificate", server=machine.name)
+            return
 
 
 def _registration(machine: Machine) -> tuple[Line, str]:

@@ -7,6 +7,11 @@ ADDRESS = "system.address"  # where servers find Muster
 CHANNEL = "system.server_default_channel"  # of servers for which nobody names one
 LOG_LEVEL = "system.log_level"
 SHOWN, SHOWN_KEY = "system.certificate", "system.certificate_key"  # what every server shows
+SHOWN_AS = "system.certificate_known_as"  # by which names known authorities vouch for it, in words
+ACME = "system.acme"
+ACME_ACCOUNT = "system.acme_account"  # the key by which authorities know us
+ACME_ANSWER = "system.acme_answer"  # to an authority that asks now
+ACME_ATTEMPT = "system.acme_attempt"  # the last, and what came of it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     JOB = "Cluster update next action failed"
     EXPIRY = "Certificate expiration"
     INVALID = "Certificate invalid"
+    ACME = "ACME certificate update failed"
     DRIFT = "Configuration drift"
 
 

@@ -13,6 +13,7 @@ from muster.model.profile_type import ProfileType
 from muster.model.system import Fixed
 from muster.ports.admission import Admission
 from muster.ports.agent import Agents
+from muster.ports.authority import Authority
 from muster.ports.cloud import Cloud
 from muster.ports.face import Face
 from muster.ports.signal import Signal
@@ -44,6 +45,7 @@ class Desk:
     doorway: Doorway | None = None  # where machines become members; None: nowhere
     agents: Agents | None = None  # None: no machine is looked after
     face: Face | None = None  # None: it serves HTTP, and shows nothing
+    authority: Authority | None = None  # who gives certificates; None: nobody
     placing: Lock = field(default_factory=Lock)  # see Note [One slot, one vcluster]
 
     @property

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from muster.model.system import SHOWN_KEY
+from muster.model.system import ACME_ACCOUNT, SHOWN_KEY
 from muster.ports.agent import OUR_KEY
 from muster.store.rows import micros
 from muster.store.sealing import seal_of, sealing
 
-SETTINGS, SECRET = "settings", (OUR_KEY, SHOWN_KEY)
+SETTINGS, SECRET = "settings", (OUR_KEY, SHOWN_KEY, ACME_ACCOUNT)
 
 _TAKE = text("""
 INSERT INTO leases (name, owner, until) VALUES (:name, :owner, :until)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from muster.base.clock import Clock, SystemClock
 from muster.base.ids import new_id
+from muster.drivers.authority import AcmeAuthority
 from muster.drivers.hooks import Post
 from muster.drivers.visitor import HttpVisitor
 from muster.engine.pace import EnginePace
@@ -24,7 +25,7 @@ from muster.settings import Settings
 from muster.store.connect import connect
 from muster.store.sealing import kept
 from muster.store.signals import LocalSignal
-from muster.wiring import loudness
+from muster.wiring import certificate, loudness
 from muster.wiring.agents import open_agents
 from muster.wiring.clouds import Clouds
 from muster.wiring.door import doorway_of
@@ -90,6 +91,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             placer=solver,
             agents=agents,
             face=face,
+            authority=AcmeAuthority(clock),
             policy_floor=Floor(health_interval_s=settings.health_check_interval_min),
             delete_with_dependency=settings.delete_with_dependency,
             name_unique=settings.name_unique,
@@ -97,8 +99,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         engine = Engine(store, clouds.open, clock, store.signal, _pace(settings))
         clouds.engine = engine
         _equip(engine, desk, closing)
-        for forever in (clouds.follow(), loudness.follow(store, settings)):
-            closing.callback(asyncio.create_task(forever).cancel)
+        _look_after(clouds, desk, settings, closing)
         yield House(
             settings=settings,
             clock=clock,
@@ -109,6 +110,13 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             closing=closing,
             look_again=clouds.look_again,
         )
+
+
+def _look_after(clouds: Clouds, desk: Desk, settings: Settings, closing: AsyncExitStack) -> None:
+    """Begin with what a process does for as long as the house is open."""
+    cares = (clouds.follow(), loudness.follow(desk.store, settings), certificate.follow(desk))
+    for forever in cares:
+        closing.callback(asyncio.create_task(forever).cancel)
 
 
 async def _face(settings: Settings, store: Store, closing: AsyncExitStack) -> TlsFace | None:
