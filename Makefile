@@ -27,7 +27,7 @@ test: ## set everything up and run every test that this machine can
 	$(MAKE) --no-print-directory console-test || failed=1; \
 	$(BIN)/pytest -rs -n $(WORKERS) --dist loadfile -m "not chaos and not incus and not openstack" $(PYTEST_ARGS) || failed=1; \
 	games=$$(mktemp); \
-	nice -n 5 $(BIN)/pytest -rs -m "chaos and not incus and not openstack" $(PYTEST_ARGS) >$$games 2>&1 & chaos=$$!; \
+	nice -n 15 $(BIN)/pytest -rs -m "chaos and not incus and not openstack" $(PYTEST_ARGS) >$$games 2>&1 & chaos=$$!; \
 	trap 'kill $$chaos; rm -f $$games; exit 130' INT TERM; \
 	echo "Servers are being killed at random moments meanwhile; what came of that is told at the end."; \
 	$(BIN)/pytest -rs -m "incus or openstack" $(PYTEST_ARGS) || failed=1; \

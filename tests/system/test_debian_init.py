@@ -111,7 +111,7 @@ def test_two_bare_machines_become_a_cluster_though_one_loses_its_power_meanwhile
         assert said(place, "m2", "dpkg", "--audit") == ""
         both = {"m1": "Online", "m2": "Online"}  # by heartbeats, seconds apart
         until(lambda: members(place) == both, 180, lambda: members(place))
-        assert runs(place, "m2", "muster-agent")
+        until(lambda: runs(place, "m2", "muster-agent"), 180, lambda: how(place, "m2"))
         said(place, "m2", "systemd-analyze", "verify", "muster-agent.service")
         killed_it_is_started_again(place, "m2", "muster-agent")
         killed_it_is_started_again(place, "m1", "muster")

@@ -85,6 +85,7 @@ def test_a_cluster_on_an_ovn_network_is_made_served_scaled_healed_and_gone(it, p
         url = it.settled("web")["load_balancer_url"]
         until(lambda: answers(url), 180, "OVN's load balancer passes requests on")
         print(f"a cluster on OVN answers {monotonic() - began:.1f} s after the request")
+        until(lambda: has_ways(place), 180, lambda: f"there is a way to each: {ways(place)}")
         [balancer] = listed(place, "load-balancers")
         assert balancer["listen_address"] in url
         [forward] = listed(place, "forwards")
@@ -225,6 +226,7 @@ def _scaled_and_healed(it: House, session: Session, place: Place, url: str) -> N
 
 def _deleted_by_others(it: House, place: Place) -> None:
     """The way to an instance that was deleted while Muster was away is closed by a sweep."""
+    until(lambda: has_ways(place), 180, lambda: f"there is a way to each: {ways(place)}")
     it.kill()
     name, gone = next(iter(instances(place).items()))
     assert gone["config"]["user.muster.server"] in ways(place)
@@ -235,12 +237,17 @@ def _deleted_by_others(it: House, place: Place) -> None:
     began = monotonic()
 
     def closed() -> bool:
-        made = [each["config"]["user.muster.server"] for each in instances(place).values()]
-        return name not in instances(place) and len(made) == 2 and ways(place) == sorted(made)
+        return name not in instances(place) and has_ways(place)
 
     until(closed, 180, lambda: f"there is a way to each: {ways(place)}")
     it.settled("web")
     print(f"a way to an instance that others deleted was closed {monotonic() - began:.1f} s later")
+
+
+def has_ways(place: Place) -> bool:
+    """Whether there are two instances, and a way to each of them and to nobody else."""
+    made = [each["config"]["user.muster.server"] for each in instances(place).values()]
+    return len(made) == 2 and ways(place) == sorted(made)
 
 
 def ways(place: Place) -> list[str]:

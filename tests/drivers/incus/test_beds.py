@@ -1,5 +1,6 @@
 """What a testbed is: in use or not, and members that are reached at their own interface only."""
 
+import asyncio
 import os
 import socket
 from contextlib import suppress
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed.incus import fabric
+from drivers.incus.scripted import Scripted, refused, told
+from testbed.incus import fabric, rest
 from testbed.incus.place import PORT, Place, address, lacking, run
 from testbed.stale import held, is_stale
 
@@ -30,6 +32,22 @@ def test_a_testbed_whose_run_was_killed_is_stale_even_if_its_number_lives_on(tmp
 def test_a_testbed_of_an_earlier_kind_is_judged_by_its_number(tmp_path):
     assert not is_stale(tmp_path / "bed", str(os.getpid()))
     assert is_stale(tmp_path / "bed", GONE)
+
+
+async def test_a_question_is_put_again_while_there_is_no_leader_and_a_wish_is_not(tmp_path) -> None:
+    incus, door = Scripted(), tmp_path / "socket"
+    server = await asyncio.start_unix_server(incus.serve, door)
+    away = (500, refused("no available leader", 500))
+    for line in ("GET /1.0/instances", "PUT /1.0/instances/one"):
+        incus.says(line, away, away, told(["one"]))
+    asked = asyncio.to_thread(rest.call, door, "GET", "/1.0/instances")
+    assert await asked == ["one"]
+    with pytest.raises(RuntimeError, match="no available leader"):
+        await asyncio.to_thread(rest.call, door, "PUT", "/1.0/instances/one", {})
+    with pytest.raises(RuntimeError, match="not found"):
+        await asyncio.to_thread(rest.call, door, "GET", "/1.0/instances/two")
+    assert len(incus.requests) == 5
+    server.close()
 
 
 def test_a_member_answers_for_its_address_at_the_interface_that_has_it(tmp_path: Path) -> None:
