@@ -104,7 +104,7 @@ class Page:
         assert "exceptionDetails" not in told, (script, told["exceptionDetails"])
         return told["result"].get("value")
 
-    def comes(self, script: str, seconds: float = 20.0) -> Any:
+    def comes(self, script: str, seconds: float = 60.0) -> Any:
         """Return what a script comes to as soon as that is something."""
         try:
             return until(lambda: self._found(script), seconds, script, every_s=0.05)
@@ -130,7 +130,7 @@ class Page:
     def text(self) -> str:
         return str(self.run("document.body.innerText"))
 
-    def shows(self, *words: str, seconds: float = 20.0) -> None:
+    def shows(self, *words: str, seconds: float = 60.0) -> None:
         """Wait until the page says all of this."""
         for each in words:
             self.comes(f"document.body?.innerText.includes({json.dumps(each)})", seconds)

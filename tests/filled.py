@@ -49,9 +49,9 @@ def filled(home: Path) -> Iterator[House]:
             for name in (*_CLUSTERS, "batch"):
                 made.settled(name)
             project = session.call("GET", "/v1/session")["project"]
-            until(lambda: _whole(session, project), 60, "the virtual cluster is there", 0.2)
+            until(lambda: _whole(session, project), 300, "the virtual cluster is there", 0.2)
             until(
-                lambda: made.details(session, "api")["scaling"]["last_decision"], 60, "a decision"
+                lambda: made.details(session, "api")["scaling"]["last_decision"], 300, "a decision"
             )
         yield made
 
@@ -96,4 +96,4 @@ def _servers(session: Session) -> None:
         there = session.call("GET", f"{HERE}/clusters/cellar")["metadata"]
         return bool(there["job"] is None or there["job"]["status"] == "done")
 
-    until(ready, 60, lambda: session.call("GET", f"{HERE}/clusters/cellar")["metadata"], 0.2)
+    until(ready, 300, lambda: session.call("GET", f"{HERE}/clusters/cellar")["metadata"], 0.2)

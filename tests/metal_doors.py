@@ -22,7 +22,7 @@ from muster.client.http import Session
 from muster.ports.agent import Line, Order
 
 HERE = "/1.0/provisioning"
-_READY_S = 30.0
+_READY_S = 120.0
 _PARTS = ("kernel", "network", "resources", "security", "storage", "update")
 
 

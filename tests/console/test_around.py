@@ -111,7 +111,7 @@ def test_a_lost_connection_is_shown_and_heals_with_what_was_missed(tab: Page, it
     it.kill()
     tab.shows("Connection lost")
     it.start()
-    tab.shows("Live", seconds=30)
+    tab.shows("Live", seconds=120)
     with it.session() as session:
         session.call("POST", "/v1/clusters", body={**WEB, "name": "late"})
     tab.shows("late")

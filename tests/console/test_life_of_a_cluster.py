@@ -62,9 +62,9 @@ def the_form_shows_its_plan_and_its_command_and_makes_the_cluster(page: Page) ->
     page.comes("location.pathname.startsWith('/clusters/web/')")
     page.shows("create complete", seconds=60)
     page.click("Members", "nav.tabs")
-    until(lambda: well(page) == 2, 30, "both members are well on the page")
+    until(lambda: well(page) == 2, 120, "both members are well on the page")
     page.click("Scaling", "nav.tabs")
-    page.shows("The last decision", seconds=40)
+    page.shows("The last decision", seconds=120)
     page.shows("%")
     page.click("Summary", "nav.tabs")
     page.comes("!!document.querySelector('figure canvas')")
@@ -104,7 +104,7 @@ def under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page: Page, it: H
     page.shows("What will happen")
     page.click("Change", "dialog[open]")
     page.click("Members", "nav.tabs")
-    until(lambda: len(rows(page)) == 2 and well(page) == 2, 90, "two members are left")
+    until(lambda: len(rows(page)) == 2 and well(page) == 2, 180, "two members are left")
     assert page.run("window.marked") is True
 
 
@@ -113,7 +113,7 @@ def an_instance_that_is_killed_is_replaced_before_the_readers_eyes(page: Page, i
     name, process = next(iter(it.instances().items()))
     os.kill(process, signal.SIGKILL)
     page.click("Activity", "nav.tabs")
-    page.shows("node.sick", seconds=40)
+    page.shows("node.sick", seconds=120)
     page.click("Members", "nav.tabs")
 
     def healed() -> bool:
@@ -130,9 +130,9 @@ OPEN = "document.querySelector('dialog[open]')"
 def a_member_is_protected_by_its_row_and_let_go_again(page: Page) -> None:
     page.run("document.querySelector('tr[data-name] details').open = true")
     _by_row(page, "Protect")
-    until(lambda: "\nprotected" in rows(page)[0], 10, "the row says so")
+    until(lambda: "\nprotected" in rows(page)[0], 60, "the row says so")
     _by_row(page, "Unprotect")
-    until(lambda: "\nprotected" not in rows(page)[0], 10, "the row says so no more")
+    until(lambda: "\nprotected" not in rows(page)[0], 60, "the row says so no more")
 
 
 def _by_row(page: Page, verb: str) -> None:
@@ -195,7 +195,7 @@ def a_cluster_goes_once_its_reader_has_seen_what_goes_with_it(page: Page, it: Ho
     page.click("Delete cluster", "dialog[open]")
     page.comes("location.pathname === '/clusters'")
     page.shows("There is no cluster yet", seconds=60)
-    until(lambda: not it.instances(), 20, "no instance is left")
+    until(lambda: not it.instances(), 120, "no instance is left")
 
 
 def test_a_cluster_from_its_form_to_its_end(page: Page, it: House) -> None:
