@@ -34,12 +34,12 @@ _RULES = {"scale_out_threshold": 0.7, "scale_in_threshold": 0.2}
 
 
 @contextmanager
-def filled(home: Path) -> Iterator[House]:
-    """Yield a house that serves, with clusters of every kind, settled."""
-    row = Row(4, home)
+def filled(home: Path, row: Row | None = None) -> Iterator[House]:
+    """Yield a house that serves, with clusters of every kind, settled; `row` has four servers."""
+    row = row or Row(4, home)
     clouds = "{simulated = {world = 'memory'}}"
     settings = {"MUSTER_DEFAULT_CLOUD": "simulated", "MUSTER_CLOUDS": clouds}
-    with house(home / "home", **settings) as made, standing(row, home) as contexts:
+    with house(home / "home", **settings) as made, standing(row, row.home) as contexts:
         made.start()
         register(made, row, contexts)
         with made.session() as session:

@@ -175,8 +175,10 @@ class MetalFleet:
         if path == "/1.0/instances":
             return union.instances
         if path == "/1.0/storage-pools":
-            kept = {key.partition("?")[0] for key in union.objects if key.startswith(f"{path}/")}
-            return sorted(key for key in kept if key.count("/") == 3)
+            kept = {key.partition("?")[0]: each for key, each in union.objects.items()}
+            names = sorted(key for key in kept if key.startswith(f"{path}/"))
+            pools = [key for key in names if key.count("/") == 3]
+            return [kept[key] for key in pools] if "recursion" in query else pools
         key = f"{path}?{query.get('project', '')}&{query.get('target', '')}"
         if path.endswith("/volumes/custom"):
             return []

@@ -1,12 +1,18 @@
 """What whoever operates Muster looks after: clusters of servers, servers, channels, itself."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from browser import Page
 from filled import filled
 from house import House
+from incuses import an_instance
+from metal import Metal
+from metal_doors import Row
+from muster.base.errors import Permanent
+from muster.ports.agent import Order
 
 pytestmark = [pytest.mark.console, pytest.mark.system, pytest.mark.slow]
 DIALOG = "dialog[open]"
@@ -14,9 +20,25 @@ PATH = "/1.0/provisioning/clusters/cellar"
 WANTED = "services:\n  nvme:\n    enabled: true\n"
 
 
+class Rack(Row):
+    """Servers that may not tell what instances they have."""
+
+    silent = False
+
+    def _asked(self, metal: Metal, order: Order) -> Any:
+        if self.silent and order.path.startswith("/1.0/instances"):
+            raise Permanent("the database is locked", status=500)
+        return super()._asked(metal, order)
+
+
 @pytest.fixture(scope="module")
-def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with filled(tmp_path_factory.mktemp("filled")) as made:
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Rack:
+    return Rack(4, tmp_path_factory.mktemp("rack"))
+
+
+@pytest.fixture(scope="module")
+def it(rack: Rack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with filled(tmp_path_factory.mktemp("filled"), rack) as made:
         yield made
 
 
@@ -238,3 +260,24 @@ def test_a_node_is_operated_on_by_what_its_type_can(page: Page, it: House) -> No
     with it.session() as session:
         asked = session.call("GET", "/v1/actions?action=NODE_OPERATION")["actions"]
     assert [each["action"] for each in asked] == ["NODE_OPERATION"]
+
+
+def test_what_a_cluster_has_is_read_again_when_somebody_says_so(page: Page, rack: Rack) -> None:
+    page.go("/inventory")
+    page.click("Read again: cellar")
+    page.shows("everything that cellar has is read anew")
+    rack.silent = True
+    page.click("Read it", DIALOG)
+    page.shows("the database is locked")
+    union = rack.metals["m1"].union
+    assert union
+    union.instances = [an_instance("newcomer")]
+    rack.silent = False
+    page.click("Read again: cellar")
+    page.click("Read it", DIALOG)
+    page.comes("!document.body.innerText.includes('the database is locked')")
+    page.fill("Words that are anywhere in it", "newcomer")
+    page.shows("instances 1")
+    union.instances = []
+    asked = "performance.getEntriesByType('resource').map((e) => new URL(e.name).pathname)"
+    assert page.run(f"{asked}.filter((at) => at === '{PATH}/:resync-inventory').length") == 2
