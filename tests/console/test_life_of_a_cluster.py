@@ -146,6 +146,18 @@ def _by_row(page: Page, verb: str) -> None:
         page.comes(f"!({OPEN})")
 
 
+def a_command_is_run_in_a_member_and_what_it_prints_is_shown(page: Page) -> None:
+    page.run("document.querySelector('tr[data-name] details').open = true")
+    page.click("Run a command", "tr[data-name]")
+    page.fill("command", "echo $((6 * 7)); echo no >&2; exit 3")
+    page.click("Show what happens")
+    page.shows("What will happen", "run sh in web-")
+    page.click("Run it", "dialog[open]")
+    page.shows("ended with 3")
+    told = page.run("[...document.querySelectorAll('[role=status] ~ pre')].map((e) => e.innerText)")
+    assert [each.strip() for each in told] == ["42", "no"]
+
+
 def a_snapshot_becomes_an_image_that_can_be_chosen(page: Page) -> None:
     page.run("document.querySelector('tr[data-name] details').open = true")
     page.click("Create snapshot", "tr[data-name]")
@@ -205,6 +217,7 @@ def test_a_cluster_from_its_form_to_its_end(page: Page, it: House) -> None:
     under_load_it_grows_as_is_seen_and_shrinks_when_it_is_told(page, it)
     an_instance_that_is_killed_is_replaced_before_the_readers_eyes(page, it)
     a_member_is_protected_by_its_row_and_let_go_again(page)
+    a_command_is_run_in_a_member_and_what_it_prints_is_shown(page)
     a_snapshot_becomes_an_image_that_can_be_chosen(page)
     an_update_is_followed_in_the_panel_to_its_end(page)
     the_panel_knows_after_a_reload_what_ended_before(page)

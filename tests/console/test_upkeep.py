@@ -281,3 +281,15 @@ def test_what_a_cluster_has_is_read_again_when_somebody_says_so(page: Page, rack
     union.instances = []
     asked = "performance.getEntriesByType('resource').map((e) => new URL(e.name).pathname)"
     assert page.run(f"{asked}.filter((at) => at === '{PATH}/:resync-inventory').length") == 2
+
+
+def test_where_nothing_runs_no_command_is_run_and_it_is_said_why(page: Page) -> None:
+    page.go("/instances")
+    page.comes("!!document.querySelector('tr[data-name] details')")
+    page.run("document.querySelector('tr[data-name] details').open = true")
+    page.click("Run a command", "tr[data-name]")
+    page.fill("command", "true")
+    page.click("Show what happens")
+    page.shows("nothing runs in an instance that is simulated")
+    assert page.run("find('Run it')") is None
+    page.click("Cancel", DIALOG)
