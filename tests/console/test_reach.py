@@ -153,7 +153,8 @@ def test_the_browser_tells_of_what_ended_elsewhere_to_whoever_chose_it(
     page.run("field('Tell me in this browser').click()")
     page.comes("field('Tell me in this browser').checked")
     grown(it, 2)
-    page.shows("Resize web")
+    ended = "/done/.test(e.innerText) && /Resize web/.test(e.innerText)"
+    page.comes(f"[...document.querySelectorAll('#bell li')].some((e) => {ended})")
     assert page.run("noted") == []  # the reader was looking
     other = page.another()
     other.ask("Page.bringToFront")
